@@ -1,0 +1,1 @@
+"""The design system: components, styles, icons and words of the pages."""
