@@ -1,0 +1,1 @@
+"""What two services or more need and that knows no business word."""

@@ -1,0 +1,1 @@
+"""Folders, documents, versions and the way they are shared."""

@@ -1,0 +1,1 @@
+"""Templates, messages, their sending and their history."""

@@ -1,0 +1,1 @@
+"""Organisations, memberships, profiles, contacts and all decisions about rights."""
