@@ -1,0 +1,218 @@
+"""Who did what: one row per act, in the transaction of the act, sealed afterwards into a chain per organisation.
+
+    digest(n) = SHA-256(digest(n-1) ‖ n as 8 bytes ‖ content_digest(n))      digest(0) is 32 zero bytes
+    content_digest = SHA-256(salt ‖ canonical JSON of the row)
+
+A changed, removed or reordered row breaks the chain. Erasing a person nulls `details` and `salt`: the content is gone
+and cannot be guessed from its digest, while the chain still holds.
+"""
+
+import asyncio
+import hashlib
+import json
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import asyncpg
+
+from parvis_kit import tables
+from parvis_kit.ids import uuid7
+from parvis_kit.postgres import keep_connected
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from parvis_kit.caller import Caller
+
+NOBODY = UUID(int=0)  # acts outside any organisation
+GENESIS = bytes(32)
+
+_POLL = 1.0  # s
+_BATCH = 500
+_CONTENT = (
+    "id", "organisation_id", "act", "target_kind", "target_id", "account_id", "membership_id", "actor", "service",
+    "session_id", "at", "details",
+)  # fmt: skip
+_COLUMNS = ", ".join(_CONTENT)
+_SET = "SELECT set_config('parvis.organisation', $1, true)"
+_CLAIM = """
+DELETE FROM audit_queue WHERE id IN (SELECT id FROM audit_queue ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED)
+RETURNING organisation_id"""
+_HEAD = """
+INSERT INTO audit_heads (organisation_id, seq, digest) VALUES ($1, 0, $2)
+ON CONFLICT (organisation_id) DO UPDATE SET seq = audit_heads.seq RETURNING seq, digest"""
+_UNSEALED = f"SELECT {_COLUMNS}, salt FROM audit WHERE organisation_id = $1 AND seq IS NULL ORDER BY at, id"  # noqa: S608
+_SEAL = """
+UPDATE audit SET seq = s.seq, previous = s.previous, content_digest = s.content_digest, digest = s.digest
+FROM unnest($1::uuid[], $2::bigint[], $3::bytea[], $4::bytea[], $5::bytea[])
+    AS s (id, seq, previous, content_digest, digest)
+WHERE audit.id = s.id AND audit.organisation_id = $6"""
+_CHAIN = f"""
+SELECT {_COLUMNS}, salt, seq, previous, content_digest, digest
+FROM audit WHERE organisation_id = $1 AND seq IS NOT NULL ORDER BY seq"""  # noqa: S608 - the column names above
+
+
+@dataclass(frozen=True)
+class VerifiedChain:
+    """The chain holds: its length and end, rows whose content was erased, rows not sealed yet."""
+
+    organisation_id: UUID
+    seq: int
+    digest: bytes
+    erased: int
+    unsealed: int
+
+
+@dataclass(frozen=True)
+class BrokenChain:
+    """The chain does not hold: the first row number at which it breaks, and how."""
+
+    organisation_id: UUID
+    seq: int
+    problem: str
+
+
+def row(
+    act: str,
+    *,
+    caller: "Caller",
+    service: str,
+    organisation_id: UUID | None,
+    target_kind: str,
+    target_id: UUID | str,
+    details: "Mapping[str, str]",
+) -> dict[str, Any]:
+    """The audit row of an act ("contact.created") by `caller` in `service`."""
+    return {
+        "id": uuid7(),
+        "organisation_id": organisation_id or NOBODY,
+        "act": act,
+        "target_kind": target_kind,
+        "target_id": str(target_id),
+        "account_id": caller.account_id,
+        "membership_id": caller.membership_id,
+        "actor": caller.actor,
+        "service": service,
+        "session_id": caller.session_id,
+        "at": datetime.now(UTC),
+        "details": dict(details),
+        "salt": secrets.token_bytes(16),
+    }
+
+
+async def append(connection: "AsyncConnection", *rows: dict[str, Any]) -> None:
+    """Writes rows in the connection's transaction."""
+    if rows:
+        await connection.execute(tables.audit.insert(), list(rows))
+
+
+class Sealer:
+    """Seals what was committed, in the order of its time, within about a second; any number of replicas."""
+
+    def __init__(self, url: str, *, source: str) -> None:
+        self._url = url
+        self._name = f"parvis-sealer-{source}"
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        await keep_connected(self._url, self._name, self._work)
+
+    async def _work(self, connection: "asyncpg.Connection") -> None:
+        while True:
+            if not await seal(connection):
+                await asyncio.sleep(_POLL)
+
+
+async def seal(connection: "asyncpg.Connection") -> int:
+    """Seals the rows of the organisations next in the queue, in one transaction. Returns how many claims it took."""
+    async with connection.transaction():
+        claims = await connection.fetch(_CLAIM, _BATCH)
+        for organisation_id in sorted({claim["organisation_id"] for claim in claims}):  # one order: no deadlock
+            await _seal_organisation(connection, organisation_id)
+    return len(claims)
+
+
+async def verify(connection: "asyncpg.Connection", organisation_id: UUID = NOBODY) -> VerifiedChain | BrokenChain:
+    """Recomputes the whole chain of an organisation and compares it with what is stored, its head included."""
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        await connection.execute(_SET, str(organisation_id))
+        expected, previous, erased = 0, GENESIS, 0
+        async for found in connection.cursor(_CHAIN, organisation_id, prefetch=1000):
+            expected += 1
+            if found["seq"] != expected:
+                return BrokenChain(organisation_id, expected, "a row is missing")
+            if found["previous"] != previous:
+                return BrokenChain(organisation_id, expected, "it does not follow the row before it")
+            if found["details"] is None and found["salt"] is None:
+                erased += 1
+            elif _content_digest(found) != found["content_digest"]:
+                return BrokenChain(organisation_id, expected, "its content was changed")
+            if _digest(previous, expected, found["content_digest"]) != found["digest"]:
+                return BrokenChain(organisation_id, expected, "its digest was changed")
+            previous = found["digest"]
+        head = await connection.fetchrow(
+            "SELECT seq, digest FROM audit_heads WHERE organisation_id = $1", organisation_id
+        )
+        if (head["seq"], head["digest"]) != (expected, previous) if head else expected:
+            return BrokenChain(organisation_id, expected + 1, "the chain does not end where its head says")
+        unsealed = await connection.fetchval(
+            "SELECT count(*) FROM audit WHERE organisation_id = $1 AND seq IS NULL", organisation_id
+        )
+    return VerifiedChain(organisation_id, expected, previous, erased, unsealed)
+
+
+async def verify_all(url: str) -> list[VerifiedChain | BrokenChain]:
+    """Verifies every chain of a service's database, the broken ones first."""
+    connection = await asyncpg.connect(url)
+    try:
+        heads = await connection.fetch("SELECT organisation_id FROM audit_heads ORDER BY organisation_id")
+        found = [await verify(connection, head["organisation_id"]) for head in heads]
+    finally:
+        await connection.close()
+    return sorted(found, key=lambda chain: isinstance(chain, VerifiedChain))
+
+
+async def _seal_organisation(connection: "asyncpg.Connection", organisation_id: UUID) -> None:
+    await connection.execute(_SET, str(organisation_id))
+    head = await connection.fetchrow(_HEAD, organisation_id, GENESIS)  # locks the head: one sealer per chain
+    if head is None:
+        raise RuntimeError("INSERT … RETURNING returned nothing")
+    seq, previous = head["seq"], head["digest"]
+    sealed: list[tuple[UUID, int, bytes, bytes, bytes]] = []
+    for found in await connection.fetch(_UNSEALED, organisation_id):
+        content = _content_digest(found)
+        seq += 1
+        digest = _digest(previous, seq, content)
+        sealed.append((found["id"], seq, previous, content, digest))
+        previous = digest
+    if sealed:
+        await connection.execute(_SEAL, *(list(column) for column in zip(*sealed, strict=True)), organisation_id)
+        await connection.execute(
+            "UPDATE audit_heads SET seq = $2, digest = $3 WHERE organisation_id = $1",
+            organisation_id,
+            seq,
+            previous,
+        )
+
+
+def _content_digest(found: "asyncpg.Record") -> bytes:
+    content = {
+        name: value if value is None or isinstance(value, str) else _text(value)
+        for name, value in ((name, found[name]) for name in _CONTENT)
+    }
+    content["details"] = json.loads(found["details"] or "null")
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return hashlib.sha256((found["salt"] or b"") + canonical).digest()
+
+
+def _text(value: datetime | UUID) -> str:
+    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else str(value)
+
+
+def _digest(previous: bytes, seq: int, content_digest: bytes) -> bytes:
+    return hashlib.sha256(previous + seq.to_bytes(8) + content_digest).digest()

@@ -1,0 +1,450 @@
+"""Events of other services, each with exactly one effect here.
+
+A handler of `on` runs in one transaction together with the inbox row of its message; the acknowledgement follows the
+commit. Order is not assumed: a projection compares versions. A failure goes three ways:
+
+* `Retry`: the handler says when it wants the message again;
+* something it needs is down (ServiceError of kind UNAVAILABLE, a lost connection, a deadlock): again within 10 s, for
+  as long as it takes;
+* anything else: again after 5 s, 30 s, 2 min, 10 min and 1 h, then it stays in `dead_letters` until a command replays it.
+"""
+
+import asyncio
+import inspect
+import json
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, TypeVar
+from uuid import UUID
+
+import asyncpg
+import nats.errors
+import structlog
+from google.protobuf.message import Message
+from sqlalchemy import case, delete, func, null, select
+from sqlalchemy import exc as sql_errors
+from sqlalchemy.dialects.postgresql import insert
+
+from parvis_kit.broker import ACK_WAIT, Broker, Feed, Puller
+from parvis_kit.caller import Caller, acting_for
+from parvis_kit.envelope import MESSAGE_ID, Envelope, open_envelope, subject_of
+from parvis_kit.errors import Kind, ServiceError
+from parvis_kit.tables import dead_letters, inbox
+
+if TYPE_CHECKING:
+    from nats.aio.msg import Msg
+
+    from parvis_kit.unit import Database, UnitOfWork
+
+__all__ = ["Bus", "Delivery", "Envelope", "Retry", "is_transient", "replay_dead_letters"]
+
+BACK_OFF = (5.0, 30.0, 120.0, 600.0, 3600.0)  # s; one attempt more than pauses
+GRACE = 8.0  # s that running handlers get when the process stops
+QUICK = (1.0, 2.0, 5.0, 10.0)  # s; the last one for ever
+ONLY = "parvis-only"  # header of a replayed message: the one consumer that it is for
+
+_UNKNOWN = 30.0  # s; a replica of the next release will know the event
+_log = structlog.get_logger(__name__)
+_Event = TypeVar("_Event", bound=Message)
+_Run = Callable[[Envelope, bytes], Awaitable[None]]
+
+_ENTER = insert(inbox).on_conflict_do_nothing().returning(inbox.c.message_id)
+_DEAD = """
+SELECT id, subject, payload, headers FROM dead_letters
+WHERE consumer = $1 AND dead_at IS NOT NULL AND ($2::uuid IS NULL OR id = $2) ORDER BY id"""
+_REVIVE = """
+UPDATE dead_letters SET attempts = 0, dead_at = NULL, replayed_at = now() WHERE id = $1 AND consumer = $2"""
+_HANDLED = select(inbox.c.message_id)
+_new_letter = insert(dead_letters)
+_attempts = dead_letters.c.attempts + 1
+_FAIL = _new_letter.on_conflict_do_update(
+    index_elements=["id", "consumer"],
+    set_={
+        "error": _new_letter.excluded.error,
+        "attempts": _attempts,
+        "failed_at": func.now(),
+        "dead_at": case((_attempts > len(BACK_OFF), func.now()), else_=null()),
+    },
+).returning(dead_letters.c.attempts)
+
+
+class Retry(Exception):  # noqa: N818 - it is no error
+    """Raised by a handler that wants its message again in `after_seconds`; what it did in this transaction is undone."""
+
+    def __init__(self, after_seconds: float) -> None:
+        super().__init__(f"again in {after_seconds} s")
+        self.after_seconds = after_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message whose handling takes several transactions: each step commits what it did before the next begins.
+
+    A redelivery starts at the first step again: handlers read what the earlier attempt recorded.
+    """
+
+    envelope: Envelope
+    _bus: "Bus"
+
+    def begin(self) -> "AbstractAsyncContextManager[UnitOfWork]":
+        """One transaction, set to the event's organisation."""
+        return self._bus.begin(self.envelope)
+
+    async def finish(self, unit: "UnitOfWork") -> None:
+        """Marks the message handled in this transaction, the last one."""
+        await self._bus.enter(unit, self.envelope)
+
+
+class Bus:
+    """The consumer of one service: its handlers, its durable consumer, and what it hears by broadcast.
+
+    `concurrency` bounds the handlers that run at once in this process.
+    """
+
+    def __init__(self, broker: Broker, database: "Database", *, consumer: str, concurrency: int = 8) -> None:
+        self.broker = broker
+        self.name = consumer
+        self._database = database
+        self._caller = Caller(service=consumer)
+        self._concurrency = concurrency
+        self._handlers: dict[str, _Run] = {}
+        self._hearers: dict[str, list[_Run]] = {}
+        self._replay = timedelta(0)
+        self._in_flight: dict[asyncio.Task[None], Msg] = {}
+        self._puller: Puller | None = None
+
+    def on(
+        self, event_class: type[_Event], handler: "Callable[[UnitOfWork, _Event, Envelope], Awaitable[None]]"
+    ) -> None:
+        """Calls `handler(unit, event, envelope)` once for each event, in the transaction that remembers it."""
+
+        async def run(envelope: Envelope, payload: bytes) -> None:
+            event = event_class.FromString(payload)
+            async with self.begin(envelope) as unit:
+                if await self.enter(unit, envelope):
+                    await handler(unit, event, envelope)
+
+        self._register(event_class, run)
+
+    def on_steps(self, event_class: type[_Event], handler: Callable[[Delivery, _Event], Awaitable[None]]) -> None:
+        """Calls `handler(delivery, event)`, which opens its own transactions and finishes in the last one.
+
+        A handler that returns without `finish` has finished.
+        """
+
+        async def run(envelope: Envelope, payload: bytes) -> None:
+            event = event_class.FromString(payload)
+            async with self.begin(envelope) as unit:
+                mine = (inbox.c.message_id == envelope.id) & (inbox.c.consumer == self.name)
+                if (await unit.execute(_HANDLED.where(mine))).first() is not None:
+                    return
+            delivery = Delivery(envelope, self)
+            await handler(delivery, event)
+            async with self.begin(envelope) as unit:
+                await self.enter(unit, envelope)
+
+        self._register(event_class, run)
+
+    def broadcast(
+        self,
+        event_class: type[_Event],
+        handler: Callable[[_Event, Envelope], Awaitable[None] | None],
+        *,
+        replay: timedelta = timedelta(0),
+    ) -> None:
+        """Calls `handler(event, envelope)` in every process, without trace: for caches and revocations.
+
+        Events come in order, from `replay` before the start on; after an interruption some may come twice.
+        """
+        since = datetime.now(UTC) - replay - timedelta(seconds=5)
+        self._replay = max(self._replay, replay)
+
+        async def hear(envelope: Envelope, payload: bytes) -> None:
+            if envelope.time >= since:
+                result = handler(event_class.FromString(payload), envelope)
+                if inspect.isawaitable(result):
+                    await result
+
+        self._hearers.setdefault(subject_of(event_class), []).append(hear)
+
+    async def listen(self) -> None:
+        """Hears broadcasts, until cancelled."""
+        if self._hearers:
+            await Feed(self.broker, list(self._hearers), self._hear, self._replay).run()
+        await asyncio.Event().wait()
+
+    async def consume(self) -> None:
+        """Handles events, until cancelled: then takes no more, and gives back what does not end within `GRACE`."""
+        self._puller = Puller(self.broker, self.name, list(self._handlers), self._receive, self._room)
+        working = [asyncio.create_task(self._stay_alive())]
+        if self._handlers:
+            working.append(asyncio.create_task(self._puller.run()))
+        try:
+            await asyncio.gather(*working)
+        finally:
+            for task in working:
+                task.cancel()
+            await asyncio.gather(*working, return_exceptions=True)
+            if self._in_flight:
+                _, late = await asyncio.wait(list(self._in_flight), timeout=GRACE)
+                for task in late:
+                    task.cancel()
+                await asyncio.gather(*late, return_exceptions=True)
+
+    def begin(self) -> "AbstractAsyncContextManager[UnitOfWork]":
+        """One transaction, set to the event's organisation."""
+        return self._bus.begin(self.envelope)
+
+    async def finish(self, unit: "UnitOfWork") -> None:
+        """Marks the message handled in this transaction, the last one."""
+        await self._bus.enter(unit, self.envelope)
+
+
+class Bus:
+    """The consumer of one service: its handlers, its durable consumer, and what it hears by broadcast.
+
+    `concurrency` bounds the handlers that run at once in this process.
+    """
+
+    def __init__(self, broker: Broker, database: "Database", *, consumer: str, concurrency: int = 8) -> None:
+        self.broker = broker
+        self.name = consumer
+        self._database = database
+        self._caller = Caller(service=consumer)
+        self._concurrency = concurrency
+        self._handlers: dict[str, _Run] = {}
+        self._hearers: dict[str, list[_Run]] = {}
+        self._replay = timedelta(0)
+        self._in_flight: dict[asyncio.Task[None], Msg] = {}
+        self._puller: Puller | None = None
+
+    def on(
+        self, event_class: type[_Event], handler: "Callable[[UnitOfWork, _Event, Envelope], Awaitable[None]]"
+    ) -> None:
+        """Calls `handler(unit, event, envelope)` once for each event, in the transaction that remembers it."""
+
+        async def run(envelope: Envelope, payload: bytes) -> None:
+            event = event_class.FromString(payload)
+            async with self.begin(envelope) as unit:
+                if await self.enter(unit, envelope):
+                    await handler(unit, event, envelope)
+
+        self._register(event_class, run)
+
+    def on_steps(self, event_class: type[_Event], handler: Callable[[Delivery, _Event], Awaitable[None]]) -> None:
+        """Calls `handler(delivery, event)`, which opens its own transactions and finishes in the last one.
+
+        A handler that returns without `finish` has finished.
+        """
+
+        async def run(envelope: Envelope, payload: bytes) -> None:
+            event = event_class.FromString(payload)
+            async with self.begin(envelope) as unit:
+                mine = (inbox.c.message_id == envelope.id) & (inbox.c.consumer == self.name)
+                if (await unit.execute(_HANDLED.where(mine))).first() is not None:
+                    return
+            delivery = Delivery(envelope, self)
+            await handler(delivery, event)
+            async with self.begin(envelope) as unit:
+                await self.enter(unit, envelope)
+
+        self._register(event_class, run)
+
+    def broadcast(
+        self,
+        event_class: type[_Event],
+        handler: Callable[[_Event, Envelope], Awaitable[None] | None],
+        *,
+        replay: timedelta = timedelta(0),
+    ) -> None:
+        """Calls `handler(event, envelope)` in every process, without trace: for caches and revocations.
+
+        Events come in order, from `replay` before the start on; after an interruption some may come twice.
+        """
+        since = datetime.now(UTC) - replay - timedelta(seconds=5)
+        self._replay = max(self._replay, replay)
+
+        async def hear(envelope: Envelope, payload: bytes) -> None:
+            if envelope.time >= since:
+                result = handler(event_class.FromString(payload), envelope)
+                if inspect.isawaitable(result):
+                    await result
+
+        self._hearers.setdefault(subject_of(event_class), []).append(hear)
+
+    async def start(self, *, consume: bool = True) -> None:
+        """Starts to listen; returns at once, also while NATS is down. `consume=False` (role api): broadcasts only."""
+        if self._handlers and consume:
+            self._puller = Puller(self.broker, self.name, list(self._handlers), self._receive, self._room)
+            self._tasks.append(asyncio.create_task(self._puller.run(), name="bus-puller"))
+            self._tasks.append(asyncio.create_task(self._stay_alive(), name="bus-alive"))
+        if self._hearers:
+            feed = Feed(self.broker, list(self._hearers), self._hear, self._replay)
+            self._tasks.append(asyncio.create_task(feed.run(), name="bus-feed"))
+
+    async def stop(self, grace: float = 10.0) -> None:
+        """Takes no more messages, lets running handlers end, gives back those that do not within `grace` seconds."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+        if self._in_flight:
+            _, late = await asyncio.wait(list(self._in_flight), timeout=grace)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    def problem(self) -> str | None:
+        """Why this process is not ready, if it is not."""
+        return None if self.broker.connected else "nats"
+
+    def begin(self, envelope: Envelope) -> "AbstractAsyncContextManager[UnitOfWork]":
+        """A transaction in the service's own name, for the event's organisation."""
+        return self._database.begin(self._caller, organisation_id=envelope.organisation_id)
+
+    async def enter(self, unit: "UnitOfWork", envelope: Envelope) -> bool:
+        """Remembers the message in the unit's transaction; False when it was handled before."""
+        found = await unit.execute(_ENTER, {"message_id": envelope.id, "consumer": self.name})
+        if found.first() is None:
+            return False
+        if envelope.delivered > 1 or ONLY in envelope.headers:  # only then may there be a failure to forget
+            mine = (dead_letters.c.id == envelope.id) & (dead_letters.c.consumer == self.name)
+            await unit.execute(delete(dead_letters).where(mine))
+        return True
+
+    def _register(self, event_class: type[_Event], run: _Run) -> None:
+        subject = subject_of(event_class)
+        if subject in self._handlers:
+            raise ValueError(f"{subject} has a handler already: one consumer, one effect.")
+        self._handlers[subject] = run
+
+    def _room(self) -> int:
+        return self._concurrency - len(self._in_flight)
+
+    def _receive(self, message: "Msg") -> None:
+        task = asyncio.create_task(self._handle(message))
+        self._in_flight[task] = message
+        task.add_done_callback(self._settled)
+
+    def _settled(self, task: "asyncio.Task[None]") -> None:
+        del self._in_flight[task]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("message_not_settled", error=repr(error))  # it comes again
+        if self._puller is not None:
+            self._puller.wake()
+
+    async def _handle(self, message: "Msg") -> None:
+        try:
+            envelope = open_envelope(message)
+        except (KeyError, ValueError) as error:
+            _log.error("message_is_no_event", subject=message.subject, error=repr(error))
+            await message.term()
+            return
+        run = self._handlers.get(envelope.subject)
+        if run is None:
+            await message.nak(_UNKNOWN)
+            return
+        if envelope.headers.get(ONLY, self.name) != self.name:
+            await message.ack()
+            return
+        trace = envelope.headers.get("traceparent", "")
+        with structlog.contextvars.bound_contextvars(message_id=str(envelope.id), subject=envelope.subject):
+            try:
+                with acting_for(envelope.organisation_id, traceparent=trace):
+                    await run(envelope, message.data)
+            except asyncio.CancelledError:
+                await message.nak()
+                raise
+            except Retry as again:
+                await message.nak(again.after_seconds)
+            except Exception as error:  # noqa: BLE001 - whatever it was, the message must not be lost
+                await self._fail(message, envelope, error)
+            else:
+                await message.ack()
+
+    async def _fail(self, message: "Msg", envelope: Envelope, error: Exception) -> None:
+        quick = QUICK[min(envelope.delivered, len(QUICK)) - 1]
+        if is_transient(error):
+            _log.warning("event_waits", error=repr(error), retry_in=quick)
+            await message.nak(quick)
+            return
+        letter = {
+            "id": envelope.id,
+            "consumer": self.name,
+            "subject": envelope.subject,
+            "payload": message.data,
+            "headers": {name: value for name, value in envelope.headers.items() if name not in (MESSAGE_ID, ONLY)},
+            "organisation_id": envelope.organisation_id,
+            "error": repr(error)[:2000],
+            "attempts": 1,
+        }
+        try:
+            async with self._database.begin(self._caller) as unit:
+                attempts = (await unit.execute(_FAIL, letter)).scalar_one()
+        except Exception as trouble:  # noqa: BLE001 - the database is away: the message comes again
+            _log.warning("event_waits", error=repr(trouble), retry_in=quick)
+            await message.nak(quick)
+            return
+        dead = attempts > len(BACK_OFF)
+        _log.error("event_dead" if dead else "event_failed", attempts=attempts, exc_info=error)
+        if dead:
+            await message.ack()
+        else:
+            await message.nak(BACK_OFF[attempts - 1])
+
+    async def _hear(self, message: "Msg") -> None:
+        for hear in self._hearers.get(message.subject, ()):
+            try:
+                await hear(open_envelope(message), message.data)
+            except Exception as error:  # noqa: BLE001 - one listener's mistake is not another's silence
+                _log.error("broadcast_failed", subject=message.subject, exc_info=error)
+
+    async def _stay_alive(self) -> None:
+        """Tells JetStream that long handlers still work, so that it does not deliver their message elsewhere."""
+        while True:
+            await asyncio.sleep(ACK_WAIT / 3)
+            for message in list(self._in_flight.values()):
+                try:
+                    await message.in_progress()
+                except nats.errors.Error:
+                    break
+
+
+def is_transient(error: BaseException | None) -> bool:
+    """Whether trying again soon may work because something was away or in the way, rather than wrong."""
+    while error is not None:
+        if isinstance(error, ServiceError):
+            return error.kind is Kind.UNAVAILABLE
+        if isinstance(error, ConnectionError | TimeoutError | sql_errors.TimeoutError) or type(error) is OSError:
+            return True
+        if getattr(error, "connection_invalidated", False):
+            return True
+        # Classes of PostgreSQL: connection, deadlock or serialisation, resources, shutdown; and a lock not to be had.
+        state = getattr(error, "sqlstate", None) or ""
+        if state[:2] in ("08", "40", "53") or state[:3] == "57P" or state == "55P03":
+            return True
+        error = getattr(error, "orig", None) or error.__cause__
+    return False
+
+
+async def replay_dead_letters(url: str, nats_url: str, consumer: str, *, only: UUID | None = None) -> int:
+    """Delivers the dead letters of `consumer` to it again, all or one, with all attempts anew. Returns how many.
+
+    `url` is the service's database. The letters go through the stream; other consumers leave them alone.
+    """
+    broker = Broker(nats_url, name=f"parvis-{consumer}-replay")
+    connection = await asyncpg.connect(url)
+    try:
+        letters = await connection.fetch(_DEAD, consumer, only)
+        for letter in letters:
+            # Marked first: the other way round, a quick success would be followed by a mark on nothing.
+            await connection.execute(_REVIVE, letter["id"], consumer)
+            stamp = f"{letter['id']}.{consumer}.{datetime.now(UTC).timestamp()}"
+            headers = {**json.loads(letter["headers"]), MESSAGE_ID: stamp, ONLY: consumer}
+            await broker.publish(letter["subject"], letter["payload"], headers)
+    finally:
+        await connection.close()
+        await broker.close()
+    return len(letters)

@@ -1,0 +1,82 @@
+"""What travels around an event: CloudEvents 1.0 attributes as NATS headers (binary mode), and the trace context.
+
+The subject of an event is the full name of its protobuf message, `parvis.documents.v1.DocumentFiled`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+    from nats.aio.msg import Msg
+
+MESSAGE_ID = "Nats-Msg-Id"
+_NOBODY = UUID(int=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Who said what when. `delivered` counts from 1; `version` is 0 for act events; `headers` has the trace context."""
+
+    id: UUID
+    subject: str
+    source: str
+    time: datetime
+    organisation_id: UUID | None
+    aggregate_id: UUID
+    version: int
+    delivered: int
+    headers: Mapping[str, str]
+
+
+def subject_of(event: "Message | type[Message]") -> str:
+    """The subject under which this event or event class travels."""
+    return event.DESCRIPTOR.full_name
+
+
+def headers(  # the attributes of one row of the outbox
+    *,
+    message_id: UUID,
+    subject: str,
+    source: str,
+    time: datetime,
+    organisation_id: UUID | None,
+    aggregate_id: UUID,
+    version: int,
+    extra: Mapping[str, str],
+) -> dict[str, str]:
+    """The headers of one message; `extra` (trace context) never overrides an attribute."""
+    attributes = {
+        MESSAGE_ID: str(message_id),
+        "content-type": "application/protobuf",
+        "ce-specversion": "1.0",
+        "ce-id": str(message_id),
+        "ce-type": subject,
+        "ce-source": source,
+        "ce-time": time.astimezone(UTC).isoformat(),
+        "ce-subject": str(aggregate_id),
+        "ce-aggregateversion": str(version),
+    }
+    if organisation_id is not None:
+        attributes["ce-organisation"] = str(organisation_id)
+    return {**extra, **attributes}
+
+
+def open_envelope(message: "Msg") -> Envelope:
+    """Reads a delivered message's headers; KeyError or ValueError when it is no event of ours."""
+    found = message.headers or {}
+    organisation = found.get("ce-organisation")
+    return Envelope(
+        id=UUID(found["ce-id"]),
+        subject=found["ce-type"],
+        source=found["ce-source"],
+        time=datetime.fromisoformat(found["ce-time"]),
+        organisation_id=UUID(organisation) if organisation else None,
+        aggregate_id=UUID(found.get("ce-subject") or str(_NOBODY)),
+        version=int(found.get("ce-aggregateversion", "0")),
+        delivered=message.metadata.num_delivered if message.reply else 1,
+        headers=found,
+    )

@@ -1,0 +1,128 @@
+"""What a membership may do, compiled by tenancy: a *grant set*. Services keep one under a short lease and drop it when
+tenancy says so.
+
+Scopes are resolved to advisers (memberships), never to lists of contacts; a resource row carries its advisers.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+from uuid import UUID
+
+from parvis.tenancy.v1 import tenancy_pb2
+from parvis_kit.caller import Caller, MembershipKind
+from parvis_kit.errors import forbidden, unauthenticated
+
+#: Everything in the organisation.
+ALL: Final = "all"
+Scope = Literal["all"] | frozenset[UUID]
+
+#: How long a grant set may be used without hearing that it changed, in seconds.
+LEASE = 60.0
+
+Fetch = Callable[[Caller], Awaitable["GrantSet"]]
+
+
+@dataclass(frozen=True, slots=True)
+class GrantSet:
+    """Compiled rights of one membership."""
+
+    membership_id: UUID
+    organisation_id: UUID
+    kind: MembershipKind
+    #: Of the organisation's rights when this was compiled; a set under a lower one is never used once a higher was
+    #: seen.
+    revision: int
+    #: Code of a right → how far it reaches.
+    rights: Mapping[str, Scope]
+    products: frozenset[UUID] = frozenset()
+    #: Of a portal access: contact → folder templates it is limited to, None for all shared ones.
+    contacts: Mapping[UUID, frozenset[UUID] | None] | None = None
+
+    def allows(self, right: str) -> bool:
+        """Whether the right is held with any scope."""
+        return right in self.rights
+
+    def scope(self, right: str) -> Scope | None:
+        """How far a right reaches; None when it is not held."""
+        return self.rights.get(right)
+
+    def require(self, right: str) -> Scope:
+        """As `scope`. Raises FORBIDDEN right_missing with the right's code."""
+        scope = self.rights.get(right)
+        if scope is None:
+            raise forbidden("right_missing", right=right)
+        return scope
+
+    def reaches(self, right: str, advisers: frozenset[UUID]) -> bool:
+        """Whether the right covers a resource with these advisers."""
+        scope = self.rights.get(right)
+        return scope == ALL or (scope is not None and not scope.isdisjoint(advisers))
+
+    @property
+    def portal_contacts(self) -> Mapping[UUID, frozenset[UUID] | None]:
+        """Of a portal access: its contacts; empty for staff."""
+        return self.contacts or {}
+
+
+def from_message(message: tenancy_pb2.GrantSet) -> GrantSet:
+    """A grant set as it travels."""
+    portal = message.kind == tenancy_pb2.MEMBERSHIP_KIND_PORTAL
+    return GrantSet(
+        membership_id=UUID(message.membership_id),
+        organisation_id=UUID(message.organisation_id),
+        kind="portal" if portal else "staff",
+        revision=message.revision,
+        rights={right.code: ALL if right.all else frozenset(map(UUID, right.adviser_ids)) for right in message.rights},
+        products=frozenset(map(UUID, message.product_ids)),
+        contacts={
+            UUID(contact.contact_id): frozenset(map(UUID, contact.folder_template_ids)) or None
+            for contact in message.contacts
+        }
+        if portal
+        else None,
+    )
+
+
+class GrantCache:
+    """Grant sets of the memberships that call this service, at most `size` of them."""
+
+    def __init__(self, fetch: Fetch, *, size: int = 10_000) -> None:
+        self._fetch = fetch
+        self._size = size
+        self._sets: OrderedDict[UUID, tuple[float, GrantSet]] = OrderedDict()
+        #: Revision that an organisation has reached, as far as broadcasts told.
+        self._reached: dict[UUID, int] = {}
+
+    async def get(self, caller: Caller) -> GrantSet:
+        """The caller's grant set. Raises UNAUTHENTICATED membership_ended when the access was cut, UNAVAILABLE when
+        tenancy is down.
+        """
+        if caller.membership_id is None or caller.organisation_id is None:
+            raise unauthenticated("no_membership")
+        held = self._sets.get(caller.membership_id)
+        if held is not None and held[0] > time.monotonic():
+            return held[1]
+        # A set compiled before the newest change that was announced is asked for again: the answer crossed the
+        # broadcast.
+        for _ in range(3):
+            grants = await self._fetch(caller)
+            if grants.revision >= self._reached.get(grants.organisation_id, 0):
+                break
+        self._sets[caller.membership_id] = (time.monotonic() + LEASE, grants)
+        self._sets.move_to_end(caller.membership_id)
+        if len(self._sets) > self._size:
+            self._sets.popitem(last=False)
+        return grants
+
+    def drop(self, organisation_id: UUID, membership_ids: frozenset[UUID], revision: int) -> None:
+        """Forgets sets under a lower revision: of these memberships, or of the whole organisation when none is
+        named.
+        """
+        self._reached[organisation_id] = max(revision, self._reached.get(organisation_id, 0))
+        for membership_id, (_, grants) in list(self._sets.items()):
+            named = membership_id in membership_ids if membership_ids else grants.organisation_id == organisation_id
+            if named and grants.revision < revision:
+                del self._sets[membership_id]

@@ -1,0 +1,192 @@
+"""Events leave through a row of the transaction that they tell about; the relay publishes rows and marks them sent.
+
+A claim is a transaction that locks unsent rows (`FOR UPDATE SKIP LOCKED`): the lock is the lease, and it ends with the
+relay that holds it. Rows are found by being unsent, never by a position, so a transaction that commits late loses
+nothing. A row that was published but not marked is published again under the same message id.
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import structlog
+
+from parvis_kit import envelope, tables
+from parvis_kit.ids import uuid7
+from parvis_kit.postgres import first_id_at, keep_connected
+
+if TYPE_CHECKING:
+    import asyncpg
+    from google.protobuf.message import Message
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+    from parvis_kit.broker import Broker
+
+KEPT = timedelta(days=30)  # as long as the stream: rows replay what a broken broker lost
+INBOX_KEPT = timedelta(days=40)  # longer than any row that could come again
+LARGEST = 512 * 1024  # bytes; half of what NATS takes: an event says what happened, it carries no file
+
+_BATCH = 256
+_POLL = 1.0  # s; what a lost NOTIFY costs
+_HEARTBEAT = 5.0  # s
+_PRUNE_EVERY = 3600.0  # s
+_PRUNE_BATCH = 5000
+_log = structlog.get_logger(__name__)
+
+_CLAIM = """
+SELECT id, subject, payload, headers, organisation_id, aggregate_id, version, created_at
+FROM outbox WHERE sent_at IS NULL ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED"""
+
+
+def row(
+    event: "Message",
+    *,
+    organisation_id: UUID | None,
+    aggregate_id: UUID,
+    version: int = 0,
+    headers: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """The outbox row of an event; `headers` is the trace context. ValueError above 512 KiB."""
+    payload = event.SerializeToString()
+    if len(payload) > LARGEST:
+        raise ValueError(f"{envelope.subject_of(event)} has {len(payload)} bytes: an event carries {LARGEST} at most.")
+    return {
+        "id": uuid7(),
+        "subject": envelope.subject_of(event),
+        "payload": payload,
+        "headers": dict(headers or {}),
+        "organisation_id": organisation_id,
+        "aggregate_id": aggregate_id,
+        "version": version,
+    }
+
+
+async def append(connection: "AsyncConnection | AsyncSession", *rows: dict[str, Any]) -> None:
+    """Writes rows in the connection's transaction: they are published after it commits, and only then."""
+    if rows:
+        await connection.execute(tables.outbox.insert(), list(rows))
+
+
+async def replay(connection: "asyncpg.Connection", since: datetime) -> int:
+    """Marks the rows of `since` and later unsent, after a broker lost them; inboxes absorb what was not lost."""
+    mark = "UPDATE outbox SET sent_at = NULL WHERE id >= $1 AND created_at >= $2 AND sent_at IS NOT NULL"
+    # One second and more of margin: an id is made before its transaction's commit, and by another clock.
+    first = UUID(first_id_at(int((since - timedelta(minutes=5)).timestamp() * 1000)))
+    return int((await connection.execute(mark, first, since)).split()[-1])
+
+
+class Relay:
+    """Publishes the outbox of one service's database, in as many replicas as there are.
+
+    `heartbeat`, an event without content, is published every five seconds while nothing older waits: whoever hears it
+    has heard everything that committed before it. It passes beside the outbox and lives one minute in the stream.
+    """
+
+    def __init__(self, url: str, broker: "Broker", *, source: str, heartbeat: "Message | None" = None) -> None:
+        self._url = url
+        self._broker = broker
+        self._source = source
+        self._heartbeat = heartbeat
+        self._wake = asyncio.Event()
+        self._beaten = 0.0
+        self._pruned = 0.0
+
+    async def run(self) -> None:
+        """Until cancelled. Survives restarts of PostgreSQL and NATS."""
+        await keep_connected(self._url, f"parvis-relay-{self._source}", self._work)
+
+    async def _work(self, connection: "asyncpg.Connection") -> None:
+        def wake(*_arguments: object) -> None:
+            self._wake.set()
+
+        await connection.add_listener("parvis_outbox", wake)
+        connection.add_termination_listener(wake)
+        while True:
+            await self._broker.client()  # nothing is claimed while there is nobody to tell
+            self._wake.clear()
+            if await self._publish_batch(connection) == _BATCH:
+                continue
+            await self._beat()
+            await self._prune(connection)
+            try:
+                await asyncio.wait_for(self._wake.wait(), _POLL)
+            except TimeoutError:
+                continue
+
+    async def _publish_batch(self, connection: "asyncpg.Connection") -> int:
+        """Returns how many rows were claimed; raises the first failure after marking what did get through."""
+        lost = self._broker.lost()
+        async with connection.transaction():
+            rows = await connection.fetch(_CLAIM, _BATCH)
+            if not rows:
+                return 0
+            publishing = asyncio.gather(*(self._publish(each) for each in rows), return_exceptions=True)
+            await asyncio.wait({publishing, lost}, return_when=asyncio.FIRST_COMPLETED)
+            if not publishing.done():
+                publishing.cancel()
+                raise ConnectionError("NATS went away before it acknowledged.")
+            results = publishing.result()
+            sent = [each["id"] for each, result in zip(rows, results, strict=True) if result is None]
+            await connection.execute("UPDATE outbox SET sent_at = clock_timestamp() WHERE id = ANY($1)", sent)
+        for result in results:
+            if result is not None:
+                raise result
+        return len(rows)
+
+    async def _publish(self, claimed: "asyncpg.Record") -> None:
+        await self._broker.publish(
+            claimed["subject"],
+            claimed["payload"],
+            envelope.headers(
+                message_id=claimed["id"],
+                subject=claimed["subject"],
+                source=self._source,
+                time=claimed["created_at"],
+                organisation_id=claimed["organisation_id"],
+                aggregate_id=claimed["aggregate_id"],
+                version=claimed["version"],
+                extra=json.loads(claimed["headers"]),
+            ),
+        )
+
+    async def _beat(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._heartbeat is None or now - self._beaten < _HEARTBEAT - _POLL / 2:
+            return
+        self._beaten = now
+        subject, message_id = envelope.subject_of(self._heartbeat), uuid7()
+        attributes = envelope.headers(
+            message_id=message_id,
+            subject=subject,
+            source=self._source,
+            time=datetime.now(UTC),
+            organisation_id=None,
+            aggregate_id=message_id,
+            version=0,
+            extra={"Nats-TTL": "60s"},
+        )
+        await self._broker.publish(subject, self._heartbeat.SerializeToString(), attributes)
+
+    async def _prune(self, connection: "asyncpg.Connection") -> None:
+        """Deletes what is past its time, a batch at a time; comes back at once while there is more."""
+        now = asyncio.get_running_loop().time()
+        if self._pruned and now - self._pruned < _PRUNE_EVERY:
+            return
+        more = False
+        for table, column, kept, condition in (
+            ("outbox", "id", KEPT, "AND sent_at IS NOT NULL"),
+            ("inbox", "message_id", INBOX_KEPT, ""),
+        ):
+            before = UUID(first_id_at(int((datetime.now(UTC) - kept).timestamp() * 1000)))
+            done = await connection.execute(
+                f"DELETE FROM {table} WHERE {column} IN (SELECT {column} FROM {table} "  # noqa: S608 - constants above
+                f"WHERE {column} < $1 {condition} LIMIT $2)",
+                before,
+                _PRUNE_BATCH,
+            )
+            more = more or int(done.split()[-1]) >= _PRUNE_BATCH
+        if not more:
+            self._pruned = now

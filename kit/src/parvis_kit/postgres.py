@@ -1,0 +1,37 @@
+"""Background work on a PostgreSQL connection of its own, which comes back after anything."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import NoReturn
+
+import asyncpg
+import structlog
+
+_log = structlog.get_logger(__name__)
+_LONGEST_PAUSE = 5.0
+
+
+async def keep_connected(url: str, name: str, work: Callable[[asyncpg.Connection], Awaitable[None]]) -> NoReturn:
+    """Runs `work` on a connection, again and again: after a failure with a new one, 0.1 to 5 s later, for ever."""
+    pause = 0.1
+    loop = asyncio.get_running_loop()
+    while True:
+        started = loop.time()
+        try:
+            connection = await asyncpg.connect(
+                url, timeout=5, command_timeout=30, server_settings={"application_name": name}
+            )
+            try:
+                await work(connection)
+            finally:
+                connection.terminate()
+        except Exception as error:  # noqa: BLE001 - whatever it was, the rows are still there
+            _log.warning("background_work_interrupted", work=name, error=repr(error))
+        pause = 0.1 if loop.time() - started > _LONGEST_PAUSE else min(pause * 2, _LONGEST_PAUSE)
+        await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - spreads reconnections, guards nothing
+
+
+def first_id_at(milliseconds: int) -> str:
+    """The smallest UUIDv7 of that instant (ms since 1970): bounds a range of rows by their primary key."""
+    return f"{milliseconds:012x}".ljust(32, "0")

@@ -1,0 +1,212 @@
+"""The gRPC edge of a service: who calls, in whose name, under which rule; one unit of work per call; one translation
+of errors.
+
+An implementation is any object with one coroutine per RPC:
+
+    async def GetContact(self, unit: UnitOfWork, request: GetContactRequest) -> ContactRecord
+
+The rule of each RPC is an option in its contract (`parvis.access.v1.rule`); an RPC without a rule, or without an
+implementation, stops the
+start. Calls without a deadline are refused (gRPC otherwise waits for ever).
+"""
+
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import grpc
+import structlog
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1._async import HealthServicer
+
+from parvis.access.v1 import access_pb2
+from parvis_kit.caller import Acting, Caller, acting_as
+from parvis_kit.errors import Kind, ServiceError, forbidden, internal, invalid, unauthenticated
+from parvis_kit.grants import GrantCache
+from parvis_kit.ids import parse_optional
+from parvis_kit.revocations import Revocations
+from parvis_kit.settings import ServiceSettings
+from parvis_kit.telemetry import RPC_SECONDS, RPCS, new_traceparent
+from parvis_kit.tls import peer_service, server_credentials
+from parvis_kit.tokens import TokenVerifier
+from parvis_kit.unit import Database, UnitOfWork, origin
+from parvis_kit.wire import status_of
+
+Handler = Callable[[UnitOfWork, Any], Awaitable[Message]]
+Context = grpc.aio.ServicerContext[Any, Any]
+#: Asks identity whether a caller's session is still open, where the revocation stream is silent.
+Confirm = Callable[[Caller], Awaitable[bool]]
+
+_log = structlog.get_logger(__name__)
+
+
+class GrpcServer:
+    """See the module. `grants` is None in identity, which knows no rights."""
+
+    def __init__(
+        self,
+        settings: ServiceSettings,
+        database: Database,
+        *,
+        verifier: TokenVerifier,
+        revocations: Revocations,
+        grants: GrantCache | None,
+        confirm: Confirm,
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._verifier = verifier
+        self._revocations = revocations
+        self._grants = grants
+        self._confirm = confirm
+        self._health = HealthServicer()
+        self._server: grpc.aio.Server | None = None
+        self._services: dict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]] = {}
+
+    def add(self, service: ServiceDescriptor, implementation: object) -> None:
+        """Offers a service of a contract. Raises RuntimeError when a rule, a list of callers or a method is missing."""
+        callers = self._settings.callers.get(service.full_name)
+        if not callers:
+            raise RuntimeError(f"{service.full_name}: the settings name no service that may call it")
+        self._services[service.full_name] = {
+            method.name: self._handler(method, getattr(implementation, method.name, None), callers)
+            for method in service.methods
+        }
+
+    async def start(self) -> None:
+        """Listens; answers once this returns."""
+        server = grpc.aio.server(
+            options=[
+                ("grpc.so_reuseport", 0),
+                ("grpc.keepalive_time_ms", 30_000),
+                ("grpc.keepalive_timeout_ms", 10_000),
+                ("grpc.http2.min_recv_ping_interval_without_data_ms", 20_000),
+                ("grpc.max_receive_message_length", 8 * 1024 * 1024),
+            ],
+            maximum_concurrent_rpcs=500,
+        )
+        for name, methods in self._services.items():
+            server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, methods),))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        server.add_secure_port(self._settings.grpc_listen, server_credentials(self._settings))
+        await server.start()
+        await self._health.set("", health_pb2.HealthCheckResponse.SERVING)
+        self._server = server
+
+    async def stop(self, grace: float = 8.0) -> None:
+        """Tells watchers, takes no new call, lets running ones end within `grace` seconds."""
+        if self._server is not None:
+            await self._health.enter_graceful_shutdown()
+            await self._server.stop(grace)
+
+    def _handler(
+        self, method: MethodDescriptor, handler: Handler | None, callers: frozenset[str]
+    ) -> "grpc.RpcMethodHandler[Any, Any]":
+        rule = method.GetOptions().Extensions[access_pb2.rule]
+        if rule.subject == access_pb2.SUBJECT_UNSPECIFIED:
+            raise RuntimeError(f"{method.full_name}: no rule")
+        if handler is None:
+            raise RuntimeError(f"{method.full_name}: not implemented")
+        handled = RPCS.labels
+        observe = RPC_SECONDS.labels(method.full_name).observe
+
+        async def serve(request: Message, context: Context) -> Message:
+            started = time.perf_counter()
+            code = "ok"
+            try:
+                return await self._serve(handler, rule, callers, request, context)
+            except ServiceError as error:
+                code = error.kind.value
+                await context.abort(*status_of(self._told(error, method)))
+            except Exception:  # noqa: BLE001 - the edge: whatever it was, the caller gets an answer and the log a trace
+                code = Kind.INTERNAL.value
+                reference = secrets.token_hex(4)
+                _log.exception("rpc_failed", method=method.full_name, reference=reference)
+                await context.abort(*status_of(internal(reference=reference)))
+            finally:
+                handled(method.full_name, code).inc()
+                observe(time.perf_counter() - started)
+            raise AssertionError("abort raises")
+
+        return grpc.unary_unary_rpc_method_handler(
+            serve,
+            request_deserializer=GetMessageClass(method.input_type).FromString,
+            response_serializer=GetMessageClass(method.output_type).SerializeToString,
+        )
+
+    async def _serve(
+        self,
+        handler: Handler,
+        rule: access_pb2.Rule,
+        callers: frozenset[str],
+        request: Message,
+        context: Context,
+    ) -> Message:
+        remaining = context.time_remaining()
+        if remaining is None:
+            raise invalid("deadline_missing")
+        service = peer_service(context)
+        if service not in callers:
+            raise forbidden("service_not_allowed", service=service)
+        metadata = dict(context.invocation_metadata() or ())
+        caller = await self._caller(service, rule, metadata)
+        organisation = caller.organisation_id
+        if caller.is_service:
+            organisation = parse_optional(_text(metadata.get("parvis-organisation")), "parvis-organisation")
+        carried = Acting(
+            token=caller.token,
+            organisation_id=organisation,
+            traceparent=_text(metadata.get("traceparent")) or new_traceparent(),
+            deadline=time.monotonic() + remaining,
+        )
+        mark = origin.set("request")
+        try:
+            with acting_as(carried):
+                grants = None
+                if self._grants is not None and caller.membership_id is not None:
+                    grants = await self._grants.get(caller)
+                    if rule.right and caller.is_staff:
+                        grants.require(rule.right)
+                async with self._database.begin(caller, organisation_id=organisation) as unit:
+                    if grants is not None:
+                        unit.grants = grants
+                    return await handler(unit, request)
+        finally:
+            origin.reset(mark)
+
+    async def _caller(self, service: str, rule: access_pb2.Rule, metadata: Mapping[str, str | bytes]) -> Caller:
+        bearer = _text(metadata.get("authorization"))
+        if not bearer:
+            if rule.subject in {access_pb2.SUBJECT_SERVICE, access_pb2.SUBJECT_MEMBER_OR_SERVICE}:
+                return Caller(service)
+            raise unauthenticated("token_missing")
+        if rule.subject == access_pb2.SUBJECT_SERVICE:
+            raise forbidden("services_only")
+        scheme, _, token = bearer.partition(" ")
+        if scheme != "Bearer":
+            raise unauthenticated("token_invalid")
+        caller = await self._verifier.verify(token, service=service)
+        if self._revocations.is_revoked(caller) or (self._revocations.stale and not await self._confirm(caller)):
+            raise unauthenticated("session_ended")
+        if rule.subject != access_pb2.SUBJECT_ACCOUNT and caller.membership_id is None:
+            raise unauthenticated("no_membership")
+        if rule.subject == access_pb2.SUBJECT_STAFF and not caller.is_staff:
+            raise forbidden("staff_only")
+        if rule.subject == access_pb2.SUBJECT_PORTAL and not caller.is_portal:
+            raise forbidden("portal_only")
+        return caller
+
+    def _told(self, error: ServiceError, method: MethodDescriptor) -> ServiceError:
+        if error.kind is Kind.INTERNAL:
+            reference = secrets.token_hex(4)
+            _log.error("rpc_failed", method=method.full_name, reference=reference, error=str(error))
+            return internal(reference=reference)
+        return error
+
+
+def _text(value: str | bytes | None) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,42 @@
+"""Settings that every service has, read from the environment (`PARVIS_…`)."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ServiceSettings(BaseSettings):
+    """Common to the five services and the gateway. A missing or malformed variable stops the start and is named."""
+
+    model_config = SettingsConfigDict(env_prefix="PARVIS_", frozen=True, extra="ignore")
+
+    #: Name of the service; the common name of its certificate.
+    service: ClassVar[str]
+    #: Who may call: full name of a gRPC service → names of the services whose certificates are accepted.
+    callers: ClassVar[Mapping[str, frozenset[str]]] = {}
+
+    #: Name of the installation; part of cookie names, so that two suites on one host do not mix.
+    instance: str = "parvis"
+    #: postgresql:// address with the service's role, which owns nothing.
+    database_url: SecretStr
+    #: postgresql:// address with the role that owns the tables; only `migrate` uses it.
+    migration_url: SecretStr | None = None
+    #: Connections to PostgreSQL, at most, in one process.
+    database_pool: int = 6
+    nats_url: SecretStr
+    #: host:port of gRPC (mutual TLS).
+    grpc_listen: str = ""
+    #: host:port of HTTP: health, metrics, and the service's pages or REST where it has them.
+    http_listen: str
+    #: PEM files: the authority, and this service's certificate and key.
+    tls_ca: Path
+    tls_certificate: Path
+    tls_key: Path
+    #: gRPC addresses of the other services: {"identity": "127.0.0.1:8630"}.
+    peers: dict[str, str] = {}
+    #: Address of the portal as browsers know it; also the OpenID issuer.
+    public_url: str
+    log_level: str = "info"

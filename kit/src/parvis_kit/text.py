@@ -1,0 +1,34 @@
+"""Normalised keys for sorting and searching, since collations differ between PostgreSQL builds."""
+
+import re
+import unicodedata
+
+_LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ß": "ss", "ø": "o", "ł": "l", "đ": "d"})
+_SEPARATORS = re.compile(r"[^0-9a-z]+")
+
+
+def fold(text: str) -> str:
+    """`text` without accents and case: "Élan & Cœur" → "elan & coeur"."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold().translate(_LIGATURES))
+    return "".join(c for c in decomposed if not unicodedata.combining(c))
+
+
+def search_key(*texts: str) -> str:
+    """What a search looks into: folded words separated by single spaces: "Élan & Cœur", "C0042" → "elan coeur
+    c0042".
+    """
+    return _SEPARATORS.sub(" ", fold(" ".join(texts))).strip()
+
+
+def sort_key(text: str) -> str:
+    """What a list is ordered by: as `search_key`, with numbers padded to ten digits so that "Lot 9" comes before
+    "Lot 10".
+    """
+    return re.sub(r"\d+", lambda digits: digits[0].zfill(10), search_key(text))
+
+
+def like_pattern(query: str) -> str:
+    """A LIKE pattern for "contains `query`" over a search key; wildcards cannot be smuggled in, `search_key` drops
+    them.
+    """
+    return f"%{search_key(query)}%"

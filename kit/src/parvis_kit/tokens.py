@@ -1,0 +1,139 @@
+"""Tokens of the internal audience: JWTs (RFC 9068) signed with ES256 by identity, verified locally by every service."""
+
+import json
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+from parvis_kit.caller import Caller, MembershipKind
+from parvis_kit.errors import ServiceError, unauthenticated
+
+AUDIENCE = "parvis-internal"
+ALGORITHMS = ["ES256"]
+#: Clocks of two machines may differ by this much, in seconds.
+LEEWAY = 5
+#: Keys are asked for at most this often when a token names an unknown one, in seconds.
+REFRESH_INTERVAL = 2.0
+
+FetchKeys = Callable[[], Awaitable[str]]
+
+_log = structlog.get_logger(__name__)
+
+
+class TokenVerifier:
+    """Verifies tokens with identity's keys, which it fetches when it meets one that it does not know.
+
+    A token that was verified is remembered until it expires: a page makes several calls with the same one.
+    """
+
+    def __init__(self, fetch_keys: FetchKeys, *, issuer: str, remembered: int = 4096) -> None:
+        self._fetch_keys = fetch_keys
+        self._issuer = issuer
+        self._keys: KeySet | None = None
+        self._fetched = float("-inf")
+        self._known: OrderedDict[str, tuple[float, dict[str, Any]]] = OrderedDict()
+        self._remembered = remembered
+
+    async def verify(self, token: str, *, service: str) -> Caller:
+        """The caller that a token speaks for, called by `service`. Raises UNAUTHENTICATED token_invalid or
+        token_expired.
+        """
+        claims = self._recall(token)
+        if claims is None:
+            claims = await self._check(token)
+            self._known[token] = (float(claims["exp"]), claims)
+            if len(self._known) > self._remembered:
+                self._known.popitem(last=False)
+        return _caller(claims, token=token, service=service)
+
+    def _recall(self, token: str) -> dict[str, Any] | None:
+        known = self._known.get(token)
+        if known is None:
+            return None
+        expires, claims = known
+        if expires <= time.time():
+            del self._known[token]
+            raise unauthenticated("token_expired")
+        return claims
+
+    async def _check(self, token: str) -> dict[str, Any]:
+        decoded = self._decode(token)
+        if decoded is None:
+            await self._refresh_keys()
+            decoded = self._decode(token)
+        if decoded is None:
+            raise unauthenticated("token_invalid")
+        claims = decoded.claims
+        now = time.time()
+        if (
+            decoded.header.get("typ") != "at+jwt"
+            or claims.get("iss") != self._issuer
+            or claims.get("aud") != AUDIENCE
+            or not isinstance(claims.get("exp"), int)
+            or claims.get("iat", now) > now + LEEWAY
+        ):
+            raise unauthenticated("token_invalid")
+        if claims["exp"] <= now:
+            raise unauthenticated("token_expired")
+        return claims
+
+    def _decode(self, token: str) -> jwt.Token | None:
+        if self._keys is None:
+            return None
+        try:
+            return jwt.decode(token, self._keys, algorithms=ALGORITHMS)
+        except (JoseError, ValueError):
+            return None
+
+    async def _refresh_keys(self) -> None:
+        if time.monotonic() - self._fetched < REFRESH_INTERVAL:
+            return
+        try:
+            document = json.loads(await self._fetch_keys())
+        except ServiceError as error:
+            _log.warning("keys_not_fetched", error=str(error))
+            if self._keys is None:
+                raise
+            return
+        self._fetched = time.monotonic()
+        self._keys = KeySet.import_key_set(document)
+
+
+def _caller(claims: dict[str, Any], *, token: str, service: str) -> Caller:
+    actor = claims.get("act")
+    authenticated = claims.get("auth_time")
+    try:
+        return Caller(
+            service=service,
+            account_id=UUID(claims["sub"]),
+            organisation_id=_uuid(claims.get("org")),
+            membership_id=_uuid(claims.get("mbr")),
+            kind=_kind(claims.get("mkind", "")),
+            session_id=_uuid(claims.get("sid")),
+            acr=claims.get("acr", ""),
+            amr=tuple(claims.get("amr", ())),
+            auth_time=datetime.fromtimestamp(authenticated, UTC) if authenticated else None,
+            issued_at=datetime.fromtimestamp(claims["iat"], UTC),
+            actor=_uuid(actor["sub"]) if actor else None,
+            token=token,
+        )
+    except (KeyError, TypeError, ValueError):
+        raise unauthenticated("token_invalid") from None
+
+
+def _kind(value: str) -> MembershipKind:
+    if value == "staff":
+        return "staff"
+    return "portal" if value == "portal" else ""
+
+
+def _uuid(value: str | None) -> UUID | None:
+    return UUID(value) if value else None
