@@ -25,7 +25,6 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 from uuid import UUID
 
-import asyncpg
 import structlog
 import uvicorn
 import uvloop
@@ -86,7 +85,7 @@ class Service(Generic[Settings]):
         )
         self.peers = Peers(settings)
         self.broker = Broker(settings.nats_url.get_secret_value(), name=f"parvis-{settings.service}")
-        self.bus = bus.Bus(settings, self.database, broker=self.broker)
+        self.bus = bus.Bus(self.broker, self.database, consumer=settings.service)
         self.revocations = Revocations(
             self.bus,
             sessions=[(identity_events.SessionEnded, lambda ended: ended.session_id)],
@@ -107,7 +106,7 @@ class Service(Generic[Settings]):
         #: The service's own HTTP application; health and metrics are answered before it.
         self.pages: ASGIApp | None = None
         #: What identity's relay publishes every five seconds on the revocation stream.
-        self.heartbeat: "Message | None" = None
+        self.heartbeat: Message | None = None
         self._background: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self._confirmed: dict[str, tuple[float, bool]] = {}
         if knows_rights:
@@ -128,24 +127,22 @@ class Service(Generic[Settings]):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         health = Health(self, self.pages if role != "worker" else None)
         http = _HttpServer(health, self.settings.http_listen)
-        listening = asyncio.create_task(http.serve())
-        await self.bus.start(consume=role != "api")
+        answering = asyncio.create_task(http.serve())
+        tasks = [asyncio.create_task(_for_ever(self.bus.listen))]
         if role != "worker" and self.settings.grpc_listen:
             await self.grpc.start()
-        tasks: list[asyncio.Task[None]] = []
         if role != "api":
             url, name = self.database.url, self.settings.service
             relay = Relay(url, self.broker, source=name, heartbeat=self.heartbeat)
-            work = [relay.run, audit.Sealer(url, service=name).run, *self._background]
-            tasks = [asyncio.create_task(_for_ever(each)) for each in work]
+            work = [self.bus.consume, relay.run, audit.Sealer(url, source=name).run, *self._background]
+            tasks += [asyncio.create_task(_for_ever(each)) for each in work]
         health.started = True
         _log.info("started", role=role)
         await stop.wait()
         health.started = False
         await self.grpc.stop(GRACE)
         http.should_exit = True
-        await listening
-        await self.bus.stop()
+        await answering
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -281,10 +278,12 @@ def run(
     configure_logs(name, settings.log_level)
     match arguments.command:
         case "migrate":
-            url = settings.migration_url or settings.database_url
-            run_migrations(f"parvis_{name}", url.get_secret_value())
+            owner = settings.migration_url or settings.database_url
+            run_migrations(f"parvis_{name}", owner.get_secret_value())
         case "replay":
-            uvloop.run(_replay(settings))
+            url, nats_url = settings.database_url.get_secret_value(), settings.nats_url.get_secret_value()
+            count = uvloop.run(bus.replay_dead_letters(url, nats_url, name))
+            _log.info("dead_letters_replayed", count=count)
         case "verify-audit":
             sys.exit(uvloop.run(_verify(settings)))
         case _:
@@ -296,30 +295,10 @@ async def _serve(settings: Settings, wire: Callable[[Settings], Awaitable[Servic
     await service.serve(role)
 
 
-async def _replay(settings: ServiceSettings) -> None:
-    broker = Broker(settings.nats_url.get_secret_value(), name=f"parvis-{settings.service}-replay")
-    connection = await asyncpg.connect(settings.database_url.get_secret_value())
-    try:
-        brought_back = await bus.replay_dead_letters(connection, broker, settings.service)
-    finally:
-        await connection.close()
-        await broker.close()
-    _log.info("dead_letters_replayed", count=brought_back)
-
-
 async def _verify(settings: ServiceSettings) -> int:
-    connection = await asyncpg.connect(settings.database_url.get_secret_value())
-    broken = 0
-    try:
-        heads = await connection.fetch("SELECT organisation_id FROM audit_heads ORDER BY organisation_id")
-        for head in heads:
-            chain = await audit.verify(connection, head["organisation_id"])
-            if isinstance(chain, audit.BrokenChain):
-                broken += 1
-                _log.error(
-                    "audit_chain_broken", organisation=str(chain.organisation_id), seq=chain.seq, how=chain.problem
-                )
-    finally:
-        await connection.close()
-    _log.info("audit_chains_verified", chains=len(heads), broken=broken)
+    chains = await audit.verify_all(settings.database_url.get_secret_value())
+    broken = [chain for chain in chains if isinstance(chain, audit.BrokenChain)]
+    for chain in broken:
+        _log.error("audit_chain_broken", organisation=str(chain.organisation_id), seq=chain.seq, how=chain.problem)
+    _log.info("audit_chains_verified", chains=len(chains), broken=len(broken))
     return 1 if broken else 0

@@ -8,7 +8,7 @@ import asyncio
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import nats
@@ -16,9 +16,11 @@ import nats.errors
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.aio.subscription import Subscription
 from nats.js import api
 from nats.js.errors import APIError, NotFoundError
+
+if TYPE_CHECKING:
+    from nats.aio.subscription import Subscription
 
 STREAM = "PARVIS"
 SUBJECTS = "parvis.>"
@@ -94,7 +96,7 @@ class Broker:
                 self._url,
                 name=self.name,
                 max_reconnect_attempts=-1,
-                reconnect_time_wait=_TICK,
+                reconnect_time_wait=_TICK,  # type: ignore[arg-type] # it sleeps that long, in seconds
                 ping_interval=10,
                 error_cb=_ignore,
                 disconnected_cb=self._on_lost,

@@ -6,14 +6,14 @@ commit. Order is not assumed: a projection compares versions. A failure goes thr
 * `Retry`: the handler says when it wants the message again;
 * something it needs is down (ServiceError of kind UNAVAILABLE, a lost connection, a deadlock): again within 10 s, for
   as long as it takes;
-* anything else: again after 5 s, 30 s, 2 min, 10 min and 1 h, then it stays in `dead_letters` until a command replays it.
+* anything else: again after 5 s, 30 s, 2 min, 10 min and 1 h, then it stays in `dead_letters` until a
+  command replays it.
 """
 
 import asyncio
 import inspect
 import json
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
@@ -34,6 +34,8 @@ from parvis_kit.errors import Kind, ServiceError
 from parvis_kit.tables import dead_letters, inbox
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
     from nats.aio.msg import Msg
 
     from parvis_kit.unit import Database, UnitOfWork
@@ -71,7 +73,7 @@ _FAIL = _new_letter.on_conflict_do_update(
 
 
 class Retry(Exception):  # noqa: N818 - it is no error
-    """Raised by a handler that wants its message again in `after_seconds`; what it did in this transaction is undone."""
+    """Raised by a handler that wants its message again in `after_seconds`; its transaction is undone."""
 
     def __init__(self, after_seconds: float) -> None:
         super().__init__(f"again in {after_seconds} s")
@@ -192,113 +194,6 @@ class Bus:
                 for task in late:
                     task.cancel()
                 await asyncio.gather(*late, return_exceptions=True)
-
-    def begin(self) -> "AbstractAsyncContextManager[UnitOfWork]":
-        """One transaction, set to the event's organisation."""
-        return self._bus.begin(self.envelope)
-
-    async def finish(self, unit: "UnitOfWork") -> None:
-        """Marks the message handled in this transaction, the last one."""
-        await self._bus.enter(unit, self.envelope)
-
-
-class Bus:
-    """The consumer of one service: its handlers, its durable consumer, and what it hears by broadcast.
-
-    `concurrency` bounds the handlers that run at once in this process.
-    """
-
-    def __init__(self, broker: Broker, database: "Database", *, consumer: str, concurrency: int = 8) -> None:
-        self.broker = broker
-        self.name = consumer
-        self._database = database
-        self._caller = Caller(service=consumer)
-        self._concurrency = concurrency
-        self._handlers: dict[str, _Run] = {}
-        self._hearers: dict[str, list[_Run]] = {}
-        self._replay = timedelta(0)
-        self._in_flight: dict[asyncio.Task[None], Msg] = {}
-        self._puller: Puller | None = None
-
-    def on(
-        self, event_class: type[_Event], handler: "Callable[[UnitOfWork, _Event, Envelope], Awaitable[None]]"
-    ) -> None:
-        """Calls `handler(unit, event, envelope)` once for each event, in the transaction that remembers it."""
-
-        async def run(envelope: Envelope, payload: bytes) -> None:
-            event = event_class.FromString(payload)
-            async with self.begin(envelope) as unit:
-                if await self.enter(unit, envelope):
-                    await handler(unit, event, envelope)
-
-        self._register(event_class, run)
-
-    def on_steps(self, event_class: type[_Event], handler: Callable[[Delivery, _Event], Awaitable[None]]) -> None:
-        """Calls `handler(delivery, event)`, which opens its own transactions and finishes in the last one.
-
-        A handler that returns without `finish` has finished.
-        """
-
-        async def run(envelope: Envelope, payload: bytes) -> None:
-            event = event_class.FromString(payload)
-            async with self.begin(envelope) as unit:
-                mine = (inbox.c.message_id == envelope.id) & (inbox.c.consumer == self.name)
-                if (await unit.execute(_HANDLED.where(mine))).first() is not None:
-                    return
-            delivery = Delivery(envelope, self)
-            await handler(delivery, event)
-            async with self.begin(envelope) as unit:
-                await self.enter(unit, envelope)
-
-        self._register(event_class, run)
-
-    def broadcast(
-        self,
-        event_class: type[_Event],
-        handler: Callable[[_Event, Envelope], Awaitable[None] | None],
-        *,
-        replay: timedelta = timedelta(0),
-    ) -> None:
-        """Calls `handler(event, envelope)` in every process, without trace: for caches and revocations.
-
-        Events come in order, from `replay` before the start on; after an interruption some may come twice.
-        """
-        since = datetime.now(UTC) - replay - timedelta(seconds=5)
-        self._replay = max(self._replay, replay)
-
-        async def hear(envelope: Envelope, payload: bytes) -> None:
-            if envelope.time >= since:
-                result = handler(event_class.FromString(payload), envelope)
-                if inspect.isawaitable(result):
-                    await result
-
-        self._hearers.setdefault(subject_of(event_class), []).append(hear)
-
-    async def start(self, *, consume: bool = True) -> None:
-        """Starts to listen; returns at once, also while NATS is down. `consume=False` (role api): broadcasts only."""
-        if self._handlers and consume:
-            self._puller = Puller(self.broker, self.name, list(self._handlers), self._receive, self._room)
-            self._tasks.append(asyncio.create_task(self._puller.run(), name="bus-puller"))
-            self._tasks.append(asyncio.create_task(self._stay_alive(), name="bus-alive"))
-        if self._hearers:
-            feed = Feed(self.broker, list(self._hearers), self._hear, self._replay)
-            self._tasks.append(asyncio.create_task(feed.run(), name="bus-feed"))
-
-    async def stop(self, grace: float = 10.0) -> None:
-        """Takes no more messages, lets running handlers end, gives back those that do not within `grace` seconds."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks.clear()
-        if self._in_flight:
-            _, late = await asyncio.wait(list(self._in_flight), timeout=grace)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
-
-    def problem(self) -> str | None:
-        """Why this process is not ready, if it is not."""
-        return None if self.broker.connected else "nats"
 
     def begin(self, envelope: Envelope) -> "AbstractAsyncContextManager[UnitOfWork]":
         """A transaction in the service's own name, for the event's organisation."""

@@ -124,7 +124,7 @@ class Relay:
             if not rows:
                 return 0
             publishing = asyncio.gather(*(self._publish(each) for each in rows), return_exceptions=True)
-            await asyncio.wait({publishing, lost}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([asyncio.ensure_future(publishing), lost], return_when=asyncio.FIRST_COMPLETED)
             if not publishing.done():
                 publishing.cancel()
                 raise ConnectionError("NATS went away before it acknowledged.")

@@ -50,7 +50,7 @@ inbox = Table(
     PrimaryKeyConstraint("message_id", "consumer"),
 )
 
-#: Messages whose handler failed: `attempts` counts while JetStream still delivers, `dead_at` says that it no longer does.
+#: Messages whose handler failed: `attempts` counts while they still come, `dead_at` says that they no longer do.
 dead_letters = Table(
     "dead_letters",
     metadata,
@@ -96,7 +96,7 @@ audit = Table(
     Index("audit_unsealed", "organisation_id", "at", "id", postgresql_where=text("seq IS NULL")),
 )
 
-#: Organisations with rows to seal: one row per insert into audit, made by a trigger (a counter would serialise writers).
+#: Organisations with rows to seal: one row per insert into audit, by a trigger (a counter would serialise writers).
 audit_queue = Table(
     "audit_queue",
     metadata,

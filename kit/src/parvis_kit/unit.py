@@ -20,7 +20,7 @@ from sqlalchemy import Executable, Result, event
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
-from parvis_kit import audit, outbox, tables
+from parvis_kit import audit, outbox
 from parvis_kit.caller import Caller, acting
 from parvis_kit.errors import ServiceError, internal, unavailable
 from parvis_kit.telemetry import STATEMENTS
@@ -148,10 +148,9 @@ class UnitOfWork:
         """Appends an act ("contact.created") on a target to the audit trail, in this transaction."""
         self._acts.append(
             audit.row(
-                self.caller,
                 act,
+                caller=self.caller,
                 service=self.service,
-                at=self.now,
                 organisation_id=self.organisation_or_none,
                 target_kind=target_kind,
                 target_id=str(target_id),
@@ -170,8 +169,7 @@ class UnitOfWork:
     async def _commit(self) -> None:
         if self._session is not None:
             await self._session.flush()
-        if self._acts:
-            await self.connection.execute(tables.audit.insert(), self._acts)
+        await audit.append(self.connection, *self._acts)
         await outbox.append(self.connection, *self._events)
         await self.connection.commit()
         for act in self._after_commit:
