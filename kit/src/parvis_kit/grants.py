@@ -13,7 +13,7 @@ from uuid import UUID
 
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.caller import Caller, MembershipKind
-from parvis_kit.errors import forbidden, unauthenticated
+from parvis_kit.errors import forbidden, unauthenticated, unavailable
 
 #: Everything in the organisation.
 ALL: Final = "all"
@@ -111,6 +111,8 @@ class GrantCache:
             grants = await self._fetch(caller)
             if grants.revision >= self._reached.get(grants.organisation_id, 0):
                 break
+        else:
+            raise unavailable("grants_behind", service="tenancy")
         self._sets[caller.membership_id] = (time.monotonic() + LEASE, grants)
         self._sets.move_to_end(caller.membership_id)
         if len(self._sets) > self._size:

@@ -1,0 +1,73 @@
+"""Grant sets are kept under a lease, and an older one is never used once a newer was announced."""
+
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+from parvis_kit.caller import Caller
+from parvis_kit.errors import ServiceError
+from parvis_kit.grants import ALL, GrantCache, GrantSet
+
+ORGANISATION, MEMBERSHIP = uuid4(), uuid4()
+CALLER = Caller("web", account_id=uuid4(), organisation_id=ORGANISATION, membership_id=MEMBERSHIP, kind="staff")
+
+
+class Tenancy:
+    """Compiles grant sets; counts how often it is asked."""
+
+    def __init__(self) -> None:
+        self.grants = GrantSet(MEMBERSHIP, ORGANISATION, "staff", 1, {"contacts.read": ALL})
+        self.asked = 0
+
+    async def fetch(self, _: Caller) -> GrantSet:
+        self.asked += 1
+        return self.grants
+
+
+async def test_a_set_is_asked_for_once_under_its_lease():
+    tenancy = Tenancy()
+    cache = GrantCache(tenancy.fetch)
+    await cache.get(CALLER)
+    await cache.get(CALLER)
+    assert tenancy.asked == 1
+
+
+async def test_a_change_of_the_organisation_drops_the_set():
+    tenancy = Tenancy()
+    cache = GrantCache(tenancy.fetch)
+    await cache.get(CALLER)
+    tenancy.grants = replace(tenancy.grants, revision=2, rights={})
+    cache.drop(ORGANISATION, frozenset(), 2)
+    assert not (await cache.get(CALLER)).allows("contacts.read")
+
+
+async def test_a_change_of_another_membership_keeps_the_set():
+    tenancy = Tenancy()
+    cache = GrantCache(tenancy.fetch)
+    await cache.get(CALLER)
+    cache.drop(ORGANISATION, frozenset({uuid4()}), 2)
+    await cache.get(CALLER)
+    assert tenancy.asked == 1
+
+
+async def test_an_answer_older_than_an_announced_change_is_never_used():
+    tenancy = Tenancy()
+    cache = GrantCache(tenancy.fetch)
+    cache.drop(ORGANISATION, frozenset({MEMBERSHIP}), 2)
+    with pytest.raises(ServiceError, match="grants_behind"):
+        await cache.get(CALLER)
+
+
+def test_a_right_that_is_not_held_is_named():
+    grants = GrantSet(MEMBERSHIP, ORGANISATION, "staff", 1, {})
+    with pytest.raises(ServiceError) as refused:
+        grants.require("invoices.close")
+    assert refused.value.params == {"right": "invoices.close"}
+
+
+def test_a_scope_reaches_only_what_carries_its_advisers():
+    mine = uuid4()
+    grants = GrantSet(MEMBERSHIP, ORGANISATION, "staff", 1, {"contacts.read": frozenset({mine}), "members.read": ALL})
+    assert grants.reaches("contacts.read", frozenset({mine, uuid4()}))
+    assert not grants.reaches("contacts.read", frozenset({uuid4()}))
+    assert grants.reaches("members.read", frozenset())

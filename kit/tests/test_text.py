@@ -1,0 +1,32 @@
+"""Keys for sorting and searching."""
+
+from uuid import RFC_4122
+
+from hypothesis import given
+from hypothesis import strategies as st
+from parvis_kit.ids import uuid7
+from parvis_kit.text import fold, like_pattern, search_key, sort_key
+
+
+def test_accents_case_and_ligatures_do_not_matter():
+    assert search_key("Élan & Cœur", "C0042") == search_key("ELAN coeur", "c0042") == "elan coeur c0042"
+
+
+def test_numbers_sort_by_value():
+    assert sort_key("Lot 9") < sort_key("Lot 10")
+
+
+@given(st.text())
+def test_folding_twice_is_folding_once(text):
+    assert fold(fold(text)) == fold(text)
+
+
+@given(st.text())
+def test_a_search_has_no_wildcards_of_its_own(query):
+    assert set(like_pattern(query)[1:-1]).isdisjoint("%_\\")
+
+
+def test_identifiers_are_version_7_and_grow_with_time():
+    ids = [uuid7() for _ in range(50)]
+    assert all(made.version == 7 and made.variant == RFC_4122 for made in ids)
+    assert [made.int >> 80 for made in ids] == sorted(made.int >> 80 for made in ids)

@@ -1,0 +1,126 @@
+"""Tokens of the internal audience: what is accepted, what is not."""
+
+import json
+import time
+from uuid import uuid4
+
+import pytest
+from joserfc import jwt
+from joserfc.jwk import ECKey, KeySet
+from parvis_kit.errors import ServiceError, unavailable
+from parvis_kit.tokens import AUDIENCE, TokenVerifier
+
+ISSUER = "http://localhost:8600"
+
+
+class Issuer:
+    """Signs tokens and publishes its keys, as identity does; counts how often the keys are asked for."""
+
+    def __init__(self) -> None:
+        self.key = ECKey.generate_key("P-256", {"kid": "first", "use": "sig", "alg": "ES256"})
+        self.asked = 0
+        self.down = False
+
+    async def keys(self) -> str:
+        self.asked += 1
+        if self.down:
+            raise unavailable("service_unavailable", service="identity")
+        return json.dumps(KeySet([self.key]).as_dict(private=False))
+
+    def token(self, header: dict | None = None, key: ECKey | None = None, **changes: object) -> str:
+        now = int(time.time())
+        claims = {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "sub": str(uuid4()),
+            "org": str(uuid4()),
+            "mbr": str(uuid4()),
+            "mkind": "staff",
+            "sid": str(uuid4()),
+            "iat": now,
+            "exp": now + 300,
+            "auth_time": now - 60,
+        } | changes
+        signing = key or self.key
+        return jwt.encode({"alg": "ES256", "typ": "at+jwt", "kid": signing.kid} | (header or {}), claims, signing)
+
+
+@pytest.fixture
+def issuer() -> Issuer:
+    return Issuer()
+
+
+@pytest.fixture
+def verifier(issuer: Issuer) -> TokenVerifier:
+    return TokenVerifier(issuer.keys, issuer=ISSUER)
+
+
+async def test_a_good_token_names_its_caller(issuer, verifier):
+    account, membership = uuid4(), uuid4()
+    token = issuer.token(sub=str(account), mbr=str(membership), amr=["pwd"])
+    caller = await verifier.verify(token, service="web")
+    assert (caller.account_id, caller.membership_id, caller.is_staff, caller.amr) == (
+        account,
+        membership,
+        True,
+        ("pwd",),
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"aud": "a-product"}, "token_invalid"),
+        ({"aud": [AUDIENCE, "a-product"]}, "token_invalid"),
+        ({"iss": "https://elsewhere.example"}, "token_invalid"),
+        ({"exp": int(time.time()) - 1}, "token_expired"),
+        ({"exp": "tomorrow"}, "token_invalid"),
+        ({"iat": int(time.time()) + 600}, "token_invalid"),
+        ({"sub": "not-a-uuid"}, "token_invalid"),
+    ],
+)
+async def test_a_token_with_one_wrong_claim_is_refused(issuer, verifier, change, reason):
+    with pytest.raises(ServiceError) as refused:
+        await verifier.verify(issuer.token(**change), service="web")
+    assert refused.value.reason == reason
+
+
+async def test_an_id_token_is_not_an_access_token(issuer, verifier):
+    with pytest.raises(ServiceError, match="token_invalid"):
+        await verifier.verify(issuer.token(header={"typ": "JWT"}), service="web")
+
+
+async def test_a_token_signed_by_another_key_is_refused(issuer, verifier):
+    forger = ECKey.generate_key("P-256", {"kid": "first", "use": "sig", "alg": "ES256"})
+    with pytest.raises(ServiceError, match="token_invalid"):
+        await verifier.verify(issuer.token(key=forger), service="web")
+
+
+@pytest.mark.parametrize("token", ["", "abc", "a.b.c", "é.é.é", "." * 10])
+async def test_what_is_no_token_is_refused(verifier, token):
+    with pytest.raises(ServiceError, match="token_invalid"):
+        await verifier.verify(token, service="web")
+
+
+async def test_a_remembered_token_still_expires(issuer, verifier):
+    token = issuer.token(exp=int(time.time()) + 1)
+    await verifier.verify(token, service="web")
+    time.sleep(1.1)  # noqa: ASYNC251 - the clock is what is tested
+    with pytest.raises(ServiceError, match="token_expired"):
+        await verifier.verify(token, service="web")
+
+
+async def test_keys_are_asked_for_once_and_survive_identity_being_down(issuer, verifier):
+    await verifier.verify(issuer.token(), service="web")
+    issuer.down = True
+    await verifier.verify(issuer.token(), service="web")
+    assert issuer.asked == 1
+
+
+async def test_unknown_keys_do_not_make_a_service_ask_for_each_token(issuer, verifier):
+    await verifier.verify(issuer.token(), service="web")
+    forger = ECKey.generate_key("P-256", {"kid": "other", "use": "sig", "alg": "ES256"})
+    for _ in range(20):
+        with pytest.raises(ServiceError):
+            await verifier.verify(issuer.token(key=forger), service="web")
+    assert issuer.asked == 1
