@@ -1,6 +1,7 @@
 """Folder templates, contacts, documents, versions, openings, uploads."""
 
 from alembic import op
+
 from parvis_kit.migrations import global_table, kit_tables, tenant_table
 
 revision = "0001"
@@ -106,7 +107,7 @@ CREATE TABLE versions (
     CONSTRAINT versions_document FOREIGN KEY (organisation_id, document_id)
         REFERENCES documents (organisation_id, id)
 );
-CREATE UNIQUE INDEX versions_by_object ON versions (object_key);
+CREATE UNIQUE INDEX versions_by_object ON versions (organisation_id, object_key);
 
 CREATE TABLE openings (
     organisation_id uuid NOT NULL,
@@ -145,7 +146,7 @@ CREATE TABLE uploads (
     CONSTRAINT uploads_folder_template FOREIGN KEY (organisation_id, folder_template_id)
         REFERENCES folder_templates (organisation_id, id)
 );
-CREATE UNIQUE INDEX uploads_by_object ON uploads (object_key);
+CREATE UNIQUE INDEX uploads_by_object ON uploads (organisation_id, object_key);
 CREATE UNIQUE INDEX uploads_by_reference ON uploads (organisation_id, external_reference)
     WHERE external_reference IS NOT NULL AND state IN ('sending', 'verifying', 'filed');
 

@@ -183,7 +183,7 @@ class Version(Model, table=True):
         ForeignKeyConstraint(
             ["organisation_id", "document_id"], ["documents.organisation_id", "documents.id"], name="versions_document"
         ),
-        Index("versions_by_object", "object_key", unique=True),
+        Index("versions_by_object", "organisation_id", "object_key", unique=True),
     )
 
     organisation_id: UUID = Field(primary_key=True)
@@ -231,7 +231,7 @@ class Upload(Model, table=True):
             ["folder_templates.organisation_id", "folder_templates.id"],
             name="uploads_folder_template",
         ),
-        Index("uploads_by_object", "object_key", unique=True),
+        Index("uploads_by_object", "organisation_id", "object_key", unique=True),
         Index(
             "uploads_by_reference",
             "organisation_id",

@@ -1,0 +1,46 @@
+"""Every variable of documents beside those that all services have."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from parvis_documents.domain import MEBIBYTE
+from parvis_kit.settings import ServiceSettings
+
+
+class StoreSettings(BaseSettings):
+    """The object store: any S3."""
+
+    model_config = SettingsConfigDict(env_prefix="PARVIS_STORE_", frozen=True, extra="ignore")
+
+    #: Origin that browsers and other services send parts to and download from; presigned addresses name it.
+    url: str
+    #: Origin for the calls of this service itself, past the proxy.
+    internal_url: str
+    access_key: str
+    secret_key: SecretStr
+    bucket: str = "parvis"
+    region: str = "us-east-1"
+
+
+class Settings(ServiceSettings):
+    """Variables `PARVIS_…`."""
+
+    service: ClassVar[str] = "documents"
+    callers: ClassVar[Mapping[str, frozenset[str]]] = {
+        "parvis.documents.v1.FolderService": frozenset({"web", "tenancy", "billing"}),
+        "parvis.documents.v1.DocumentService": frozenset({"web", "notify", "billing"}),
+        "parvis.documents.v1.UploadService": frozenset({"web", "billing"}),
+    }
+
+    store: StoreSettings = Field(default_factory=StoreSettings)
+    #: Bytes of the largest file that is accepted.
+    upload_max_bytes: int = Field(default=5 * 1024 * MEBIBYTE, ge=1)
+    #: Bytes of the largest file of a plain form, which cannot be resumed and passes the proxy in one request of 60 s.
+    form_max_bytes: int = Field(default=128 * MEBIBYTE, ge=1)
+    #: Seconds after which an upload that was not completed is given up.
+    upload_lifetime: int = Field(default=24 * 3600, ge=60)
+    #: Files read and hashed at the same time by one process.
+    verifications: int = Field(default=2, ge=1)
