@@ -13,7 +13,7 @@ commit. Order is not assumed: a projection compares versions. A failure goes thr
 import asyncio
 import inspect
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
@@ -23,7 +23,7 @@ import asyncpg
 import nats.errors
 import structlog
 from google.protobuf.message import Message
-from sqlalchemy import case, delete, func, null, select
+from sqlalchemy import bindparam, case, delete, func, null, select
 from sqlalchemy import exc as sql_errors
 from sqlalchemy.dialects.postgresql import insert
 
@@ -67,7 +67,7 @@ _FAIL = _new_letter.on_conflict_do_update(
         "error": _new_letter.excluded.error,
         "attempts": _attempts,
         "failed_at": func.now(),
-        "dead_at": case((_attempts > len(BACK_OFF), func.now()), else_=null()),
+        "dead_at": case((_attempts > bindparam("attempts_allowed"), func.now()), else_=null()),
     },
 ).returning(dead_letters.c.attempts)
 
@@ -105,7 +105,16 @@ class Bus:
     `concurrency` bounds the handlers that run at once in this process.
     """
 
-    def __init__(self, broker: Broker, database: "Database", *, consumer: str, concurrency: int = 8) -> None:
+    def __init__(
+        self,
+        broker: Broker,
+        database: "Database",
+        *,
+        consumer: str,
+        concurrency: int = 8,
+        back_off: Sequence[float] = BACK_OFF,
+    ) -> None:
+        self._back_off = back_off
         self.broker = broker
         self.name = consumer
         self._database = database
@@ -274,6 +283,7 @@ class Bus:
             "organisation_id": envelope.organisation_id,
             "error": repr(error)[:2000],
             "attempts": 1,
+            "attempts_allowed": len(self._back_off),
         }
         try:
             async with self._database.begin(self._caller) as unit:
@@ -282,12 +292,12 @@ class Bus:
             _log.warning("event_waits", error=repr(trouble), retry_in=quick)
             await message.nak(quick)
             return
-        dead = attempts > len(BACK_OFF)
+        dead = attempts > len(self._back_off)
         _log.error("event_dead" if dead else "event_failed", attempts=attempts, exc_info=error)
         if dead:
             await message.ack()
         else:
-            await message.nak(BACK_OFF[attempts - 1])
+            await message.nak(self._back_off[attempts - 1])
 
     async def _hear(self, message: "Msg") -> None:
         for hear in self._hearers.get(message.subject, ()):

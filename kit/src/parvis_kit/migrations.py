@@ -106,7 +106,7 @@ def account_table(
 
 def global_table(op: "Operations", table: str, reason: str, privileges: str = EVERYTHING) -> None:
     """A table outside all organisations; `reason` is kept in its comment and read by the isolation test."""
-    op.execute(f"GRANT {privileges} ON {_name(op, table)} TO {_service_role(op)}")
+    _grant(op, table, privileges)
     op.create_table_comment(table, f"parvis:global: {reason}")
 
 
@@ -127,15 +127,17 @@ def _protect(op: "Operations", table: str, rules: dict[str, tuple[str, str]], pr
     for policy, (command, rule) in rules.items():
         check = f" WITH CHECK ({rule})" if command == "ALL" else ""
         op.execute(f"CREATE POLICY parvis_{policy} ON {name} FOR {command} USING ({rule}){check}")
-    op.execute(f"GRANT {privileges} ON {name} TO {_service_role(op)}")
+    _grant(op, table, privileges)
+
+
+def _grant(op: "Operations", table: str, privileges: str) -> None:
+    name, role = _name(op, table), _name(op, op.get_context().opts["service_role"])
+    op.execute(f"REVOKE ALL ON {name} FROM PUBLIC, {role}")  # whatever the database grants by default
+    op.execute(f"GRANT {privileges} ON {name} TO {role}")
 
 
 def _name(op: "Operations", name: str) -> str:
     return op.get_bind().dialect.identifier_preparer.quote(name)
-
-
-def _service_role(op: "Operations") -> str:
-    return _name(op, op.get_context().opts["service_role"])
 
 
 def run_migrations(package: str, url: str, *, service_role: str | None = None) -> list[str]:
@@ -147,7 +149,7 @@ async def upgrade_schema(package: str, url: str, *, service_role: str | None = N
     """Runs the pending migrations of `package` (`parvis_X`) on the database at `url`, as its owner.
 
     `service_role` is granted what the tables say; by default the owner's name without `_owner`. Several replicas may
-    call this at once: one migrates, the others wait. Returns the revisions that ran, none when already at the head.
+    call this at once: one migrates, the others wait. Returns the revision that it reached, nothing when there was nothing to do.
     """
     owner = urlsplit(url).username or ""
     role = service_role or owner.removesuffix("_owner")
@@ -156,11 +158,13 @@ async def upgrade_schema(package: str, url: str, *, service_role: str | None = N
     folder = migrations_folder(package)
     connection = await asyncpg.connect(url)
     try:
-        if await _current(connection) == _heads(folder):
+        newest = _heads(folder)
+        if await _current(connection) == newest:
             return []
         await connection.execute(f"SELECT pg_advisory_lock({_LOCK})")
         for attempt in range(1, _LOCK_ATTEMPTS + 1):
-            before = await _current(connection)
+            if await _current(connection) == newest:
+                return []  # another replica was faster
             try:
                 await _upgrade(folder, url, role)
             except Exception as error:
@@ -171,7 +175,7 @@ async def upgrade_schema(package: str, url: str, *, service_role: str | None = N
                 await asyncio.sleep(1)
             else:
                 break
-        return sorted(await _current(connection) - before)
+        return sorted(newest)
     finally:
         await connection.close()
 

@@ -124,7 +124,8 @@ class Relay:
             if not rows:
                 return 0
             publishing = asyncio.gather(*(self._publish(each) for each in rows), return_exceptions=True)
-            await asyncio.wait([asyncio.ensure_future(publishing), lost], return_when=asyncio.FIRST_COMPLETED)
+            waiting: set[asyncio.Future[Any]] = {publishing, lost}
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             if not publishing.done():
                 publishing.cancel()
                 raise ConnectionError("NATS went away before it acknowledged.")

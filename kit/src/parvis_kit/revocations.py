@@ -16,6 +16,9 @@ from parvis_kit.bus import Bus
 from parvis_kit.caller import Caller
 from parvis_kit.envelope import Envelope
 
+#: An event's time is its transaction's beginning: a token of this much later may still have been issued before the end.
+_MARGIN = timedelta(seconds=5)
+
 #: An event class, and how to find in one event the identifier of what ended.
 Ending = tuple[type[Message], Callable[[Any], str]]
 
@@ -59,7 +62,7 @@ class Revocations:
             return True
         for kind, identifier in (("membership", caller.membership_id), ("account", caller.account_id)):
             ended = self._ended.get((kind, identifier)) if identifier is not None else None
-            if ended is not None and (caller.issued_at is None or caller.issued_at <= ended):
+            if ended is not None and (caller.issued_at is None or caller.issued_at <= ended + _MARGIN):
                 return True
         return False
 

@@ -1,0 +1,118 @@
+"""Migrations: who sees which rows, what the service's role may not do, several replicas at once, a warm start."""
+
+import asyncio
+import time
+from contextlib import asynccontextmanager
+
+import asyncpg
+import pytest
+
+from parvis_kit.ids import uuid7
+from parvis_kit.migrations import upgrade_schema
+
+pytestmark = pytest.mark.asyncio
+NOTE = "INSERT INTO notes (id, organisation_id, body) VALUES ($1, $2, 'x')"
+
+
+@asynccontextmanager
+async def acting(url, organisation="", account=""):
+    connection = await asyncpg.connect(url)
+    transaction = connection.transaction()
+    await transaction.start()
+    await connection.execute("SELECT set_config('parvis.organisation', $1, true)", str(organisation))
+    await connection.execute("SELECT set_config('parvis.account', $1, true)", str(account))
+    try:
+        yield connection
+        await transaction.commit()
+    finally:
+        await connection.close()
+
+
+async def test_a_row_is_seen_by_its_organisation_only(database_urls):
+    mine, other = uuid7(), uuid7()
+    async with acting(database_urls.service, mine) as connection:
+        await connection.execute(NOTE, uuid7(), mine)
+    async with acting(database_urls.service, mine) as connection:
+        assert await connection.fetchval("SELECT count(*) FROM notes") == 1
+    async with acting(database_urls.service, other) as connection:
+        assert await connection.fetchval("SELECT count(*) FROM notes") == 0
+
+
+@pytest.mark.parametrize("setting", ["", None], ids=["empty", "never set"])
+async def test_without_organisation_there_is_no_row_and_no_insert(database_urls, setting):
+    organisation = uuid7()
+    async with acting(database_urls.service, organisation) as connection:
+        await connection.execute(NOTE, uuid7(), organisation)
+    connection = await asyncpg.connect(database_urls.service)
+    if setting is not None:
+        await connection.execute("SELECT set_config('parvis.organisation', $1, false)", setting)
+    assert await connection.fetchval("SELECT count(*) FROM notes") == 0
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await connection.execute(NOTE, uuid7(), organisation)
+    await connection.close()
+
+
+async def test_a_row_cannot_be_written_for_another_organisation(database_urls):
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        async with acting(database_urls.service, uuid7()) as connection:
+            await connection.execute(NOTE, uuid7(), uuid7())
+
+
+async def test_both_parties_and_nobody_else_see_a_deal(database_urls):
+    provider, customer = uuid7(), uuid7()
+    async with acting(database_urls.service, provider) as connection:
+        await connection.execute("INSERT INTO deals VALUES ($1, $2, $3)", uuid7(), provider, customer)
+    seen = []
+    for organisation in (provider, customer, uuid7(), ""):
+        async with acting(database_urls.service, organisation) as connection:
+            seen.append(await connection.fetchval("SELECT count(*) FROM deals"))
+    assert seen == [1, 1, 0, 0]
+
+
+async def test_an_account_reads_its_rows_anywhere_and_changes_none(database_urls):
+    organisation, account = uuid7(), uuid7()
+    async with acting(database_urls.service, organisation) as connection:
+        await connection.execute("INSERT INTO badges VALUES ($1, $2, $3)", uuid7(), organisation, account)
+    async with acting(database_urls.service, account=account) as connection:
+        assert await connection.fetchval("SELECT count(*) FROM badges") == 1
+        assert await connection.execute("UPDATE badges SET account_id = $1", uuid7()) == "UPDATE 0"
+        assert await connection.execute("DELETE FROM badges") == "DELETE 0"
+    async with acting(database_urls.service, account=uuid7()) as connection:
+        assert await connection.fetchval("SELECT count(*) FROM badges") == 0
+
+
+@pytest.mark.parametrize(
+    "statement", ["DELETE FROM audit", "UPDATE audit SET act = 'x'", "DELETE FROM audit_heads", "DROP TABLE notes"]
+)
+async def test_the_service_may_not_rewrite_history(database_urls, statement):
+    async with acting(database_urls.service, uuid7()) as connection:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute(statement)
+
+
+async def test_every_table_says_of_which_kind_it_is(database_urls):
+    connection = await asyncpg.connect(database_urls.superuser)
+    rows = await connection.fetch(
+        "SELECT relname, obj_description(oid) AS kind, relrowsecurity AND relforcerowsecurity AS forced "
+        "FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+    )
+    await connection.close()
+    kinds = {row["relname"]: row["kind"] for row in rows}
+    assert {name for name, kind in kinds.items() if not (kind or "").startswith("parvis:")} == set()
+    assert {row["relname"] for row in rows if not row["forced"]} == {
+        name for name, kind in kinds.items() if kind.startswith("parvis:global: ")
+    }
+
+
+async def test_two_replicas_migrate_once_and_then_there_is_nothing_to_do(databases, service_package):
+    urls = await databases._create(service_package, "fresh_sample", "template1")
+    ran = await asyncio.gather(*(upgrade_schema(service_package, urls.owner) for _ in range(2)))
+    assert sorted(ran) == [[], ["0002"]]
+    started = time.perf_counter()
+    assert await upgrade_schema(service_package, urls.owner) == []
+    assert time.perf_counter() - started < 0.3
+
+
+async def test_the_owner_may_not_be_the_service(database_urls, service_package):
+    with pytest.raises(ValueError, match="must differ"):
+        await upgrade_schema(service_package, database_urls.owner, service_role=f"{service_package}_owner")
