@@ -1,0 +1,112 @@
+"""Organisations, their public faces, their structures, and the revision of their rights."""
+
+from uuid import UUID
+
+from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint
+from sqlmodel import Field
+
+from parvis_tenancy.models.base import (
+    Owned,
+    Postal,
+    Row,
+    Sorted,
+    Versioned,
+    choice,
+    number,
+    of_organisation,
+    owned_reference,
+)
+
+
+class Organisation(Row, Postal, Versioned, Sorted, table=True):
+    """A tenant. Of two parties: itself, and the provider that serves it. A provider serves itself."""
+
+    __tablename__ = "organisations"
+    __table_args__ = (
+        UniqueConstraint("id", "provider_id", name="organisations_served"),
+        Index("organisations_by_name", "provider_id", "sort_key", "id"),
+    )
+
+    id: UUID = Field(primary_key=True)
+    provider_id: UUID = Field(foreign_key="organisations.id")
+    kind: int = choice()
+    slug: str
+    name: str
+    legal_name: str = ""
+    legal_form: str = ""
+    capital: str = ""
+    siren: str = ""
+    registry_entry: str = ""
+    vat_number: str = ""
+    iban: str = ""
+    telephone: str = ""
+    mail: str = ""
+    accent: str = ""
+    time_zone: str = "Europe/Paris"
+
+
+class DirectoryEntry(Row, table=True):
+    """The public face of an organisation, found by its slug before anyone has signed in. Global."""
+
+    __tablename__ = "organisation_directory"
+
+    organisation_id: UUID = Field(primary_key=True, foreign_key="organisations.id")
+    slug: str = Field(unique=True)
+    name: str
+    accent: str = ""
+    kind: int = choice()
+
+
+class RightsRevision(Row, table=True):
+    """Counts the changes of rights in an organisation. Whoever changes rights holds this row, so they never overlap."""
+
+    __tablename__ = "rights_revisions"
+
+    organisation_id: UUID = Field(primary_key=True, foreign_key="organisations.id")
+    revision: int = number(default=1)
+
+
+class Structure(Owned, Versioned, table=True):
+    """A part of an organisation."""
+
+    __tablename__ = "structures"
+    __table_args__ = (of_organisation(), owned_reference("parent_id", "structures"))
+
+    id: UUID = Field(primary_key=True)
+    parent_id: UUID | None = None
+    name: str
+    sort_key: str = ""
+
+
+class Subscription(Owned, table=True):
+    """A product that an organisation has. Of two parties: the organisation and its provider."""
+
+    __tablename__ = "subscriptions"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["organisation_id", "provider_id"],
+            ["organisations.id", "organisations.provider_id"],
+            name="subscriptions_from_own_provider",
+        ),
+        ForeignKeyConstraint(
+            ["provider_id", "product_id"], ["products.provider_id", "products.id"], name="subscriptions_to_a_product"
+        ),
+        Index("subscriptions_by_product", "provider_id", "product_id"),
+    )
+
+    product_id: UUID = Field(primary_key=True)
+    provider_id: UUID
+
+
+class Product(Row, Versioned, table=True):
+    """What the portal launches. Written by the provider, read by the organisations that it serves."""
+
+    __tablename__ = "products"
+
+    provider_id: UUID = Field(primary_key=True, foreign_key="organisations.id")
+    id: UUID = Field(primary_key=True)
+    client_id: str = Field(unique=True)
+    name: str
+    description: str = ""
+    launch_url: str
+    sort_key: str = ""

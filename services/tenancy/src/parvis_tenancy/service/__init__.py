@@ -1,0 +1,1 @@
+"""Use cases of tenancy: authorise, load, decide, save, emit."""

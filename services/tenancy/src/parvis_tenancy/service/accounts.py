@@ -1,0 +1,72 @@
+"""What tenancy asks of identity."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from parvis.identity.v1 import identity_pb2, identity_pb2_grpc
+
+
+@dataclass(frozen=True, slots=True)
+class PersonName:
+    """Who somebody is, and the language they read."""
+
+    given_name: str
+    family_name: str
+    locale: str
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Identity's stubs. Calls carry the caller of the request, or the organisation that tenancy acts for."""
+
+    accounts: identity_pb2_grpc.AccountServiceStub
+    clients: identity_pb2_grpc.ClientServiceStub
+
+    async def personal_account(self, mail: str, name: PersonName) -> identity_pb2.Account:
+        """The personal account of a mail address, made when there is none."""
+        return await self.accounts.EnsurePersonalAccount(
+            identity_pb2.EnsurePersonalAccountRequest(
+                mail=mail, given_name=name.given_name, family_name=name.family_name, locale=name.locale
+            )
+        )
+
+    async def managed_account(self, identifier: str, mail: str, name: PersonName) -> identity_pb2.Account:
+        """A new account of the firm. Raises CONFLICT identifier_taken."""
+        return await self.accounts.CreateManagedAccount(
+            identity_pb2.CreateManagedAccountRequest(
+                identifier=identifier,
+                mail=mail,
+                given_name=name.given_name,
+                family_name=name.family_name,
+                locale=name.locale,
+            )
+        )
+
+    async def activation_link(self, link_id: UUID, account_id: str, slug: str) -> str:
+        """The address with which an account gets its first password."""
+        link = await self.accounts.MintLink(
+            identity_pb2.MintLinkRequest(
+                link_id=str(link_id),
+                account_id=account_id,
+                purpose=identity_pb2.LINK_PURPOSE_ACTIVATION,
+                organisation_slug=slug,
+            )
+        )
+        return link.url
+
+    async def revoke_links(self, account_id: UUID) -> None:
+        """Links that were sent for the organisation stop working."""
+        await self.accounts.RevokeLinks(identity_pb2.RevokeLinksRequest(account_id=str(account_id)))
+
+    async def register_client(
+        self, *, name: str, product_id: UUID, redirect_uris: list[str], post_logout_redirect_uris: list[str]
+    ) -> identity_pb2.RegisteredClient:
+        """Makes the OpenID client of a product."""
+        return await self.clients.RegisterClient(
+            identity_pb2.RegisterClientRequest(
+                name=name,
+                redirect_uris=redirect_uris,
+                post_logout_redirect_uris=post_logout_redirect_uris,
+                product_id=str(product_id),
+            )
+        )

@@ -1,0 +1,134 @@
+"""Memberships of staff, profiles, assignments."""
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from asyncpg import Record
+from sqlalchemy import delete, select
+
+from parvis_kit.unit import UnitOfWork
+from parvis_tenancy.domain.paging import Cursor
+from parvis_tenancy.domain.rights import Rights
+from parvis_tenancy.domain.states import MembershipKind
+from parvis_tenancy.models import Membership, Profile, ProfileRight
+from parvis_tenancy.store.search import FIRST
+
+_COLUMNS = """m.id, m.account_id, m.given_name, m.family_name, m.mail, m.function, m.profile_id, m.profile_name,
+       m.profile_built_in, m.structure_id, s.name AS structure_name, m.state, m.invited_at, m.activated_at,
+       m.version, m.sort_key"""
+_FROM = """memberships m
+LEFT JOIN structures s ON s.organisation_id = m.organisation_id AND s.id = m.structure_id"""
+_MATCH = "m.organisation_id = $1 AND m.kind = 1 AND m.state = ANY($2) AND m.search_key LIKE ALL($3)"
+_COUNT = f"SELECT count(*) FROM memberships m WHERE {_MATCH}"  # noqa: S608 - constants
+_PAGE = f"""
+SELECT {_COLUMNS} FROM {_FROM} WHERE {_MATCH} AND (m.sort_key, m.id) > ($4, $5)
+ORDER BY m.sort_key, m.id LIMIT $6"""  # noqa: S608 - constants
+_ONE = f"SELECT {_COLUMNS} FROM {_FROM} WHERE m.organisation_id = $1 AND m.kind = 1 AND m.id = $2"  # noqa: S608
+
+_PROFILES = """
+SELECT p.id, p.name, p.built_in, p.version,
+       ARRAY(SELECT r.code FROM profile_rights r WHERE r.organisation_id = p.organisation_id
+             AND r.profile_id = p.id ORDER BY r.code) AS codes,
+       ARRAY(SELECT r.scope FROM profile_rights r WHERE r.organisation_id = p.organisation_id
+             AND r.profile_id = p.id ORDER BY r.code) AS scopes,
+       (SELECT count(*) FROM memberships m WHERE m.organisation_id = p.organisation_id
+        AND m.profile_id = p.id AND m.state <> 4) AS members
+FROM profiles p WHERE p.organisation_id = $1 AND ($2::uuid IS NULL OR p.id = $2) ORDER BY p.sort_key, p.id"""
+
+_ASSIGNMENTS = """
+SELECT p.id, p.name, ARRAY(SELECT a.membership_id FROM assignments a WHERE a.organisation_id = $1
+       AND a.product_id = p.id AND ($2::uuid IS NULL OR a.membership_id = $2)
+       ORDER BY a.membership_id) AS membership_ids
+FROM subscriptions s JOIN products p ON p.provider_id = s.provider_id AND p.id = s.product_id
+WHERE s.organisation_id = $1 ORDER BY p.sort_key, p.id"""
+
+
+async def page(
+    unit: UnitOfWork, *, states: Sequence[int], patterns: Sequence[str], after: Cursor | None, size: int
+) -> tuple[list[Record], int]:
+    """Members by name after the cursor, and how many there are."""
+    start = after or FIRST
+    matched = (unit.organisation_id, list(states), list(patterns))
+    rows = await unit.fetch(_PAGE, *matched, start.key, start.id, size)
+    if after is not None:
+        return rows, after.total
+    return rows, int((await unit.fetch(_COUNT, *matched))[0]["count"])
+
+
+async def one(unit: UnitOfWork, membership_id: UUID) -> Record | None:
+    """A member as lists show them."""
+    rows = await unit.fetch(_ONE, unit.organisation_id, membership_id)
+    return rows[0] if rows else None
+
+
+async def load(
+    unit: UnitOfWork, membership_id: UUID, kind: MembershipKind | None = MembershipKind.STAFF
+) -> Membership | None:
+    """A membership to change, locked."""
+    found = await unit.get(Membership, (unit.organisation_id, membership_id), lock=True)
+    return found if found is not None and kind in (None, found.kind) else None
+
+
+async def of_account(unit: UnitOfWork, account_id: UUID, *, lock: bool = True) -> Membership | None:
+    """The membership of an account in the organisation of the transaction."""
+    statement = select(Membership).where(
+        Membership.organisation_id == unit.organisation_id,  # type: ignore[arg-type] # a column
+        Membership.account_id == account_id,  # type: ignore[arg-type] # a column
+    )
+    found = await unit.scalars(statement.with_for_update() if lock else statement)
+    return found[0] if found else None
+
+
+async def organisations_of_account(unit: UnitOfWork, account_id: UUID) -> list[UUID]:
+    """Where the account of the transaction has a membership, whatever its state."""
+    rows = await unit.fetch(
+        "SELECT organisation_id FROM memberships WHERE account_id = $1 ORDER BY organisation_id", account_id
+    )
+    return [row["organisation_id"] for row in rows]
+
+
+async def profiles(unit: UnitOfWork, profile_id: UUID | None = None) -> list[Record]:
+    """All profiles by name with their rights and how many hold them, or the one asked for."""
+    return await unit.fetch(_PROFILES, unit.organisation_id, profile_id)
+
+
+async def profile(unit: UnitOfWork, profile_id: UUID, *, lock: bool = False) -> Profile | None:
+    """A profile."""
+    return await unit.get(Profile, (unit.organisation_id, profile_id), lock=lock)
+
+
+async def replace_rights(unit: UnitOfWork, profile_id: UUID, rights: Rights) -> None:
+    """Gives a profile exactly these rights."""
+    organisation = unit.organisation_id
+    await unit.execute(
+        delete(ProfileRight).where(
+            ProfileRight.organisation_id == organisation,  # type: ignore[arg-type] # a column
+            ProfileRight.profile_id == profile_id,  # type: ignore[arg-type] # a column
+        )
+    )
+    unit.add(*_rows(organisation, profile_id, rights))
+    await unit.flush()
+
+
+def _rows(organisation: UUID, profile_id: UUID, rights: Mapping[str, int]) -> list[ProfileRight]:
+    return [
+        ProfileRight(organisation_id=organisation, profile_id=profile_id, code=code, scope=int(scope))
+        for code, scope in rights.items()
+    ]
+
+
+async def rename_profile(unit: UnitOfWork, profile_id: UUID, name: str, built_in: str) -> None:
+    """Brings the copies of a profile's name up to date."""
+    await unit.fetch(
+        "UPDATE memberships SET profile_name = $3, profile_built_in = $4"
+        " WHERE organisation_id = $1 AND profile_id = $2",
+        unit.organisation_id,
+        profile_id,
+        name,
+        built_in,
+    )
+
+
+async def assignments(unit: UnitOfWork, membership_id: UUID | None) -> list[Record]:
+    """The subscribed products by name, each with the members (or the one asked for) that it is assigned to."""
+    return await unit.fetch(_ASSIGNMENTS, unit.organisation_id, membership_id)

@@ -1,0 +1,83 @@
+"""Organisations, their faces and structures."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from asyncpg import Record
+from sqlalchemy import select
+
+from parvis_kit.unit import UnitOfWork
+from parvis_tenancy.domain.paging import Cursor
+from parvis_tenancy.domain.states import OrganisationKind
+from parvis_tenancy.models import DirectoryEntry, Organisation, Structure
+from parvis_tenancy.store.search import FIRST
+
+_SET_UP = 0x7061727669730101  # an advisory lock of this database: first starts happen one after the other
+_MATCH = "provider_id = $1 AND id <> $1 AND search_key LIKE ALL($2)"
+_COUNT = f"SELECT count(*) FROM organisations WHERE {_MATCH}"  # noqa: S608 - constants
+_PAGE = f"""
+SELECT * FROM organisations WHERE {_MATCH} AND (sort_key, id) > ($3, $4)
+ORDER BY sort_key, id LIMIT $5"""  # noqa: S608 - constants
+
+_MINE = """
+SELECT d.organisation_id AS id, d.slug, d.name, d.accent, d.kind AS organisation_kind,
+       m.kind, m.profile_name, m.profile_built_in
+FROM memberships m JOIN organisation_directory d ON d.organisation_id = m.organisation_id
+WHERE m.account_id = $1 AND m.state IN (1, 2)"""
+
+
+async def load(unit: UnitOfWork, *, lock: bool = False) -> Organisation | None:
+    """The organisation of the transaction."""
+    return await unit.get(Organisation, unit.organisation_id, lock=lock)
+
+
+async def customer(unit: UnitOfWork, organisation_id: UUID) -> Organisation | None:
+    """An organisation that the one of the transaction serves; a provider serves itself."""
+    found = await unit.get(Organisation, organisation_id)
+    return found if found is not None and found.provider_id == unit.organisation_id else None
+
+
+async def page_of_customers(
+    unit: UnitOfWork, patterns: Sequence[str], after: Cursor | None, size: int
+) -> tuple[list[Record], int]:
+    """Customers by name after the cursor, and how many there are."""
+    start = after or FIRST
+    rows = await unit.fetch(_PAGE, unit.organisation_id, list(patterns), start.key, start.id, size)
+    if after is not None:
+        return rows, after.total
+    return rows, int((await unit.fetch(_COUNT, unit.organisation_id, list(patterns)))[0]["count"])
+
+
+async def entry(unit: UnitOfWork, organisation_id: UUID) -> DirectoryEntry | None:
+    """The public face of an organisation."""
+    return await unit.get(DirectoryEntry, organisation_id)
+
+
+async def entry_by_slug(unit: UnitOfWork, slug: str) -> DirectoryEntry | None:
+    """The public face with this slug."""
+    found = await unit.scalars(select(DirectoryEntry).where(DirectoryEntry.slug == slug))  # type: ignore[arg-type]
+    return found[0] if found else None
+
+
+async def slug_is_free(unit: UnitOfWork, slug: str) -> bool:
+    """Whether no organisation has the slug. Two that ask at once are told apart by the constraint."""
+    return not await unit.fetch("SELECT 1 FROM organisation_directory WHERE slug = $1", slug)
+
+
+async def provider_exists(unit: UnitOfWork) -> bool:
+    """Whether the first start is over. Other first starts wait until this transaction ends."""
+    await unit.fetch("SELECT pg_advisory_xact_lock($1)", _SET_UP)
+    kind = int(OrganisationKind.PROVIDER)
+    return bool(await unit.fetch("SELECT 1 FROM organisation_directory WHERE kind = $1", kind))
+
+
+async def of_account(unit: UnitOfWork, account_id: UUID) -> list[Record]:
+    """The organisations that the account of the transaction may enter."""
+    return await unit.fetch(_MINE, account_id)
+
+
+async def structures(unit: UnitOfWork) -> Sequence[Structure]:
+    """All structures, by name."""
+    ordered = select(Structure).where(Structure.organisation_id == unit.organisation_id)  # type: ignore[arg-type]
+    found: Sequence[Structure] = await unit.scalars(ordered.order_by("sort_key", "id"))
+    return found
