@@ -3,11 +3,47 @@
 import sys
 from pathlib import Path
 
+import nats
 import pytest
+import structlog
+from nats.js.errors import NotFoundError
 
-sys.path.insert(0, str(Path(__file__).parent / "sample"))
+from parvis_kit.broker import Broker
+from parvis_kit.outbox import Relay
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent / "sample")]
+structlog.configure(
+    processors=[
+        structlog.stdlib.add_log_level,
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 @pytest.fixture(scope="session")
 def service_package() -> str:
     return "parvis_sample"
+
+
+@pytest.fixture
+async def broker(nats_url):
+    """A connection to a broker that knows nothing of the tests before."""
+    client = await nats.connect(nats_url)
+    try:
+        await client.jsm().delete_stream("PARVIS")
+    except NotFoundError:
+        pass
+    finally:
+        await client.close()
+    broker = Broker(nats_url, name="test")
+    yield broker
+    await broker.close()
+
+
+@pytest.fixture
+async def relay(database_urls, broker):
+    """The sample service's relay, running."""
+    from stage import running
+
+    async with running(Relay(database_urls.service, broker, source="sample").run):
+        yield

@@ -4,6 +4,7 @@ from dataclasses import replace
 from uuid import uuid4
 
 import pytest
+
 from parvis_kit.caller import Caller
 from parvis_kit.errors import ServiceError
 from parvis_kit.grants import ALL, GrantCache, GrantSet

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
-from parvis.tenancy.v1 import tenancy_pb2, tenancy_pb2_grpc
 
+from parvis.tenancy.v1 import tenancy_pb2, tenancy_pb2_grpc
 from parvis_kit.caller import Acting, acting_as, acting_for
 from parvis_kit.client import Peers
 from parvis_kit.errors import Kind, ServiceError, conflict

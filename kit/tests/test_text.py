@@ -4,6 +4,7 @@ from uuid import RFC_4122
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from parvis_kit.ids import uuid7
 from parvis_kit.text import fold, like_pattern, search_key, sort_key
 

@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
+
 from parvis_kit.errors import ServiceError, unavailable
 from parvis_kit.tokens import AUDIENCE, TokenVerifier
 

@@ -3,6 +3,7 @@
 import grpc
 from hypothesis import given
 from hypothesis import strategies as st
+
 from parvis_kit.errors import Kind, ServiceError, Violation
 from parvis_kit.wire import error_of, status_of
 

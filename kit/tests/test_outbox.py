@@ -1,0 +1,178 @@
+"""The relay loses nothing, whatever is restarted and however late a transaction commits."""
+
+import asyncio
+import signal
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import nats
+import pytest
+from stage import ME, emit, rows, running, until
+
+from parvis.identity.v1.events_pb2 import AccountActivated, RevocationHeartbeat
+from parvis_kit import outbox
+from parvis_kit.broker import Broker
+from parvis_kit.ids import uuid7
+from parvis_kit.outbox import Relay
+
+
+async def sent(database, ids):
+    found = await rows(database, "SELECT count(*) AS n FROM outbox WHERE id = ANY($1) AND sent_at IS NOT NULL", ids)
+    return found[0]["n"] == len(ids)
+
+
+async def stored(nats_url):
+    """Message ids that the stream holds, one entry per stored message."""
+    client = await nats.connect(nats_url)
+    subscription = await client.jetstream().subscribe("parvis.identity.v1.AccountActivated", ordered_consumer=True)
+    ids = []
+    try:
+        while True:
+            ids.append((await subscription.next_msg(timeout=0.5)).headers["ce-id"])
+    except TimeoutError:
+        return ids
+    finally:
+        await client.close()
+
+
+async def test_an_event_leaves_after_its_commit_with_its_attributes(database, database_urls, broker, nats_url):
+    organisation = uuid7()
+    async with running(Relay(database_urls.service, broker, source="sample").run):
+        client = await nats.connect(nats_url)
+        heard = await client.subscribe("parvis.identity.v1.AccountActivated")
+        await client.flush()
+        [message_id] = await emit(database, organisation_id=organisation)
+        message = await heard.next_msg(timeout=5)
+        await client.close()
+    assert message.headers["Nats-Msg-Id"] == message.headers["ce-id"] == str(message_id)
+    assert message.headers["ce-organisation"] == str(organisation)
+    assert message.headers["ce-source"] == "sample"
+    assert AccountActivated.FromString(message.data).account_id == "0"
+
+
+async def test_nothing_leaves_when_the_transaction_is_rolled_back(database):
+    with pytest.raises(ZeroDivisionError):
+        async with database.begin(ME) as unit:
+            message_id = unit.emit(AccountActivated(), aggregate_id=uuid7())
+            await unit.flush()
+            raise ZeroDivisionError
+    assert await rows(database, "SELECT 1 FROM outbox WHERE id = $1", message_id) == []
+
+
+async def test_a_transaction_that_commits_late_is_published(database, database_urls, broker, nats_url):
+    async with running(Relay(database_urls.service, broker, source="sample").run):
+        async with database.begin(ME) as unit:
+            late = outbox.row(AccountActivated(), organisation_id=None, aggregate_id=uuid7())
+            await outbox.append(unit.connection, late)
+            early = await emit(database, 20)  # made later, committed earlier
+            await until(lambda: sent(database, early))
+        await until(lambda: sent(database, [late["id"]]))
+    assert str(late["id"]) in await stored(nats_url)
+
+
+async def test_two_relays_publish_each_event_once(database, database_urls, broker, nats_url):
+    second = Broker(nats_url, name="relay-test-2")
+    works = [Relay(database_urls.service, each, source="sample").run for each in (broker, second)]
+    async with running(*works):
+        ids = [each for _ in range(20) for each in await emit(database, 20)]
+        await until(lambda: sent(database, ids))
+    await second.close()
+    found = [each for each in await stored(nats_url) if each in set(map(str, ids))]
+    assert sorted(found) == sorted(map(str, ids))
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "stopped"])
+async def test_nothing_is_lost_when_nats_goes_away(database, database_urls, broker, nats_server, nats_url, number):
+    ids: list = []
+    async with running(Relay(database_urls.service, broker, source="sample").run):
+        for phase in range(3):
+            ids += await emit(database, 200)
+            if phase == 0:
+                nats_server.kill(number)
+            elif phase == 1:
+                nats_server.start()
+        await until(lambda: sent(database, ids))
+    found = [each for each in await stored(nats_url) if each in set(map(str, ids))]
+    assert sorted(found) == sorted(map(str, ids))
+
+
+async def test_the_relay_comes_back_after_its_connection_is_cut(database, database_urls, broker):
+    async with running(Relay(database_urls.service, broker, source="cut").run):
+        await until(lambda: relay_connected(database_urls))
+        superuser = await asyncpg.connect(database_urls.superuser)
+        await superuser.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'parvis-relay-cut'"
+        )
+        await superuser.close()
+        ids = await emit(database, 5)
+        await until(lambda: sent(database, ids))
+
+
+async def relay_connected(urls):
+    superuser = await asyncpg.connect(urls.superuser)
+    found = await superuser.fetch("SELECT 1 FROM pg_stat_activity WHERE application_name = 'parvis-relay-cut'")
+    await superuser.close()
+    return bool(found)
+
+
+async def test_a_stream_that_was_lost_is_made_again_and_replayed(database, database_urls, broker, nats_url):
+    started = datetime.now(UTC)
+    async with running(Relay(database_urls.service, broker, source="sample").run):
+        ids = await emit(database, 30)
+        await until(lambda: sent(database, ids))
+        client = await nats.connect(nats_url)
+        await client.jsm().delete_stream("PARVIS")
+        await client.close()
+        connection = await asyncpg.connect(database_urls.service)
+        assert await outbox.replay(connection, started - timedelta(seconds=1)) >= 30
+        await connection.close()
+        await until(lambda: sent(database, ids))
+    assert set(map(str, ids)) <= set(await stored(nats_url))
+
+
+async def test_a_heartbeat_follows_what_was_committed_before(database, database_urls, broker, nats_url):
+    client = await nats.connect(nats_url)
+    heard = await client.subscribe("parvis.identity.v1.>")
+    await client.flush()
+    [message_id] = await emit(database)
+    relay = Relay(database_urls.service, broker, source="sample", heartbeat=RevocationHeartbeat())
+    async with running(relay.run):
+        first, second = await heard.next_msg(timeout=5), await heard.next_msg(timeout=5)
+    await client.close()
+    assert first.headers["ce-id"] == str(message_id)
+    assert second.subject == "parvis.identity.v1.RevocationHeartbeat"
+    assert second.headers["Nats-TTL"] == "60s"
+
+
+async def test_what_is_past_its_time_is_deleted(database, database_urls, broker):
+    old = outbox.row(AccountActivated(), organisation_id=None, aggregate_id=uuid7())
+    old["id"] = type(old["id"])(int=int(outbox.first_id_at(1_600_000_000_000), 16))
+    async with database.begin(ME) as unit:
+        await outbox.append(unit.connection, old)
+    async with running(Relay(database_urls.service, broker, source="sample").run):
+        await until(lambda: gone(database, old["id"]))
+
+
+async def gone(database, message_id):
+    return not await rows(database, "SELECT 1 FROM outbox WHERE id = $1", message_id)
+
+
+def test_an_event_carries_no_file():
+    with pytest.raises(ValueError, match="carries"):
+        outbox.row(AccountActivated(account_id="x" * outbox.LARGEST), organisation_id=None, aggregate_id=uuid7())
+
+
+async def test_commit_to_stream_takes_a_few_milliseconds(database, database_urls, broker, nats_url):
+    client = await nats.connect(nats_url)
+    heard = await client.subscribe("parvis.identity.v1.AccountActivated")
+    await client.flush()
+    loop, times = asyncio.get_running_loop(), []
+    async with running(Relay(database_urls.service, broker, source="sample").run):
+        await asyncio.sleep(0.5)
+        for _ in range(50):
+            await emit(database)
+            started = loop.time()
+            await heard.next_msg(timeout=5)
+            times.append(loop.time() - started)
+    await client.close()
+    assert sorted(times)[len(times) // 2] < 0.05
