@@ -1,0 +1,74 @@
+"""Everything secret that a local suite needs, made once and kept below `secrets/` (readable by its owner only)."""
+
+import base64
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from parvis_local.layout import Layout
+
+# Every part that has a database of its own.
+DATABASES = ("identity", "tenancy", "documents", "notify", "billing", "web")
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Secrets by what they open. Strings are random and safe in an address without escaping."""
+
+    instance: str  # distinguishes this installation for ever, also when its folder moves
+    database_superuser: str
+    database_owners: Mapping[str, str] = field(repr=False)  # service -> password of parvis_<service>_owner
+    database_services: Mapping[str, str] = field(repr=False)  # service -> password of parvis_<service>
+    nats: str = field(repr=False)
+    store_access_key: str
+    store_secret_key: str = field(repr=False)
+    store_encryption_key: str = field(repr=False)  # 32 bytes in hexadecimal
+    key_encryption_key: str = field(repr=False)  # 32 bytes in base64
+    web_client_secret: str = field(repr=False)
+    setup_token: str = field(repr=False)
+
+    @property
+    def setup_token_sha256(self) -> str:
+        """Hexadecimal digest, all that tenancy is told."""
+        return hashlib.sha256(self.setup_token.encode()).hexdigest()
+
+
+def load_or_make(layout: Layout) -> Credentials:
+    """The credentials of this data folder; what a newer release needs in addition is made and added."""
+    path = layout.secrets / "credentials.json"
+    kept = json.loads(path.read_text()) if path.exists() else {}
+    merged = _fresh() | kept
+    for group in ("database_owners", "database_services"):
+        merged[group] = {name: secrets.token_urlsafe(24) for name in DATABASES} | merged[group]
+    if merged != kept:
+        write_private(path, json.dumps(merged, indent=2).encode())
+    return Credentials(**merged)
+
+
+def _fresh() -> dict[str, object]:
+    return {
+        "instance": secrets.token_hex(4),
+        "database_superuser": secrets.token_urlsafe(24),
+        "database_owners": {},
+        "database_services": {},
+        "nats": secrets.token_urlsafe(24),
+        "store_access_key": secrets.token_hex(10).upper(),
+        "store_secret_key": secrets.token_urlsafe(30),
+        "store_encryption_key": secrets.token_hex(32),
+        "key_encryption_key": base64.b64encode(secrets.token_bytes(32)).decode(),
+        "web_client_secret": secrets.token_urlsafe(32),
+        "setup_token": secrets.token_urlsafe(32),
+    }
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Writes atomically with mode 0600: nobody ever reads half a secret, or a secret of somebody else."""
+    partial = path.with_name(f".{path.name}.new")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    partial.replace(path)

@@ -1,0 +1,78 @@
+"""What each service is told, as environment variables: the same names in every deployment."""
+
+import json
+
+from parvis_local.authority import identity_of
+from parvis_local.credentials import Credentials
+from parvis_local.layout import Layout
+from parvis_local.ports import HOST, SERVICES, Ports
+
+BUCKET = "parvis"
+REGION = "eu-west-3"
+MAIL_DOMAIN = "parvis.example"
+
+
+def service_environment(service: str, layout: Layout, ports: Ports, credentials: Credentials) -> dict[str, str]:
+    """The variables of one service or of `web`: only what it needs, above all only its own secrets."""
+    files = identity_of(service, layout.secrets)
+    database = f"{HOST}:{ports.postgres}/parvis_{service}"
+    variables = {
+        "PARVIS_INSTANCE": f"parvis-{ports.base}",
+        "PARVIS_DATABASE_URL": f"postgresql://parvis_{service}:{credentials.database_services[service]}@{database}",
+        "PARVIS_MIGRATION_URL": f"postgresql://parvis_{service}_owner:{credentials.database_owners[service]}@{database}",
+        "PARVIS_NATS_URL": nats_url(ports, credentials),
+        "PARVIS_HTTP_LISTEN": f"{HOST}:{ports.http(service)}",
+        "PARVIS_TLS_CA": str(files.authority),
+        "PARVIS_TLS_CERTIFICATE": str(files.certificate),
+        "PARVIS_TLS_KEY": str(files.key),
+        "PARVIS_PEERS": json.dumps({name: f"{HOST}:{ports.grpc(name)}" for name in SERVICES}),
+        "PARVIS_PUBLIC_URL": public_url(ports),
+        "PARVIS_LOG_LEVEL": "info",
+    }
+    if service in SERVICES:
+        variables["PARVIS_GRPC_LISTEN"] = f"{HOST}:{ports.grpc(service)}"
+    return variables | _of_its_own(service, ports, credentials)
+
+
+def public_url(ports: Ports) -> str:
+    """The portal, which is the OpenID issuer too."""
+    return f"http://localhost:{ports.portal}"
+
+
+def store_origin(ports: Ports) -> str:
+    """The object store as browsers see it: presigned addresses name it."""
+    return f"http://{HOST}:{ports.store_origin}"
+
+
+def nats_url(ports: Ports, credentials: Credentials) -> str:
+    return f"nats://parvis:{credentials.nats}@{HOST}:{ports.nats}"
+
+
+def superuser_url(ports: Ports, credentials: Credentials, database: str = "postgres") -> str:
+    """For the supervisor and for tests of the schema; no service is told."""
+    return f"postgresql://postgres:{credentials.database_superuser}@{HOST}:{ports.postgres}/{database}"
+
+
+def _of_its_own(service: str, ports: Ports, credentials: Credentials) -> dict[str, str]:
+    store = {
+        "PARVIS_STORE_URL": store_origin(ports),
+        "PARVIS_STORE_INTERNAL_URL": f"http://{HOST}:{ports.store['s3']}",
+        "PARVIS_STORE_ACCESS_KEY": credentials.store_access_key,
+        "PARVIS_STORE_SECRET_KEY": credentials.store_secret_key,
+        "PARVIS_STORE_BUCKET": BUCKET,
+        "PARVIS_STORE_REGION": REGION,
+    }
+    client = {"PARVIS_WEB_CLIENT_ID": "web", "PARVIS_WEB_CLIENT_SECRET": credentials.web_client_secret}
+    of_service: dict[str, dict[str, str]] = {
+        "identity": client | {"PARVIS_KEY_ENCRYPTION_KEYS": credentials.key_encryption_key},
+        "tenancy": {"PARVIS_SETUP_TOKEN_SHA256": credentials.setup_token_sha256},
+        "documents": store,
+        "billing": store,
+        "notify": {"PARVIS_SMTP_URL": f"smtp://{HOST}:{ports.smtp}", "PARVIS_MAIL_DOMAIN": MAIL_DOMAIN},
+        "web": client
+        | {
+            "PARVIS_IDENTITY_INTERNAL_URL": f"http://{HOST}:{ports.http('identity')}",
+            "PARVIS_STORE_URL": store_origin(ports),
+        },
+    }
+    return of_service[service]

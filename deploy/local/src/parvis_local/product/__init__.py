@@ -1,0 +1,1 @@
+"""“Patrimonia”, an invented product: a small real relying party, to show that one login opens everything."""
