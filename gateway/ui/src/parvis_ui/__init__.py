@@ -1,1 +1,1 @@
-"""The design system: components, styles, icons and words of the pages."""
+"""The design system of Parvis: frames, macros, styles, script, icons, words. `README.md` lists everything."""

@@ -1,0 +1,47 @@
+"""Values that forms are made of, and the reading of what people type into them."""
+
+import re
+from dataclasses import dataclass
+
+
+class Errors(dict[str, str]):
+    """Field name to message in the reader's language; `""` is the form as a whole. A missing field has no error."""
+
+    def __missing__(self, key: str) -> str:
+        """No message."""
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of a password, shown while it is typed. The server decides; this only helps.
+
+    `pattern` is a regular expression that JavaScript and Python read alike, `minimum` a number of characters,
+    `avoids` the name of a field of the same form whose value must not be part of the password.
+    """
+
+    label: str
+    pattern: str = ""
+    minimum: int = 0
+    avoids: str = ""
+
+
+_MONEY = re.compile(r"(?P<sign>[-+]?)(?P<whole>\d{1,15})(?:[.,](?P<cents>\d{1,2}))?")
+_GROUPED = re.compile(r"[-+]?\d{1,3}(?P<separator>[.,])\d{3}(?:(?P=separator)\d{3})*(?:[.,]\d{1,2})?")
+
+
+def parse_money(text: str) -> int:
+    """Cents of an amount as people type it: `1 234,50`, `1.234,50 €`, `1234.5`.
+
+    Raises ValueError when it is no amount with at most two decimals.
+    """
+    compact = re.sub(r"[\s\u00a0\u202f€$£']", "", text).replace("\u2212", "-")
+    grouped = _GROUPED.fullmatch(compact)
+    if grouped:
+        compact = compact.replace(grouped["separator"], "")
+    found = _MONEY.fullmatch(compact)
+    if not found:
+        message = f"not an amount: {text!r}"
+        raise ValueError(message)
+    cents = int(found["whole"]) * 100 + int((found["cents"] or "").ljust(2, "0"))
+    return -cents if found["sign"] == "-" else cents
