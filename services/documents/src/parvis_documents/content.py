@@ -5,6 +5,7 @@ its own name (a picture called `.pdf`), and what a browser may show in a page.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 import filetype  # type: ignore[import-untyped] # has no types
@@ -225,3 +226,9 @@ def _is_text(head: bytes) -> bool:
         return True
     controls = sum(byte < 0x20 and byte not in b"\t\r\n\f\x1b\x1a" for byte in head)  # noqa: PLR2004 - C0
     return b"\0" not in head and controls * 100 <= len(head)
+
+
+def check_folder(media_type: str, accepted: Sequence[str]) -> None:
+    """Whether a folder takes this type; an empty list takes all. Raises RefusalError type_refused."""
+    if accepted and media_type not in accepted:
+        raise RefusalError("type_refused", type=media_type, accepted=", ".join(accepted))

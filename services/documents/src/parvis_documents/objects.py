@@ -308,7 +308,7 @@ class ObjectStore:
 
 
 def newest_parts(listed: Iterable[Part]) -> list[StoredPart]:
-    """One part for each number, by number. S3 lists the newest only; SeaweedFS lists all, with times in whole seconds."""
+    """One part for each number. S3 lists the newest only; SeaweedFS lists all, with times in whole seconds."""
     sent: dict[int, dict[str, Part]] = {}
     for part in listed:
         sent.setdefault(part.part_number, {})[part.etag] = part
@@ -344,8 +344,8 @@ def _client(settings: StoreSettings, url: str) -> Minio:
         region=settings.region,
         http_client=urllib3.PoolManager(
             maxsize=_CALLS,
-            timeout=urllib3.Timeout(connect=2, read=30),
-            retries=urllib3.Retry(total=2, backoff_factor=0.2, status_forcelist=[500, 502, 503, 504]),
+            timeout=urllib3.Timeout(connect=2, read=20),
+            retries=urllib3.Retry(total=1, backoff_factor=0.2, status_forcelist=[500, 502, 503, 504]),
         ),
     )
 

@@ -1,0 +1,59 @@
+"""Documents: folders of contacts, the documents in them, and the way of their bytes to and from the object store.
+
+Reads top to bottom: settings → object store, what tenancy is asked → the three contracts → the consumers → the sweep.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from parvis.documents.v1 import documents_pb2
+from parvis.tenancy.v1 import tenancy_pb2, tenancy_pb2_grpc
+from parvis_documents import events
+from parvis_documents.objects import ObjectStore
+from parvis_documents.rpc import DocumentRpc, FolderRpc, UploadRpc
+from parvis_documents.service.contacts import Contacts, FetchContacts
+from parvis_documents.service.sweeping import Sweep
+from parvis_documents.service.uploads import Desk
+from parvis_documents.settings import Settings
+from parvis_kit.app import Service, run
+from parvis_kit.caller import acting_for
+from parvis_kit.client import Peers
+
+
+async def wire(settings: Settings) -> Service[Settings]:
+    """The service, ready to serve."""
+    service = Service(settings)
+    objects = ObjectStore(settings.store, readers=settings.verifications)
+    contacts = Contacts(ask_tenancy(service.peers))
+
+    contracts = documents_pb2.DESCRIPTOR.services_by_name
+    service.offer(contracts["FolderService"], FolderRpc(contacts))
+    service.offer(contracts["DocumentService"], DocumentRpc(objects))
+    service.offer(contracts["UploadService"], UploadRpc(Desk(settings, objects, contacts)))
+
+    events.subscribe(service.bus, service.database, objects)
+
+    lifetime = timedelta(seconds=settings.upload_lifetime)
+    sweep = Sweep(service.database, objects, service=settings.service, lifetime=lifetime)
+    service.background(sweep.run)
+    return service
+
+
+def ask_tenancy(peers: Peers) -> FetchContacts:
+    """Asks tenancy for contacts whose news has not arrived yet."""
+
+    async def fetch(organisation_id: UUID, contact_ids: Sequence[UUID]) -> Sequence[tenancy_pb2.Contact]:
+        stub = tenancy_pb2_grpc.ContactServiceStub(peers.channel("tenancy"))
+        with acting_for(organisation_id):
+            found = await stub.BatchGetContacts(
+                tenancy_pb2.BatchGetContactsRequest(ids=[str(each) for each in contact_ids])
+            )
+        return [record.contact for record in found.contacts]
+
+    return fetch
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """`python -m parvis_documents [migrate] [--role all|api|worker]`."""
+    run(Settings, wire, argv)
