@@ -1,6 +1,6 @@
 """A certificate authority for this installation: services prove by certificate who they are (mutual TLS)."""
 
-import datetime
+import datetime as dt
 import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +36,7 @@ def make_identities(services: tuple[str, ...], folder: Path) -> None:
 
     ECDSA P-256; common name and DNS name are the service's name, so that a peer is checked by name wherever it runs.
     """
-    due = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=RENEW_BEFORE_DAYS)
+    due = dt.datetime.now(dt.UTC) + dt.timedelta(days=RENEW_BEFORE_DAYS)
     authority_file, authority_key_file = folder / "ca.pem", folder / "ca.key.pem"
     if not (authority_file.exists() and authority_key_file.exists() and _valid(authority_file, due)):
         key = ec.generate_private_key(ec.SECP256R1())
@@ -60,7 +60,7 @@ def make_identities(services: tuple[str, ...], folder: Path) -> None:
         write_private(files.certificate, certificate.public_bytes(serialization.Encoding.PEM))
 
 
-def _valid(file: Path, until: datetime.datetime) -> bool:
+def _valid(file: Path, until: dt.datetime) -> bool:
     if not file.exists():
         return False
     return x509.load_pem_x509_certificate(file.read_bytes()).not_valid_after_utc > until
@@ -73,13 +73,13 @@ def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 
 def _builder(name: str, days: int) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(minutes=5))
-        .not_valid_after(now + datetime.timedelta(days=days))
+        .not_valid_before(now - dt.timedelta(minutes=5))
+        .not_valid_after(now + dt.timedelta(days=days))
     )
 
 
@@ -112,9 +112,7 @@ def _service(
         .add_extension(_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False
-        )
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
 

@@ -28,9 +28,7 @@ TITLES = {
 }
 
 
-def catalogue(
-    layout: Layout, ports: Ports, credentials: Credentials, only: Sequence[str] = ()
-) -> list[Part]:
+def catalogue(layout: Layout, ports: Ports, credentials: Credentials, only: Sequence[str] = ()) -> list[Part]:
     """All parts, or those named in `only` with what they need."""
     zygote = Zygote()
     parts = [

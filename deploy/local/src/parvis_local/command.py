@@ -33,7 +33,9 @@ def _parser() -> argparse.ArgumentParser:
     up = commands.add_parser("up", parents=[where], help="start everything and say where it is")
     up.add_argument("--port", type=int, help="base port (default 8600, then the one of the first start)")
     up.add_argument("--detach", action="store_true", help="return once all is healthy; the suite keeps running")
-    up.add_argument("--no-demo", dest="demo", action="store_false", help="start empty: prints a link for the first administrator")
+    up.add_argument(
+        "--no-demo", dest="demo", action="store_false", help="start empty: prints a link for the first administrator"
+    )
     up.add_argument("--keep-going", action="store_true", help="when a part fails, leave the others running")
     up.add_argument("--only", default="", help="only these parts (commas between) and what they need")
     up.set_defaults(act=_up)

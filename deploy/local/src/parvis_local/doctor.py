@@ -38,7 +38,11 @@ def _facts(suite: Suite) -> Iterator[tuple[bool, str, str]]:
     disk = shutil.disk_usage(ROOT).free
     yield disk > NEEDED_DISK, f"{disk / 2**30:.1f} GiB free on this disk", "Two GiB are needed."
     if (memory := _available_memory()) is not None:
-        yield memory > NEEDED_MEMORY, f"{memory / 2**30:.1f} GiB of memory available", "Close something: two GiB are needed."
+        yield (
+            memory > NEEDED_MEMORY,
+            f"{memory / 2**30:.1f} GiB of memory available",
+            "Close something: two GiB are needed.",
+        )
     yield _localhost(), "localhost leads to this machine", "The file /etc/hosts lacks the line `127.0.0.1 localhost`."
     if suite.is_running():
         yield True, f"a suite runs on {suite.layout.data}", ""

@@ -1,5 +1,6 @@
 """`./parvis lock`: resolves what all packages and groups need into requirements.lock, with hashes and without any
-address or path. Versions that are already locked are kept, unless asked otherwise."""
+address or path. Versions that are already locked are kept, unless asked otherwise.
+"""
 
 import subprocess
 import tomllib

@@ -3,8 +3,8 @@
 import time
 from pathlib import Path
 
-from parvis_local.supervisor import tail
 from parvis_local.suite import Suite
+from parvis_local.supervisor import tail
 
 LINES = 40
 PAUSE = 0.2  # seconds between two looks

@@ -10,6 +10,7 @@ SERVICES = ("identity", "tenancy", "documents", "notify", "billing")
 # The store's workers look for its admin server's gRPC listener 10000 above its HTTP port, whatever it was told; all
 # ports stay below those that Linux gives to clients (32768).
 ADMIN_OFFSET = 10_000
+LOWEST_BASE = 1024
 HIGHEST_BASE = 22_000
 
 
@@ -24,8 +25,8 @@ class Ports:
     base: int
 
     def __post_init__(self) -> None:
-        if not 1024 <= self.base <= HIGHEST_BASE:
-            raise ValueError(f"The base port must lie between 1024 and {HIGHEST_BASE}, not {self.base}.")
+        if not LOWEST_BASE <= self.base <= HIGHEST_BASE:
+            raise ValueError(f"The base port must lie between {LOWEST_BASE} and {HIGHEST_BASE}, not {self.base}.")
 
     @property
     def portal(self) -> int:
@@ -87,7 +88,8 @@ def check_free(wanted: Mapping[str, Iterable[int]]) -> None:
     if taken:
         lines = [f"port {port} is in use, and {part} wants it" for port, part in sorted(taken)]
         raise PortInUse(
-            "; ".join(lines) + ". End what listens there, or choose another base: ./parvis up --port 8700 --data .parvis-8700"
+            "; ".join(lines)
+            + ". End what listens there, or choose another base: ./parvis up --port 8700 --data .parvis-8700"
         )
 
 

@@ -7,7 +7,6 @@ import os
 import pwd
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,8 @@ from typing import Protocol
 
 PR_SET_PDEATHSIG = 1
 # Loaded before any fork: nothing may be imported between fork and exec.
-_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+_libc = ctypes.CDLL(None, use_errno=True)
+LINUX = Path("/proc/self/stat").exists()
 
 
 class Process(Protocol):
@@ -93,8 +93,9 @@ async def _until_end(pid: int) -> None:
 
 def end_with_parent(number: signal.Signals) -> None:
     """Asks the kernel to send the signal when the parent dies, however it dies. Linux only; elsewhere the next
-    `up` ends what was left behind."""
-    if _libc is not None:
+    `up` ends what was left behind.
+    """
+    if LINUX:
         _libc.prctl(PR_SET_PDEATHSIG, number, 0, 0, 0)
 
 
@@ -112,7 +113,7 @@ def send_to_group(pid: int, number: signal.Signals) -> None:
 
 def birth(pid: int) -> str:
     """Tells one process from a later one with the same number: its start time as the system counts it, or ''."""
-    if sys.platform == "linux":
+    if LINUX:
         try:
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         except OSError:

@@ -1,5 +1,6 @@
 """What a running suite says about itself: a file that the supervisor replaces at each change, and a lock that it
-holds as long as it lives. `status`, `down`, `logs` and a second `up` need nothing else."""
+holds as long as it lives. `status`, `down`, `logs` and a second `up` need nothing else.
+"""
 
 import fcntl
 import json

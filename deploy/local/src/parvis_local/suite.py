@@ -1,9 +1,9 @@
 """A suite as an object: for `./parvis up`, for tests and for benches.
 
-    with Suite(data=tmp_path, port=9100, demo=False) as suite:
-        httpx.get(suite.addresses["portal"])
-        suite.kill("billing")
-        suite.wait_healthy()
+with Suite(data=tmp_path, port=9100, demo=False) as suite:
+    httpx.get(suite.addresses["portal"])
+    suite.kill("billing")
+    suite.wait_healthy()
 """
 
 import contextlib

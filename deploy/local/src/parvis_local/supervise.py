@@ -104,7 +104,7 @@ async def _start(layout: Layout, suite: state.SuiteState, supervisor: Supervisor
             suite.write(layout)
             await _load_demonstration(layout, suite)
     except Failure as failure:
-        log.error("%s", failure)  # noqa: TRY400 - a person reads the reason; the part's own log has the rest
+        log.error("%s", failure)
         suite.phase, suite.note, suite.log_end = "failed", failure.reason, failure.log_end
         suite.write(layout)
         return False

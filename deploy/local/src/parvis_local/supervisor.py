@@ -37,18 +37,24 @@ class Supervisor:
         self._ready = {part.name: asyncio.Event() for part in parts}
         self._processes: dict[str, Process] = {}
         self._watches: dict[str, asyncio.Task[None]] = {}
-        self._failure: asyncio.Future[Failure] = asyncio.get_running_loop().create_future()
+        self._failure: Failure | None = None  # the first one
+        self._failed = asyncio.Event()
 
     async def start(self) -> None:
         """Returns when every part is healthy; raises Failure for the first that does not get there."""
         for name, part in self._parts.items():
             self._watches[name] = asyncio.create_task(self._watch(part), name=name)
-        all_ready = asyncio.gather(*(event.wait() for event in self._ready.values()))
-        await asyncio.wait([all_ready, self._failure], return_when=asyncio.FIRST_COMPLETED)
-        if not all_ready.done():
-            all_ready.cancel()
-            await asyncio.gather(all_ready, return_exceptions=True)
-            raise self._failure.result()
+        all_ready = asyncio.create_task(self._all_ready())
+        failed = asyncio.create_task(self._failed.wait())
+        await asyncio.wait([all_ready, failed], return_when=asyncio.FIRST_COMPLETED)
+        for task in (all_ready, failed):
+            task.cancel()
+        if self._failure:
+            raise self._failure
+
+    async def _all_ready(self) -> None:
+        for ready in self._ready.values():
+            await ready.wait()
 
     async def stop(self) -> None:
         """Stops what runs, those that need others first, each asked and after its grace killed."""
@@ -81,7 +87,9 @@ class Supervisor:
                 status = await self._live_once(part, state)
                 deaths = 1 if time.monotonic() - began > STEADY_AFTER else deaths + 1
                 if not self._ready[part.name].is_set() and deaths >= FIRST_ATTEMPTS:
-                    raise Failure(part.name, f"{part.title} ended with {described(status)} before it was healthy")
+                    reason = f"{part.title} ended with {described(status)} before it was healthy"
+                    self._fail(Failure(part.name, reason))
+                    return
                 pause = PAUSES[min(deaths, len(PAUSES)) - 1]
                 log.warning("%s ended with %s; again in %.1f s", part.name, described(status), pause)
                 state.restarts += 1
@@ -147,8 +155,8 @@ class Supervisor:
     def _fail(self, failure: Failure) -> None:
         failure.log_end = failure.log_end or tail(self._logs(failure.part), LOG_LINES)
         self._show(self._states[failure.part], "failed", failure.reason)
-        if not self._failure.done():
-            self._failure.set_result(failure)
+        self._failure = self._failure or failure
+        self._failed.set()
 
     def _show(self, state: PartState, progress: str, note: str = "") -> None:
         state.progress, state.note = progress, note  # type: ignore[assignment]  # every caller passes a Progress

@@ -6,7 +6,8 @@ no thread, no event loop, no connection.
 
 Lines of JSON over the socket given as first argument.
 In:  {"start": n, "module": …, "arguments": […], "environment": {…}, "log": path}
-Out: {"imported": {module: "" or error}}, {"started": n, "pid": …}, {"failed": n, "error": …}, {"exited": pid, "status": …}
+Out: {"imported": {module: "" or error}}, {"started": n, "pid": …}, {"failed": n, "error": …},
+     {"exited": pid, "status": …}
 """
 
 import gc
@@ -23,11 +24,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from parvis_local.processes import end_with_parent
+from parvis_local.processes import LINUX, end_with_parent
 
 
 def main(arguments: Sequence[str]) -> None:
-    """`zygote DESCRIPTOR MODULE…`"""
+    """Called as `zygote DESCRIPTOR MODULE…`."""
     connection = socket.socket(fileno=int(arguments[0]))
     began = time.monotonic()
     imported = {module: _import(module) for module in arguments[1:]}
@@ -114,7 +115,8 @@ def _become(request: Mapping[str, Any]) -> NoReturn:
         os.environ.update(request["environment"])
         package = request["module"].removesuffix(".main")
         sys.argv = [package, *request["arguments"]]
-        Path("/proc/self/comm").write_text(package[:15]) if sys.platform == "linux" else None
+        if LINUX:
+            Path("/proc/self/comm").write_text(package[:15])  # what `top` shows
         sys.modules[request["module"]].main(request["arguments"])
         status = 0
     except SystemExit as end:

@@ -50,7 +50,12 @@ async def _run() -> None:
     )
     host, port = os.environ["PARVIS_MAILSINK_HTTP"].rsplit(":", 1)
     settings = uvicorn.Config(
-        application(mailbox), host=host, port=int(port), log_level="warning", lifespan="off", timeout_graceful_shutdown=2
+        application(mailbox),
+        host=host,
+        port=int(port),
+        log_level="warning",
+        lifespan="off",
+        timeout_graceful_shutdown=2,
     )
     async with smtp:
         await uvicorn.Server(settings).serve()

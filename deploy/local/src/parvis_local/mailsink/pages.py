@@ -16,11 +16,13 @@ MAIL_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data: http: https:; base-uri 'none'; "
     "sandbox allow-popups allow-popups-to-escape-sandbox"
 )
+SHOWN = 200  # newest messages on the page
 WORDS = {
     "fr": {
         "title": "Messages envoyés",
         "about": "Ce serveur de démonstration retient les messages au lieu de les distribuer.",
-        "empty": "Aucun message pour l’instant. Invitez une personne ou déposez un document : son message arrivera ici.",
+        "empty": "Aucun message pour l’instant. Invitez une personne ou déposez un document : "
+        "son message arrivera ici.",
         "no_match": "Aucun message pour cette adresse.",
         "search": "Destinataire",
         "filter": "Filtrer",
@@ -60,73 +62,84 @@ WORDS = {
 }
 
 
-def application(mailbox: Mailbox) -> Starlette:
-    """`GET /` and `/messages/{id}` for people; `/api/messages` for tests."""
-    environment = Environment(
-        loader=PackageLoader("parvis_local.mailsink"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    environment.filters["moment"] = lambda iso: f"{datetime.fromisoformat(iso).astimezone():%d/%m/%Y %H:%M:%S}"
+class Pages:
+    """Handlers over one mailbox."""
 
-    def page(request: Request, template: str, **values: object) -> Response:
-        language = "fr" if "fr" in request.headers.get("accept-language", "fr") else "en"
-        html = environment.get_template(template).render(language=language, words=WORDS[language], **values)
-        return HTMLResponse(html, headers={"Content-Security-Policy": PAGE_POLICY, "Cache-Control": "no-store"})
+    def __init__(self, mailbox: Mailbox) -> None:
+        self._mailbox = mailbox
+        self._templates = Environment(
+            loader=PackageLoader("parvis_local.mailsink"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        )
+        self._templates.filters["moment"] = _moment
 
-    async def listing(request: Request) -> Response:
+    async def listing(self, request: Request) -> Response:
         to = request.query_params.get("to", "")
-        messages = [read(envelope) for envelope in reversed(mailbox.find(to))]
-        return page(request, "list.html", messages=messages[:200], to=to)
+        messages = [read(envelope) for envelope in reversed(self._mailbox.find(to)[-SHOWN:])]
+        return self._page(request, "list.html", messages=messages, to=to)
 
-    async def show(request: Request) -> Response:
-        envelope = mailbox.get(request.path_params["id"])
-        if envelope is None:
-            return PlainTextResponse("Not found", status_code=404)
-        return page(request, "message.html", message=read(envelope))
+    async def show(self, request: Request) -> Response:
+        envelope = self._mailbox.get(request.path_params["id"])
+        return self._page(request, "message.html", message=read(envelope)) if envelope else _not_found()
 
-    async def body(request: Request) -> Response:
-        envelope = mailbox.get(request.path_params["id"])
+    async def body(self, request: Request) -> Response:
+        envelope = self._mailbox.get(request.path_params["id"])
         if envelope is None:
-            return PlainTextResponse("Not found", status_code=404)
+            return _not_found()
         html = '<base target="_blank">' + str(read(envelope)["html"])
         return HTMLResponse(html, headers={"Content-Security-Policy": MAIL_POLICY})
 
-    async def source(request: Request) -> Response:
-        envelope = mailbox.get(request.path_params["id"])
-        return PlainTextResponse(envelope.content if envelope else b"", status_code=200 if envelope else 404)
+    async def source(self, request: Request) -> Response:
+        envelope = self._mailbox.get(request.path_params["id"])
+        return PlainTextResponse(envelope.content) if envelope else _not_found()
 
-    async def clear(_: Request) -> Response:
-        mailbox.clear()
+    async def clear(self, _: Request) -> Response:
+        self._mailbox.clear()
         return RedirectResponse("/", status_code=303)
 
-    async def style(_: Request) -> Response:
-        css = environment.get_template("style.css").render()
+    async def style(self, _: Request) -> Response:
+        css = self._templates.get_template("style.css").render()
         return Response(css, media_type="text/css", headers={"Cache-Control": "no-store"})
 
-    async def api_messages(request: Request) -> Response:
+    async def api_messages(self, request: Request) -> Response:
         if request.method == "DELETE":
-            return JSONResponse({"deleted": mailbox.clear()})
-        found = mailbox.find(request.query_params.get("to", ""), request.query_params.get("since", ""))
+            return JSONResponse({"deleted": self._mailbox.clear()})
+        found = self._mailbox.find(request.query_params.get("to", ""), request.query_params.get("since", ""))
         return JSONResponse({"messages": [read(envelope) for envelope in found]})
 
-    async def api_message(request: Request) -> Response:
-        envelope = mailbox.get(request.path_params["id"])
-        if envelope is None:
-            return JSONResponse({"title": "There is no such message."}, status_code=404)
-        return JSONResponse(read(envelope))
+    async def api_message(self, request: Request) -> Response:
+        envelope = self._mailbox.get(request.path_params["id"])
+        return JSONResponse(read(envelope)) if envelope else _not_found()
 
-    async def ready(_: Request) -> Response:
+    async def ready(self, _: Request) -> Response:
         return JSONResponse({"status": "ready"})
 
+    def _page(self, request: Request, template: str, **values: object) -> Response:
+        language = "fr" if "fr" in request.headers.get("accept-language", "fr") else "en"
+        html = self._templates.get_template(template).render(language=language, words=WORDS[language], **values)
+        return HTMLResponse(html, headers={"Content-Security-Policy": PAGE_POLICY, "Cache-Control": "no-store"})
+
+
+def application(mailbox: Mailbox) -> Starlette:
+    """`GET /` and `/messages/{id}` for people; `/api/messages` for tests."""
+    pages = Pages(mailbox)
     return Starlette(
         routes=[
-            Route("/", listing),
-            Route("/style.css", style),
-            Route("/clear", clear, methods=["POST"]),
-            Route("/messages/{id}", show),
-            Route("/messages/{id}/html", body),
-            Route("/messages/{id}/source", source),
-            Route("/api/messages", api_messages, methods=["GET", "DELETE"]),
-            Route("/api/messages/{id}", api_message),
-            Route("/health/ready", ready),
+            Route("/", pages.listing),
+            Route("/style.css", pages.style),
+            Route("/clear", pages.clear, methods=["POST"]),
+            Route("/messages/{id}", pages.show),
+            Route("/messages/{id}/html", pages.body),
+            Route("/messages/{id}/source", pages.source),
+            Route("/api/messages", pages.api_messages, methods=["GET", "DELETE"]),
+            Route("/api/messages/{id}", pages.api_message),
+            Route("/health/ready", pages.ready),
         ]
     )
+
+
+def _moment(iso: str) -> str:
+    return f"{datetime.fromisoformat(iso).astimezone():%d/%m/%Y %H:%M:%S}"
+
+
+def _not_found() -> Response:
+    return PlainTextResponse("There is no such message. / Ce message n’existe pas.", status_code=404)

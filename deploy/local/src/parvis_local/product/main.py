@@ -96,7 +96,7 @@ class Product:
             "scope": SCOPE,
             "state": state,
             "nonce": nonce,
-            "code_challenge": create_s256_code_challenge(verifier),
+            "code_challenge": create_s256_code_challenge(verifier),  # type: ignore[no-untyped-call]
             "code_challenge_method": "S256",
         }
         for passed_on in ("organisation", "login_hint"):
@@ -188,7 +188,10 @@ class Product:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs until SIGTERM. Settings: PARVIS_PRODUCT_{HTTP,URL,CLIENT_FILE}, PARVIS_PUBLIC_URL, PARVIS_IDENTITY_INTERNAL_URL."""
+    """Runs until SIGTERM.
+
+    Settings: PARVIS_PRODUCT_{HTTP,URL,CLIENT_FILE}, PARVIS_PUBLIC_URL, PARVIS_IDENTITY_INTERNAL_URL.
+    """
     del arguments
     settings = Settings(
         url=os.environ["PARVIS_PRODUCT_URL"],

@@ -88,7 +88,14 @@ def _account() -> pwd.struct_passwd | None:
         return pwd.getpwnam(UNPRIVILEGED)
     except KeyError:
         subprocess.run(
-            ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", UNPRIVILEGED],
+            [
+                shutil.which("useradd") or "/usr/sbin/useradd",
+                "--system",
+                "--no-create-home",
+                "--shell",
+                "/usr/sbin/nologin",
+                UNPRIVILEGED,
+            ],
             check=True,
             capture_output=True,
         )
@@ -141,7 +148,7 @@ def _make_cluster(layout: Layout, credentials: Credentials) -> None:
     if (cluster / "PG_VERSION").exists():
         return
     cluster.mkdir(mode=0o700, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir="/tmp", prefix="parvis-") as password:  # noqa: S108 - reachable; random name, mode 0600
+    with tempfile.NamedTemporaryFile("w", dir="/tmp", prefix="parvis-") as password:
         password.write(credentials.database_superuser)
         password.flush()
         if account:
@@ -210,7 +217,7 @@ async def _make_role(connection: "asyncpg.Connection[asyncpg.Record]", role: str
     action = "ALTER" if known else "CREATE"
     # Names and passwords are our own, from an alphabet without quotes.
     await connection.execute(
-        f'{action} ROLE "{role}" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS PASSWORD \'{password}\''
+        f"{action} ROLE \"{role}\" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS PASSWORD '{password}'"
     )
 
 
