@@ -17,7 +17,7 @@ EFFECT = text("INSERT INTO effects (message_id) VALUES (:id)")
 async def main(url: str, nats_url: str, consumer: str) -> None:
     database = Database(url, service="sample")
     broker = Broker(nats_url, name="sample")
-    bus = Bus(broker, database, consumer=consumer)
+    bus = Bus(broker, database, consumer=consumer, ack_wait=2)
 
     async def count(unit, _event, envelope) -> None:
         await unit.execute(EFFECT, {"id": envelope.id})

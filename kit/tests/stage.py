@@ -1,4 +1,4 @@
-"""What the tests of the outbox and the bus share: a unit that emits, a consumer that counts, waiting for a condition."""
+"""What the tests of the outbox and the bus share: units that emit, handlers that count, waiting for a condition."""
 
 import asyncio
 from contextlib import asynccontextmanager, suppress
@@ -48,7 +48,7 @@ async def _all(database, ids):
 
 async def until(condition, within=20.0):
     async with asyncio.timeout(within):
-        while not await condition():
+        while not await condition():  # noqa: ASYNC110 - what is waited for is in a database
             await asyncio.sleep(0.02)
 
 

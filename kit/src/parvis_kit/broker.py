@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 STREAM = "PARVIS"
 SUBJECTS = "parvis.>"
 RETENTION = timedelta(days=30)
-ACK_WAIT = 30.0  # s without a sign of life after which a message is delivered again
 PUBLISH_TIMEOUT = 3.0  # s
 
 _DUPLICATES = 300.0  # s
@@ -69,9 +68,19 @@ class Broker:
     async def publish(self, subject: str, payload: bytes, headers: dict[str, str]) -> None:
         """Stored by JetStream when this returns; raises what NATS says otherwise."""
         client = await self.client()
-        reply = await client.request(subject, payload, timeout=PUBLISH_TIMEOUT, headers=headers)
+        try:
+            reply = await client.request(subject, payload, timeout=PUBLISH_TIMEOUT, headers=headers)
+        except nats.errors.NoRespondersError:
+            self.doubt()
+            raise
         if '"error"' in (answer := reply.data.decode()):
             raise APIError.from_error(json.loads(answer)["error"])
+
+    def doubt(self) -> None:
+        """The connection is over, or the stream is gone: whoever asks for the client next has both made sure of."""
+        if self._lost is not None and not self._lost.done():
+            self._lost.set_result(None)
+        self._lost = None
 
     def lost(self) -> "asyncio.Future[None]":
         """Done when the connection of this moment ends: what waits for an answer need not wait for its timeout."""
@@ -111,9 +120,7 @@ class Broker:
         self._lost = asyncio.get_running_loop().create_future()
 
     async def _on_lost(self) -> None:
-        if self._lost is not None and not self._lost.done():
-            self._lost.set_result(None)
-        self._lost = None
+        self.doubt()
 
     async def _on_back(self) -> None:
         for listener in self.listeners:
@@ -164,6 +171,8 @@ class _Listening:
                     await self._tick(client)
                 except (nats.errors.Error, APIError, OSError, TimeoutError) as error:
                     _log.debug("listening_interrupted", error=repr(error))
+                    if isinstance(error, NotFoundError):
+                        self._broker.doubt()
                     self._reset()
                     self._wake.clear()
                 try:
@@ -174,10 +183,10 @@ class _Listening:
             self._broker.listeners.remove(self._reset)
             await self._unsubscribe()
 
-    async def _subscribe(self, client: Client) -> None:
+    async def _subscribe(self, client: Client, below: str = "") -> None:
         await self._unsubscribe()
         self._client, self._inbox = client, client.new_inbox()
-        self._subscription = await client.subscribe(f"{self._inbox}.*", cb=self._on_message)
+        self._subscription = await client.subscribe(self._inbox + below, cb=self._on_message)
 
     async def _unsubscribe(self) -> None:
         if self._subscription is not None and self._client is not None and not self._client.is_closed:
@@ -203,7 +212,8 @@ class _Listening:
 class Puller(_Listening):
     """Asks the durable consumer `durable` for as many messages as `deliver` has room for.
 
-    `room()` says how many more may come now; call `wake()` when there is room again.
+    `room()` says how many more may come now; call `wake()` when there is room again. What shows no sign of life for
+    `ack_wait` seconds is delivered again.
     """
 
     def __init__(
@@ -213,8 +223,10 @@ class Puller(_Listening):
         subjects: Sequence[str],
         deliver: Callable[[Msg], None],
         room: Callable[[], int],
+        ack_wait: float,
     ) -> None:
         super().__init__(broker)
+        self._ack_wait = ack_wait
         self._durable = durable
         self._subjects = sorted(subjects)
         self._deliver = deliver
@@ -230,7 +242,7 @@ class Puller(_Listening):
 
     async def _tick(self, client: Client) -> None:
         if client is not self._client:
-            await self._subscribe(client)
+            await self._subscribe(client, ".*")
         if self._open > 0 and self._silent():
             self._open, self._ready = 0, False
         if not self._ready:
@@ -271,7 +283,7 @@ class Puller(_Listening):
             durable_name=self._durable,
             filter_subjects=self._subjects,
             ack_policy=api.AckPolicy.EXPLICIT,
-            ack_wait=ACK_WAIT,
+            ack_wait=self._ack_wait,
             max_deliver=-1,  # the bus counts failures itself: an outage of a neighbour is none
             max_ack_pending=2000,  # messages that wait for their next attempt count too
         )
@@ -301,7 +313,7 @@ class Feed(_Listening):
         self._received = 0
         config = api.ConsumerConfig(
             name=f"{self._broker.name}-feed-{uuid4().hex}",
-            deliver_subject=f"{self._inbox}.0",
+            deliver_subject=self._inbox,
             deliver_policy=api.DeliverPolicy.BY_START_TIME,
             opt_start_time=self._since,
             filter_subjects=self._subjects,

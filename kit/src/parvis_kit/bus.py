@@ -27,7 +27,7 @@ from sqlalchemy import bindparam, case, delete, func, null, select
 from sqlalchemy import exc as sql_errors
 from sqlalchemy.dialects.postgresql import insert
 
-from parvis_kit.broker import ACK_WAIT, Broker, Feed, Puller
+from parvis_kit.broker import Broker, Feed, Puller
 from parvis_kit.caller import Caller, acting_for
 from parvis_kit.envelope import MESSAGE_ID, Envelope, open_envelope, subject_of
 from parvis_kit.errors import Kind, ServiceError
@@ -113,8 +113,10 @@ class Bus:
         consumer: str,
         concurrency: int = 8,
         back_off: Sequence[float] = BACK_OFF,
+        ack_wait: float = 30.0,
     ) -> None:
         self._back_off = back_off
+        self._ack_wait = ack_wait
         self.broker = broker
         self.name = consumer
         self._database = database
@@ -188,7 +190,7 @@ class Bus:
 
     async def consume(self) -> None:
         """Handles events, until cancelled: then takes no more, and gives back what does not end within `GRACE`."""
-        self._puller = Puller(self.broker, self.name, list(self._handlers), self._receive, self._room)
+        self._puller = Puller(self.broker, self.name, list(self._handlers), self._receive, self._room, self._ack_wait)
         working = [asyncio.create_task(self._stay_alive())]
         if self._handlers:
             working.append(asyncio.create_task(self._puller.run()))
@@ -309,7 +311,7 @@ class Bus:
     async def _stay_alive(self) -> None:
         """Tells JetStream that long handlers still work, so that it does not deliver their message elsewhere."""
         while True:
-            await asyncio.sleep(ACK_WAIT / 3)
+            await asyncio.sleep(self._ack_wait / 3)
             for message in list(self._in_flight.values()):
                 try:
                     await message.in_progress()
