@@ -1,6 +1,7 @@
 """The demonstration's documents, set with Typst."""
 
 import json
+
 import typst
 
 from parvis_local.demo.story import Firm, Paper, Party

@@ -1,4 +1,4 @@
-"""The portal as its people use it: links from mails, passwords on pages, tokens per organisation, bytes to the store."""
+"""The portal as its people use it: links from mails, passwords on pages, tokens, bytes to the store."""
 
 import asyncio
 import hashlib
