@@ -12,6 +12,7 @@ from parvis_tenancy.models.base import (
     Versioned,
     choice,
     instant,
+    number,
     of_organisation,
     owned_reference,
 )
@@ -71,6 +72,7 @@ class Membership(Owned, Versioned, Sorted, table=True):
     family_name: str
     mail: str
     locale: str = "fr"
+    account_version: int = number(default=0)
     function: str = ""
     profile_id: UUID | None = None
     profile_name: str = ""

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from urllib.parse import urlsplit
+from uuid import UUID
 from zoneinfo import available_timezones
 
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.errors import Violation, invalid
-
 from parvis_tenancy.domain import records
 
 NAME = 200
@@ -103,6 +103,14 @@ class Fields:
         if not secure or not clean.isascii() or not clean.isprintable() or '"' in clean or len(clean) > LINE:
             self.wrong(field, "required" if not clean else "url_invalid")
         return clean
+
+    def identifier(self, field: str, value: str) -> UUID | None:
+        """An optional UUID: "not_a_uuid"."""
+        try:
+            return UUID(value) if value else None
+        except ValueError:
+            self.wrong(field, "not_a_uuid")
+            return None
 
     def _checked(
         self, field: str, value: str, check: Callable[[str], str | None], reason: str, *, required: bool = False

@@ -3,16 +3,21 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from google.protobuf.timestamp_pb2 import Timestamp
+
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.grants import ALL, GrantSet
-
 from parvis_tenancy.domain.states import OrganisationKind
 
-Row = Mapping[str, Any]
+
+class Row(Protocol):
+    """Columns by name: a record of a statement, or the dictionary of a model."""
+
+    def __getitem__(self, name: str, /) -> Any:
+        """The value of a column."""
 
 
 def instant(moment: datetime | None) -> Timestamp | None:

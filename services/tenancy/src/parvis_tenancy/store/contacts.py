@@ -13,7 +13,6 @@ from parvis_tenancy.domain.states import AdviserRole
 from parvis_tenancy.models import Contact, ContactAdviser, Person
 from parvis_tenancy.store.search import FIRST
 
-
 _ADVISED = """EXISTS (SELECT 1 FROM contact_advisers mine
     WHERE mine.organisation_id = c.organisation_id AND mine.contact_id = c.id AND mine.membership_id ="""
 
@@ -97,6 +96,12 @@ async def read(unit: UnitOfWork, ids: Sequence[UUID], reach: Reach) -> list[Reco
         f" WHERE c.organisation_id = $1 AND c.id = ANY($2){reach.condition(3)}"
     )
     return await unit.fetch(query, unit.organisation_id, list(ids), *reach.parameters())
+
+
+async def is_reached(unit: UnitOfWork, contact_id: UUID, reach: Reach) -> bool:
+    """Whether a contact exists in reach."""
+    query = f"SELECT 1 FROM contacts c WHERE c.organisation_id = $1 AND c.id = $2{reach.condition(3)}"  # noqa: S608 - constants
+    return bool(await unit.fetch(query, unit.organisation_id, contact_id, *reach.parameters()))
 
 
 async def people(unit: UnitOfWork, contact_ids: Sequence[UUID]) -> list[Record]:

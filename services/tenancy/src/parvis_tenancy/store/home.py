@@ -16,7 +16,13 @@ WHERE m.organisation_id = $1 AND m.id = $2"""
 
 _PRODUCTS = """
 SELECT p.id, p.name, p.description, p.launch_url, s.product_id IS NOT NULL AS subscribed,
-       a.product_id IS NOT NULL AS assigned
+       a.product_id IS NOT NULL AS assigned,
+       CASE WHEN s.product_id IS NOT NULL AND a.product_id IS NULL THEN ARRAY(
+           SELECT h.given_name || ' ' || h.family_name FROM memberships h
+           WHERE h.organisation_id = $1 AND h.kind = 1 AND h.state = 2 AND (h.profile_built_in = 'administrator'
+               OR EXISTS (SELECT 1 FROM profile_rights r WHERE r.organisation_id = $1
+                          AND r.profile_id = h.profile_id AND r.code = 'products.assign'))
+           ORDER BY h.sort_key, h.id LIMIT 5) ELSE '{}' END AS assigners
 FROM products p
 LEFT JOIN subscriptions s ON s.organisation_id = $1 AND s.product_id = p.id
 LEFT JOIN assignments a ON a.organisation_id = $1 AND a.product_id = p.id AND a.membership_id = $2
@@ -43,7 +49,7 @@ async def frame(unit: UnitOfWork, membership_id: UUID) -> Record | None:
 
 
 async def products(unit: UnitOfWork, membership_id: UUID) -> list[Record]:
-    """Every product of the provider, with whether the organisation has it and the member may launch it."""
+    """The provider's products: whether the organisation has each, the member may launch it, or else who assigns it."""
     return await unit.fetch(_PRODUCTS, unit.organisation_id, membership_id)
 
 

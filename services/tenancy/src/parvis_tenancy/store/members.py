@@ -10,7 +10,7 @@ from parvis_kit.unit import UnitOfWork
 from parvis_tenancy.domain.paging import Cursor
 from parvis_tenancy.domain.rights import Rights
 from parvis_tenancy.domain.states import MembershipKind
-from parvis_tenancy.models import Membership, Profile, ProfileRight
+from parvis_tenancy.models import Membership, Profile, ProfileRight, Structure
 from parvis_tenancy.store.search import FIRST
 
 _COLUMNS = """m.id, m.account_id, m.given_name, m.family_name, m.mail, m.function, m.profile_id, m.profile_name,
@@ -77,6 +77,11 @@ async def of_account(unit: UnitOfWork, account_id: UUID, *, lock: bool = True) -
     )
     found = await unit.scalars(statement.with_for_update() if lock else statement)
     return found[0] if found else None
+
+
+async def structure(unit: UnitOfWork, structure_id: UUID) -> Structure | None:
+    """A structure."""
+    return await unit.get(Structure, (unit.organisation_id, structure_id))
 
 
 async def organisations_of_account(unit: UnitOfWork, account_id: UUID) -> list[UUID]:

@@ -1,0 +1,30 @@
+"""What tenancy does when something happened elsewhere."""
+
+from uuid import UUID
+
+from parvis.identity.v1 import events_pb2 as identity_events
+from parvis_kit.bus import Delivery
+from parvis_tenancy.service import arrivals
+
+
+async def account_activated(delivery: Delivery, event: identity_events.AccountActivated) -> None:
+    """A person set their first password: the account's invitations are accepted, one transaction per organisation."""
+    account_id = UUID(event.account_id)
+    async with delivery.begin() as unit:
+        where = await arrivals.organisations(unit, account_id)
+    for organisation_id in where:
+        async with delivery.begin() as unit:
+            await arrivals.accept(unit, account_id, organisation_id)
+
+
+async def account_changed(delivery: Delivery, event: identity_events.AccountChanged) -> None:
+    """A person changed their names, mail or language: each organisation's copy follows."""
+    account_id = UUID(event.account_id)
+    names = arrivals.Names(
+        mail=event.mail, given_name=event.given_name, family_name=event.family_name, locale=event.locale
+    )
+    async with delivery.begin() as unit:
+        where = await arrivals.organisations(unit, account_id)
+    for organisation_id in where:
+        async with delivery.begin() as unit:
+            await arrivals.rename(unit, account_id, organisation_id, names, delivery.envelope.version)

@@ -1,0 +1,57 @@
+"""The tenancy service: how it is wired."""
+
+from collections.abc import Sequence
+
+from parvis.identity.v1 import events_pb2 as identity_events
+from parvis.identity.v1 import identity_pb2_grpc
+from parvis.tenancy.v1 import tenancy_pb2
+from parvis_kit.app import Service, run
+from parvis_kit.caller import Caller
+from parvis_kit.errors import ServiceError, unauthenticated
+from parvis_kit.grants import GrantSet, from_message
+from parvis_tenancy import events
+from parvis_tenancy.rpc.contacts import ContactRpc
+from parvis_tenancy.rpc.members import MemberRpc
+from parvis_tenancy.rpc.organisations import OrganisationRpc
+from parvis_tenancy.rpc.products import ProductRpc
+from parvis_tenancy.rpc.rights import RightsRpc
+from parvis_tenancy.service import rights
+from parvis_tenancy.service.accounts import Identity
+from parvis_tenancy.settings import Settings
+
+
+async def wire(settings: Settings, identity: Identity | None = None) -> Service[Settings]:
+    """The service with all it answers and listens to. Tests pass an identity of their own."""
+
+    async def compile_grants(caller: Caller) -> GrantSet:
+        """Grant sets are compiled here: the service that decides asks nobody."""
+        if caller.membership_id is None:
+            raise unauthenticated("no_membership")
+        own = Caller(settings.service)
+        async with service.database.begin(own, organisation_id=caller.organisation_id) as unit:
+            try:
+                return from_message(await rights.compiled(unit, caller.membership_id))
+            except ServiceError as error:
+                raise unauthenticated("membership_ended") from error
+
+    service: Service[Settings] = Service(settings, fetch_grants=compile_grants)
+    if identity is None:
+        channel = service.peers.channel("identity")
+        identity = Identity(
+            accounts=identity_pb2_grpc.AccountServiceStub(channel),
+            clients=identity_pb2_grpc.ClientServiceStub(channel),
+        )
+    offered = tenancy_pb2.DESCRIPTOR.services_by_name
+    service.offer(offered["OrganisationService"], OrganisationRpc(identity, settings.setup_token_sha256))
+    service.offer(offered["MemberService"], MemberRpc(identity))
+    service.offer(offered["ProductService"], ProductRpc(identity))
+    service.offer(offered["ContactService"], ContactRpc(identity))
+    service.offer(offered["RightsService"], RightsRpc())
+    service.bus.on_steps(identity_events.AccountActivated, events.account_activated)
+    service.bus.on_steps(identity_events.AccountChanged, events.account_changed)
+    return service
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """`python -m parvis_tenancy`; commands and roles are those of every service."""
+    run(Settings, wire, argv)

@@ -1,0 +1,78 @@
+"""ContactService."""
+
+from dataclasses import dataclass
+
+from parvis.tenancy.v1 import tenancy_pb2
+from parvis_kit.ids import parse, parse_optional
+from parvis_kit.unit import UnitOfWork
+from parvis_tenancy.rpc import identifiers
+from parvis_tenancy.service import accesses, contacts
+from parvis_tenancy.service.accounts import Identity
+
+
+@dataclass(frozen=True, slots=True)
+class ContactRpc:
+    """Answers `parvis.tenancy.v1.ContactService`."""
+
+    identity: Identity
+
+    async def ListContacts(
+        self, unit: UnitOfWork, request: tenancy_pb2.ListContactsRequest
+    ) -> tenancy_pb2.ListContactsResponse:
+        page, token, total = await contacts.page(
+            unit, request.kind, request.query, request.page_size, request.page_token
+        )
+        return tenancy_pb2.ListContactsResponse(contacts=page, next_page_token=token, total=total)
+
+    async def GetContact(self, unit: UnitOfWork, request: tenancy_pb2.GetContactRequest) -> tenancy_pb2.ContactRecord:
+        return await contacts.record(unit, parse(request.id))
+
+    async def CreateContact(
+        self, unit: UnitOfWork, request: tenancy_pb2.CreateContactRequest
+    ) -> tenancy_pb2.ContactRecord:
+        adviser = parse_optional(request.main_adviser_id, "main_adviser_id")
+        return await contacts.create(unit, request.contact, adviser, request.people)
+
+    async def UpdateContact(
+        self, unit: UnitOfWork, request: tenancy_pb2.UpdateContactRequest
+    ) -> tenancy_pb2.ContactRecord:
+        return await contacts.update(unit, parse(request.contact.id, "contact.id"), request.contact)
+
+    async def SavePerson(self, unit: UnitOfWork, request: tenancy_pb2.SavePersonRequest) -> tenancy_pb2.ContactRecord:
+        person_id = parse_optional(request.person.id, "person.id")
+        return await contacts.save_person(unit, parse(request.contact_id, "contact_id"), person_id, request.person)
+
+    async def SetAdvisers(self, unit: UnitOfWork, request: tenancy_pb2.SetAdvisersRequest) -> tenancy_pb2.ContactRecord:
+        advisers = [(parse(each.membership_id, "advisers"), int(each.role)) for each in request.advisers]
+        return await contacts.set_advisers(unit, parse(request.contact_id, "contact_id"), advisers)
+
+    async def GrantAccess(self, unit: UnitOfWork, request: tenancy_pb2.GrantAccessRequest) -> tenancy_pb2.Access:
+        return await accesses.grant(
+            unit,
+            self.identity,
+            request,
+            contact_id=parse(request.contact_id, "contact_id"),
+            person_id=parse(request.person_id, "person_id"),
+            folders=identifiers("folder_template_ids", request.folder_template_ids),
+        )
+
+    async def ResendAccess(self, unit: UnitOfWork, request: tenancy_pb2.ResendAccessRequest) -> tenancy_pb2.Access:
+        return await accesses.resend(unit, self.identity, parse(request.membership_id, "membership_id"))
+
+    async def CutAccess(self, unit: UnitOfWork, request: tenancy_pb2.CutAccessRequest) -> tenancy_pb2.Access:
+        return await accesses.cut(unit, self.identity, parse(request.membership_id, "membership_id"))
+
+    async def ReopenAccess(self, unit: UnitOfWork, request: tenancy_pb2.ReopenAccessRequest) -> tenancy_pb2.Access:
+        return await accesses.reopen(unit, parse(request.membership_id, "membership_id"))
+
+    async def SetAccessFolders(
+        self, unit: UnitOfWork, request: tenancy_pb2.SetAccessFoldersRequest
+    ) -> tenancy_pb2.Access:
+        folders = identifiers("folder_template_ids", request.folder_template_ids)
+        return await accesses.set_folders(unit, parse(request.membership_id, "membership_id"), folders)
+
+    async def BatchGetContacts(
+        self, unit: UnitOfWork, request: tenancy_pb2.BatchGetContactsRequest
+    ) -> tenancy_pb2.BatchGetContactsResponse:
+        found = await contacts.batch(unit, identifiers("ids", request.ids))
+        return tenancy_pb2.BatchGetContactsResponse(contacts=found)

@@ -1,0 +1,67 @@
+"""MemberService."""
+
+from dataclasses import dataclass
+
+from parvis.tenancy.v1 import tenancy_pb2
+from parvis_kit.ids import parse, parse_optional
+from parvis_kit.unit import UnitOfWork
+from parvis_tenancy.service import members, profiles
+from parvis_tenancy.service.accounts import Identity
+from parvis_tenancy.service.members import MemberChange
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRpc:
+    """Answers `parvis.tenancy.v1.MemberService`."""
+
+    identity: Identity
+
+    async def ListMembers(
+        self, unit: UnitOfWork, request: tenancy_pb2.ListMembersRequest
+    ) -> tenancy_pb2.ListMembersResponse:
+        page, token, total = await members.page(
+            unit, request.query, request.state, request.page_size, request.page_token
+        )
+        return tenancy_pb2.ListMembersResponse(members=page, next_page_token=token, total=total)
+
+    async def GetMember(self, unit: UnitOfWork, request: tenancy_pb2.GetMemberRequest) -> tenancy_pb2.Member:
+        return await members.one(unit, parse(request.id))
+
+    async def InviteMember(self, unit: UnitOfWork, request: tenancy_pb2.InviteMemberRequest) -> tenancy_pb2.Member:
+        return await members.invite(unit, self.identity, request, parse(request.profile_id, "profile_id"))
+
+    async def ResendInvitation(
+        self, unit: UnitOfWork, request: tenancy_pb2.ResendInvitationRequest
+    ) -> tenancy_pb2.Member:
+        return await members.resend(unit, self.identity, parse(request.id))
+
+    async def WithdrawInvitation(
+        self, unit: UnitOfWork, request: tenancy_pb2.WithdrawInvitationRequest
+    ) -> tenancy_pb2.Member:
+        return await members.withdraw(unit, self.identity, parse(request.id))
+
+    async def CutMember(self, unit: UnitOfWork, request: tenancy_pb2.CutMemberRequest) -> tenancy_pb2.Member:
+        return await members.cut(unit, parse(request.id))
+
+    async def ReopenMember(self, unit: UnitOfWork, request: tenancy_pb2.ReopenMemberRequest) -> tenancy_pb2.Member:
+        return await members.reopen(unit, parse(request.id))
+
+    async def UpdateMember(self, unit: UnitOfWork, request: tenancy_pb2.UpdateMemberRequest) -> tenancy_pb2.Member:
+        change = MemberChange(
+            function=request.function,
+            profile_id=parse(request.profile_id, "profile_id"),
+            structure_id=request.structure_id,
+            version=request.version,
+        )
+        return await members.update(unit, parse(request.id), change)
+
+    async def ListProfiles(
+        self, unit: UnitOfWork, _: tenancy_pb2.ListProfilesRequest
+    ) -> tenancy_pb2.ListProfilesResponse:
+        return tenancy_pb2.ListProfilesResponse(profiles=await profiles.every(unit))
+
+    async def SaveProfile(self, unit: UnitOfWork, request: tenancy_pb2.SaveProfileRequest) -> tenancy_pb2.Profile:
+        return await profiles.save(unit, request.profile, parse_optional(request.profile.id, "profile.id"))
+
+    async def ListRights(self, unit: UnitOfWork, _: tenancy_pb2.ListRightsRequest) -> tenancy_pb2.ListRightsResponse:
+        return tenancy_pb2.ListRightsResponse(rights=await profiles.catalogue(unit))

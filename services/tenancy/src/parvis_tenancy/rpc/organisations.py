@@ -1,0 +1,70 @@
+"""OrganisationService."""
+
+from dataclasses import dataclass
+
+from parvis.tenancy.v1 import tenancy_pb2
+from parvis_kit.errors import unauthenticated
+from parvis_kit.ids import parse_optional
+from parvis_kit.unit import UnitOfWork
+from parvis_tenancy.service import home, organisations, set_up
+from parvis_tenancy.service.accounts import Identity
+
+
+@dataclass(frozen=True, slots=True)
+class OrganisationRpc:
+    """Answers `parvis.tenancy.v1.OrganisationService`."""
+
+    identity: Identity
+    setup_token_sha256: str
+
+    async def GetFrame(self, unit: UnitOfWork, _: tenancy_pb2.GetFrameRequest) -> tenancy_pb2.Frame:
+        return await home.frame(unit)
+
+    async def GetHome(self, unit: UnitOfWork, _: tenancy_pb2.GetHomeRequest) -> tenancy_pb2.Home:
+        return await home.compose(unit)
+
+    async def GetOrganisation(
+        self, unit: UnitOfWork, _: tenancy_pb2.GetOrganisationRequest
+    ) -> tenancy_pb2.Organisation:
+        return await organisations.own(unit)
+
+    async def UpdateOrganisation(
+        self, unit: UnitOfWork, request: tenancy_pb2.UpdateOrganisationRequest
+    ) -> tenancy_pb2.Organisation:
+        return await organisations.update(unit, request.organisation)
+
+    async def ListMyOrganisations(
+        self, unit: UnitOfWork, _: tenancy_pb2.ListMyOrganisationsRequest
+    ) -> tenancy_pb2.ListMyOrganisationsResponse:
+        if unit.caller.account_id is None:
+            raise unauthenticated()
+        mine = await organisations.mine(unit, unit.caller.account_id)
+        return tenancy_pb2.ListMyOrganisationsResponse(organisations=mine)
+
+    async def ListCustomers(
+        self, unit: UnitOfWork, request: tenancy_pb2.ListCustomersRequest
+    ) -> tenancy_pb2.ListCustomersResponse:
+        page, token, total = await organisations.customers(unit, request.query, request.page_size, request.page_token)
+        return tenancy_pb2.ListCustomersResponse(organisations=page, next_page_token=token, total=total)
+
+    async def CreateCustomer(
+        self, unit: UnitOfWork, request: tenancy_pb2.CreateCustomerRequest
+    ) -> tenancy_pb2.Organisation:
+        return await organisations.create_customer(unit, self.identity, request)
+
+    async def GetFace(self, unit: UnitOfWork, request: tenancy_pb2.GetFaceRequest) -> tenancy_pb2.Face:
+        return await organisations.face(unit, request.slug)
+
+    async def SetUp(self, unit: UnitOfWork, request: tenancy_pb2.SetUpRequest) -> tenancy_pb2.SetUpResponse:
+        return await set_up.set_up(unit, self.identity, self.setup_token_sha256, request)
+
+    async def ListStructures(
+        self, unit: UnitOfWork, _: tenancy_pb2.ListStructuresRequest
+    ) -> tenancy_pb2.ListStructuresResponse:
+        return tenancy_pb2.ListStructuresResponse(structures=await organisations.structures(unit))
+
+    async def CreateStructure(
+        self, unit: UnitOfWork, request: tenancy_pb2.CreateStructureRequest
+    ) -> tenancy_pb2.Structure:
+        parent_id = parse_optional(request.parent_id, "parent_id")
+        return await organisations.create_structure(unit, request.name, parent_id)

@@ -1,0 +1,33 @@
+"""RightsService."""
+
+from parvis.tenancy.v1 import tenancy_pb2
+from parvis_kit.ids import parse, parse_optional
+from parvis_kit.unit import UnitOfWork
+from parvis_tenancy.service import rights
+
+
+class RightsRpc:
+    """Answers `parvis.tenancy.v1.RightsService`."""
+
+    async def ResolveMembership(
+        self, unit: UnitOfWork, request: tenancy_pb2.ResolveMembershipRequest
+    ) -> tenancy_pb2.Membership:
+        organisation_id = parse(request.organisation_id, "organisation_id")
+        return await rights.resolve_membership(unit, parse(request.account_id, "account_id"), organisation_id)
+
+    async def ResolveProduct(
+        self, unit: UnitOfWork, request: tenancy_pb2.ResolveProductRequest
+    ) -> tenancy_pb2.ProductGrant:
+        return await rights.resolve_product(
+            unit,
+            parse(request.account_id, "account_id"),
+            request.client_id,
+            parse_optional(request.organisation_id, "organisation_id"),
+        )
+
+    async def GetGrantSet(self, unit: UnitOfWork, request: tenancy_pb2.GetGrantSetRequest) -> tenancy_pb2.GrantSet:
+        organisation_id = parse(request.organisation_id, "organisation_id")
+        return await rights.grant_set(unit, parse(request.membership_id, "membership_id"), organisation_id)
+
+    async def Check(self, unit: UnitOfWork, request: tenancy_pb2.CheckRequest) -> tenancy_pb2.Decision:
+        return await rights.check(unit, request.right, parse_optional(request.contact_id, "contact_id"))

@@ -1,0 +1,220 @@
+"""Portal accesses of contacts: managed accounts of the firm that see what is shared with a contact."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from parvis.identity.v1 import identity_pb2
+from parvis.tenancy.v1 import events_pb2, tenancy_pb2
+from parvis_kit.errors import Kind, ServiceError, conflict, not_found, precondition
+from parvis_kit.ids import uuid7
+from parvis_kit.unit import UnitOfWork
+from parvis_tenancy.domain import records
+from parvis_tenancy.domain.states import MembershipKind, MembershipState
+from parvis_tenancy.models import AccessContact, Contact, Membership, Person
+from parvis_tenancy.service import authority, invitations, members, messages, reach
+from parvis_tenancy.service.accounts import Identity, PersonName
+from parvis_tenancy.service.fields import Fields
+from parvis_tenancy.store import accesses, contacts, rights
+from parvis_tenancy.store import members as memberships
+
+RIGHT = "accesses.manage"
+_IDENTIFIERS_TRIED = 20
+_MOST_FOLDERS = 200
+
+
+async def grant(
+    unit: UnitOfWork,
+    identity: Identity,
+    request: tenancy_pb2.GrantAccessRequest,
+    *,
+    contact_id: UUID,
+    person_id: UUID,
+    folders: Sequence[UUID],
+) -> tenancy_pb2.Access:
+    """Gives a person of a contact a portal access.
+
+    Raises CONFLICT identifier_taken, PRECONDITION person_has_no_mail or already_has_access, INVALID fields_invalid,
+    NOT_FOUND, FORBIDDEN out_of_scope.
+    """
+    fields = Fields()
+    identifier = request.identifier.strip()
+    if identifier and records.IDENTIFIER.fullmatch(identifier) is None:
+        fields.wrong("identifier", "identifier_invalid")
+    _few(fields, folders)
+    fields.settle()
+    # The contact is locked: accesses of one contact are numbered one after the other.
+    contact = await reach.to_change(unit, contact_id, RIGHT)
+    person = await contacts.load_person(unit, contact_id, person_id)
+    if person is None:
+        raise not_found("person_not_found")
+    given = await accesses.of_contact(unit, contact_id)
+    if any(each.person_id == person_id for each in given):
+        raise precondition("already_has_access")
+    if not person.mail:
+        raise precondition("person_has_no_mail")
+    wanted = [identifier] if identifier else _proposals(contact, len(given))
+    account = await _account(identity, wanted, person, contact.locale)
+    revision = await rights.next_revision(unit)
+    membership = _membership(unit, person, account, contact.locale)
+    unit.add(membership)
+    await unit.flush()
+    unit.add(
+        AccessContact(
+            organisation_id=unit.organisation_id,
+            membership_id=membership.id,
+            contact_id=contact_id,
+            person_id=person_id,
+            folder_template_ids=list(folders),
+        )
+    )
+    await _announce(unit, membership, contact_id)
+    authority.membership_changed(unit, membership, (contact_id,))
+    authority.grants_changed(unit, revision, membership.id)
+    unit.record("access.granted", target_kind="contact", target_id=contact_id, identifier=membership.identifier)
+    return await _answer(unit, membership.id)
+
+
+async def resend(unit: UnitOfWork, identity: Identity, membership_id: UUID) -> tenancy_pb2.Access:
+    """Sends the access mail again with a new link. Raises PRECONDITION already_active or access_cut."""
+    membership, contact_ids = await _to_change(unit, membership_id)
+    if membership.state != MembershipState.INVITED:
+        raise precondition("already_active" if membership.state == MembershipState.ACTIVE else "access_cut")
+    await identity.revoke_links(membership.account_id)
+    membership.invited_at = unit.now
+    membership.version += 1
+    await _announce(unit, membership, contact_ids[0])
+    authority.membership_changed(unit, membership, contact_ids)
+    unit.record("access.granted_again", target_kind="contact", target_id=contact_ids[0])
+    return await _answer(unit, membership_id)
+
+
+async def cut(unit: UnitOfWork, identity: Identity, membership_id: UUID) -> tenancy_pb2.Access:
+    """Cuts an access at once; does nothing when it is cut. The link of an access that was never used stops working."""
+    revision = await rights.next_revision(unit)
+    membership, contact_ids = await _to_change(unit, membership_id)
+    if membership.state != MembershipState.CUT:
+        if membership.state == MembershipState.INVITED:
+            await identity.revoke_links(membership.account_id)
+        members.end_access(unit, membership)
+        _set_state(unit, membership, contact_ids, MembershipState.CUT, revision)
+        unit.record("access.cut", target_kind="contact", target_id=contact_ids[0], identifier=membership.identifier)
+    return await _answer(unit, membership_id)
+
+
+async def reopen(unit: UnitOfWork, membership_id: UUID) -> tenancy_pb2.Access:
+    """Opens an access that was cut: in use again, or waiting for its person (the mail can be sent again)."""
+    revision = await rights.next_revision(unit)
+    membership, contact_ids = await _to_change(unit, membership_id)
+    if membership.state == MembershipState.CUT:
+        used = membership.activated_at is not None
+        state = MembershipState.ACTIVE if used else MembershipState.INVITED
+        _set_state(unit, membership, contact_ids, state, revision)
+        unit.record("access.reopened", target_kind="contact", target_id=contact_ids[0])
+    return await _answer(unit, membership_id)
+
+
+async def set_folders(unit: UnitOfWork, membership_id: UUID, folders: Sequence[UUID]) -> tenancy_pb2.Access:
+    """Limits an access to some folder templates, or opens all shared ones (none named)."""
+    fields = Fields()
+    _few(fields, folders)
+    fields.settle()
+    revision = await rights.next_revision(unit)
+    _, contact_ids = await _to_change(unit, membership_id)
+    for each in await accesses.load(unit, membership_id):
+        each.folder_template_ids = list(folders)
+    await unit.flush()
+    authority.grants_changed(unit, revision, membership_id)
+    unit.record("access.folders_set", target_kind="contact", target_id=contact_ids[0], folders=str(len(folders)))
+    return await _answer(unit, membership_id)
+
+
+async def _to_change(unit: UnitOfWork, membership_id: UUID) -> tuple[Membership, tuple[UUID, ...]]:
+    """An access, locked, whose contacts the caller sees and may manage."""
+    membership = await memberships.load(unit, membership_id, MembershipKind.PORTAL)
+    if membership is None:
+        raise not_found("access_not_found")
+    contact_ids = tuple(row["contact_id"] for row in await accesses.read(unit, membership_id))
+    try:
+        advisers = [await reach.advisers_of_visible(unit, each) for each in contact_ids]
+    except ServiceError as error:
+        raise not_found("access_not_found") from error
+    for each in advisers:
+        await reach.may_act(unit, each, RIGHT)
+    return membership, contact_ids
+
+
+async def _account(identity: Identity, identifiers: Sequence[str], person: Person, locale: str) -> identity_pb2.Account:
+    """A managed account under the first identifier that the firm does not have yet."""
+    name = PersonName(person.given_name, person.family_name, locale)
+    for identifier in identifiers:
+        try:
+            return await identity.managed_account(identifier, person.mail, name)
+        except ServiceError as error:
+            if error.kind is not Kind.CONFLICT or error.reason != "identifier_taken":
+                raise
+    raise conflict("identifier_taken", identifier=identifiers[0])
+
+
+def _proposals(contact: Contact, earlier: int) -> list[str]:
+    return [records.access_identifier(contact.code, earlier + extra) for extra in range(_IDENTIFIERS_TRIED)]
+
+
+def _membership(unit: UnitOfWork, person: Person, account: identity_pb2.Account, locale: str) -> Membership:
+    membership = Membership(
+        organisation_id=unit.organisation_id,
+        id=uuid7(),
+        account_id=UUID(account.id),
+        kind=int(MembershipKind.PORTAL),
+        state=int(MembershipState.INVITED),
+        given_name=person.given_name,
+        family_name=person.family_name,
+        mail=person.mail,
+        locale=account.locale or locale,
+        identifier=account.identifier,
+        invited_at=unit.now,
+        created_at=unit.now,
+    )
+    invitations.refresh_keys(membership)
+    return membership
+
+
+async def _announce(unit: UnitOfWork, membership: Membership, contact_id: UUID) -> None:
+    organisation = await invitations.own_organisation(unit)
+    event = events_pb2.AccessGranted(
+        membership_id=str(membership.id),
+        account_id=str(membership.account_id),
+        contact_id=str(contact_id),
+        mail=membership.mail,
+        given_name=membership.given_name,
+        family_name=membership.family_name,
+        locale=membership.locale,
+        identifier=membership.identifier,
+        organisation_name=organisation.name,
+        organisation_slug=organisation.slug,
+        link_id=str(uuid7()),
+    )
+    unit.emit(event, aggregate_id=membership.id)
+
+
+def _set_state(
+    unit: UnitOfWork,
+    membership: Membership,
+    contact_ids: tuple[UUID, ...],
+    state: MembershipState,
+    revision: int,
+) -> None:
+    membership.state = int(state)
+    membership.version += 1
+    authority.membership_changed(unit, membership, contact_ids)
+    authority.grants_changed(unit, revision, membership.id)
+
+
+def _few(fields: Fields, folders: Sequence[UUID]) -> None:
+    if len(folders) > _MOST_FOLDERS:
+        fields.wrong("folder_template_ids", "too_many", most=str(_MOST_FOLDERS))
+
+
+async def _answer(unit: UnitOfWork, membership_id: UUID) -> tenancy_pb2.Access:
+    await unit.flush()
+    row = (await accesses.read(unit, membership_id))[0]
+    return messages.access(row, person_id=row["person_id"])

@@ -1,0 +1,49 @@
+"""What happens to an account, in each organisation that it belongs to."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from parvis_kit.unit import UnitOfWork
+from parvis_tenancy.service import authority, invitations, rights
+from parvis_tenancy.store import accesses, members, scope
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Who an account's person is now."""
+
+    mail: str
+    given_name: str
+    family_name: str
+    locale: str
+
+
+async def organisations(unit: UnitOfWork, account_id: UUID) -> list[UUID]:
+    """Where an account has a membership."""
+    await scope.as_account(unit, account_id)
+    return await members.organisations_of_account(unit, account_id)
+
+
+async def accept(unit: UnitOfWork, account_id: UUID, organisation_id: UUID) -> None:
+    """The account's invitation to an organisation is accepted. Does nothing when there is none open."""
+    await scope.enter(unit, organisation_id)
+    membership = await members.of_account(unit, account_id)
+    if membership is not None:
+        await rights.activate(unit, membership)
+
+
+async def rename(unit: UnitOfWork, account_id: UUID, organisation_id: UUID, names: Names, version: int) -> None:
+    """Brings a membership's copy of the names up to date; an older version of the account changes nothing."""
+    await scope.enter(unit, organisation_id)
+    membership = await members.of_account(unit, account_id)
+    if membership is None or membership.account_version >= version:
+        return
+    membership.account_version = version
+    membership.mail = names.mail or membership.mail
+    membership.given_name = names.given_name
+    membership.family_name = names.family_name
+    membership.locale = names.locale
+    membership.version += 1
+    invitations.refresh_keys(membership)
+    contact_ids = tuple(row["contact_id"] for row in await accesses.read(unit, membership.id))
+    authority.membership_changed(unit, membership, contact_ids)

@@ -1,0 +1,222 @@
+"""The staff of an organisation."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from parvis.tenancy.v1 import events_pb2, tenancy_pb2
+from parvis_kit.errors import conflict, not_found, precondition
+from parvis_kit.unit import UnitOfWork
+from parvis_tenancy.domain import paging
+from parvis_tenancy.domain import rights as rules
+from parvis_tenancy.domain.states import MembershipState
+from parvis_tenancy.models import Membership
+from parvis_tenancy.service import authority, invitations, messages, pages
+from parvis_tenancy.service.accounts import Identity, PersonName
+from parvis_tenancy.service.fields import Fields
+from parvis_tenancy.service.invitations import Invitation
+from parvis_tenancy.store import members, rights
+from parvis_tenancy.store.search import patterns
+
+_SHOWN = (MembershipState.INVITED, MembershipState.ACTIVE, MembershipState.CUT)
+
+
+async def page(
+    unit: UnitOfWork, query: str, state: int, page_size: int, page_token: str
+) -> tuple[list[tenancy_pb2.Member], str, int]:
+    """A page of members by name, the token of the next page, and how many match. State 0: all but withdrawn."""
+    size = paging.page_size(page_size)
+    rows, total = await members.page(
+        unit,
+        states=[state] if state else [int(each) for each in _SHOWN],
+        patterns=patterns(query),
+        after=pages.cursor(page_token),
+        size=size + 1,
+    )
+    shown, token = pages.cut(rows, size, total)
+    return [messages.member(row, unit.caller.membership_id) for row in shown], token, total
+
+
+async def one(unit: UnitOfWork, membership_id: UUID) -> tenancy_pb2.Member:
+    """A member. Raises NOT_FOUND."""
+    row = await members.one(unit, membership_id)
+    if row is None:
+        raise not_found("member_not_found")
+    return messages.member(row, unit.caller.membership_id)
+
+
+async def invite(
+    unit: UnitOfWork, identity: Identity, request: tenancy_pb2.InviteMemberRequest, profile_id: UUID
+) -> tenancy_pb2.Member:
+    """Invites a person. Raises CONFLICT already_member, FORBIDDEN above_ceiling, NOT_FOUND, INVALID fields_invalid."""
+    fields = Fields()
+    mail = fields.mail("mail", request.mail, required=True)
+    person = PersonName(
+        given_name=fields.text("given_name", request.given_name, required=True),
+        family_name=fields.text("family_name", request.family_name, required=True),
+        locale=fields.locale("locale", request.locale),
+    )
+    function = fields.text("function", request.function)
+    fields.settle()
+    structure_id = await _structure(unit, request.structure_id)
+    await _may_give(unit, profile_id)
+    # Before anything is locked: nobody waits for identity.
+    account = await identity.personal_account(mail, person)
+    revision = await rights.next_revision(unit)
+    await _may_give(unit, profile_id)
+    profile = await members.profile(unit, profile_id)
+    if profile is None:
+        raise not_found("profile_not_found")
+    invitation = Invitation(mail, person, function, structure_id)
+    membership = await invitations.enrol(unit, invitation, account, profile, revision)
+    organisation = await invitations.own_organisation(unit)
+    await invitations.announce(unit, membership, organisation, await invitations.own_name(unit))
+    unit.record("member.invited", target_kind="membership", target_id=membership.id, profile=profile.name)
+    return await one(unit, membership.id)
+
+
+async def resend(unit: UnitOfWork, identity: Identity, membership_id: UUID) -> tenancy_pb2.Member:
+    """Sends the welcome mail again with a new link. Raises PRECONDITION not_invited."""
+    membership = await _invited(unit, membership_id)
+    await authority.may_act_on(unit, membership)
+    await identity.revoke_links(membership.account_id)
+    membership.invited_at = unit.now
+    membership.version += 1
+    organisation = await invitations.own_organisation(unit)
+    await invitations.announce(unit, membership, organisation, await invitations.own_name(unit))
+    authority.membership_changed(unit, membership)
+    unit.record("member.invited_again", target_kind="membership", target_id=membership.id)
+    return await one(unit, membership_id)
+
+
+async def withdraw(unit: UnitOfWork, identity: Identity, membership_id: UUID) -> tenancy_pb2.Member:
+    """Takes an invitation back; its link stops working. Raises PRECONDITION not_invited."""
+    revision = await rights.next_revision(unit)
+    membership = await _invited(unit, membership_id)
+    await authority.may_act_on(unit, membership)
+    await identity.revoke_links(membership.account_id)
+    _set_state(unit, membership, MembershipState.WITHDRAWN, revision)
+    unit.record("member.withdrawn", target_kind="membership", target_id=membership.id)
+    return await one(unit, membership_id)
+
+
+async def cut(unit: UnitOfWork, membership_id: UUID) -> tenancy_pb2.Member:
+    """Cuts an access at once; does nothing when it is cut.
+
+    Raises PRECONDITION last_administrator, own_access or not_active (an invitation is withdrawn instead), FORBIDDEN
+    above_ceiling.
+    """
+    revision = await rights.next_revision(unit)
+    membership = await _load(unit, membership_id)
+    if membership.state != MembershipState.CUT:
+        await authority.keep_an_administrator(unit, membership)
+        if membership.id == unit.caller.membership_id:
+            raise precondition("own_access")
+        if membership.state != MembershipState.ACTIVE:
+            raise precondition("not_active")
+        await authority.may_act_on(unit, membership)
+        end_access(unit, membership)
+        _set_state(unit, membership, MembershipState.CUT, revision)
+        unit.record("member.cut", target_kind="membership", target_id=membership.id)
+    return await one(unit, membership_id)
+
+
+async def reopen(unit: UnitOfWork, membership_id: UUID) -> tenancy_pb2.Member:
+    """Opens an access that was cut. Raises PRECONDITION withdrawn, FORBIDDEN above_ceiling."""
+    revision = await rights.next_revision(unit)
+    membership = await _load(unit, membership_id)
+    if membership.state == MembershipState.WITHDRAWN:
+        raise precondition("withdrawn")
+    if membership.state == MembershipState.CUT:
+        await authority.may_act_on(unit, membership)
+        _set_state(unit, membership, MembershipState.ACTIVE, revision)
+        unit.record("member.reopened", target_kind="membership", target_id=membership.id)
+    return await one(unit, membership_id)
+
+
+@dataclass(frozen=True, slots=True)
+class MemberChange:
+    """What a member becomes."""
+
+    function: str
+    profile_id: UUID
+    structure_id: str
+    version: int
+
+
+async def update(unit: UnitOfWork, membership_id: UUID, change: MemberChange) -> tenancy_pb2.Member:
+    """Changes function, profile or structure.
+
+    Raises CONFLICT stale_version, PRECONDITION last_administrator, withdrawn, FORBIDDEN above_ceiling.
+    """
+    fields = Fields()
+    function = fields.text("function", change.function)
+    fields.settle()
+    revision = await rights.next_revision(unit)
+    membership = await _load(unit, membership_id)
+    if membership.version != change.version:
+        raise conflict("stale_version", version=str(membership.version))
+    if membership.state == MembershipState.WITHDRAWN:
+        raise precondition("withdrawn")
+    if change.profile_id != membership.profile_id:
+        await _move(unit, membership, change.profile_id)
+        authority.grants_changed(unit, revision, membership.id)
+    membership.structure_id = await _structure(unit, change.structure_id)
+    membership.function = function
+    membership.version += 1
+    invitations.refresh_keys(membership)
+    authority.membership_changed(unit, membership)
+    unit.record("member.changed", target_kind="membership", target_id=membership.id, profile=membership.profile_name)
+    return await one(unit, membership_id)
+
+
+def end_access(unit: UnitOfWork, membership: Membership) -> None:
+    """Puts the end of a membership on the revocation stream."""
+    event = events_pb2.MembershipCut(membership_id=str(membership.id), account_id=str(membership.account_id))
+    unit.emit(event, aggregate_id=membership.id)
+
+
+async def _move(unit: UnitOfWork, membership: Membership, profile_id: UUID) -> None:
+    await authority.may_act_on(unit, membership, profile_id)
+    profile = await members.profile(unit, profile_id)
+    if profile is None:
+        raise not_found("profile_not_found")
+    if profile.built_in != rules.ADMINISTRATOR:
+        await authority.keep_an_administrator(unit, membership)
+    membership.profile_id = profile.id
+    membership.profile_name = profile.name
+    membership.profile_built_in = profile.built_in
+
+
+def _set_state(unit: UnitOfWork, membership: Membership, state: MembershipState, revision: int) -> None:
+    membership.state = int(state)
+    membership.version += 1
+    authority.membership_changed(unit, membership)
+    authority.grants_changed(unit, revision, membership.id)
+
+
+async def _may_give(unit: UnitOfWork, profile_id: UUID) -> None:
+    wanted = await authority.rights_of_profile(unit, profile_id)
+    await authority.below_ceiling(unit, rules.above(wanted, await authority.own_rights(unit)))
+
+
+async def _structure(unit: UnitOfWork, structure_id: str) -> UUID | None:
+    fields = Fields()
+    chosen = fields.identifier("structure_id", structure_id)
+    fields.settle()
+    if chosen is not None and await members.structure(unit, chosen) is None:
+        raise not_found("structure_not_found")
+    return chosen
+
+
+async def _load(unit: UnitOfWork, membership_id: UUID) -> Membership:
+    membership = await members.load(unit, membership_id)
+    if membership is None:
+        raise not_found("member_not_found")
+    return membership
+
+
+async def _invited(unit: UnitOfWork, membership_id: UUID) -> Membership:
+    membership = await _load(unit, membership_id)
+    if membership.state != MembershipState.INVITED:
+        raise precondition("not_invited")
+    return membership

@@ -1,0 +1,170 @@
+"""Organisations: their record, their customers, their structures."""
+
+from typing import Any
+from uuid import UUID
+
+from parvis.tenancy.v1 import tenancy_pb2
+from parvis_kit.errors import conflict, not_found
+from parvis_kit.ids import uuid7
+from parvis_kit.text import search_key, sort_key
+from parvis_kit.unit import UnitOfWork
+from parvis_tenancy.domain import paging, records
+from parvis_tenancy.domain.states import OrganisationKind
+from parvis_tenancy.models import Structure
+from parvis_tenancy.service import invitations, messages, pages, provision
+from parvis_tenancy.service.accounts import Identity, PersonName
+from parvis_tenancy.service.fields import Fields
+from parvis_tenancy.service.invitations import Invitation, own_organisation
+from parvis_tenancy.store import members, organisations, rights
+from parvis_tenancy.store.search import patterns
+
+
+async def own(unit: UnitOfWork) -> tenancy_pb2.Organisation:
+    """The organisation of the transaction. Raises NOT_FOUND."""
+    return messages.organisation((await own_organisation(unit)).model_dump())
+
+
+async def update(unit: UnitOfWork, wanted: tenancy_pb2.Organisation) -> tenancy_pb2.Organisation:
+    """Changes the record. Raises CONFLICT stale_version, INVALID fields_invalid."""
+    fields = Fields()
+    name = fields.text("name", wanted.name, required=True)
+    record = _record(fields, wanted)
+    fields.settle()
+    found = await organisations.load(unit, lock=True)
+    entry = await organisations.entry(unit, unit.organisation_id)
+    if found is None or entry is None:
+        raise not_found()
+    if found.version != wanted.version:
+        raise conflict("stale_version", version=str(found.version))
+    found.sqlmodel_update({**record, "name": name})
+    found.version += 1
+    found.sort_key = sort_key(name)
+    found.search_key = search_key(name, found.slug, found.siren)
+    entry.name, entry.accent = found.name, found.accent
+    provision.organisation_changed(unit, found)
+    unit.record("organisation.changed", target_kind="organisation", target_id=found.id)
+    return messages.organisation(found.model_dump())
+
+
+async def mine(unit: UnitOfWork, account_id: UUID) -> list[tenancy_pb2.MyOrganisation]:
+    """The organisations that an account may enter, by name."""
+    rows = await organisations.of_account(unit, account_id)
+    return [
+        tenancy_pb2.MyOrganisation(
+            face=messages.face(row, organisation_id=row["id"], kind=row["organisation_kind"]),
+            kind=row["kind"],
+            profile_name=row["profile_name"],
+            profile_built_in=row["profile_built_in"],
+        )
+        for row in sorted(rows, key=lambda row: (sort_key(row["name"]), row["slug"]))
+    ]
+
+
+async def customers(
+    unit: UnitOfWork, query: str, page_size: int, page_token: str
+) -> tuple[list[tenancy_pb2.Organisation], str, int]:
+    """A page of customers by name, the token of the next page, and how many match."""
+    size = paging.page_size(page_size)
+    rows, total = await organisations.page_of_customers(unit, patterns(query), pages.cursor(page_token), size + 1)
+    shown, token = pages.cut(rows, size, total)
+    return [messages.organisation(row) for row in shown], token, total
+
+
+async def create_customer(
+    unit: UnitOfWork, identity: Identity, request: tenancy_pb2.CreateCustomerRequest
+) -> tenancy_pb2.Organisation:
+    """Makes a customer and invites its first administrator. Raises INVALID fields_invalid, CONFLICT slug_taken."""
+    fields = Fields()
+    name = fields.text("name", request.name, required=True)
+    slug = request.slug.strip()
+    if slug and not records.slug_is_right(slug):
+        fields.wrong("slug", "slug_invalid")
+    wanted = tenancy_pb2.Organisation()
+    wanted.CopyFrom(request.record)
+    wanted.siren = request.siren or request.record.siren
+    record = _record(fields, wanted)
+    mail = fields.mail("administrator_mail", request.administrator_mail, required=True)
+    person = PersonName(
+        given_name=fields.text("administrator_given_name", request.administrator_given_name, required=True),
+        family_name=fields.text("administrator_family_name", request.administrator_family_name, required=True),
+        locale="fr",
+    )
+    fields.settle()
+    if slug and not await organisations.slug_is_free(unit, slug):
+        raise conflict("slug_taken")
+    slug = slug or await provision.free_slug(unit, name)
+    provider_id, inviter = unit.organisation_id, await invitations.own_name(unit)
+    account = await identity.personal_account(mail, person)
+    unit.record("customer.created", target_kind="organisation", target_id=slug, name=name)
+    organisation, administrator = await provision.make_organisation(
+        unit, kind=OrganisationKind.CUSTOMER, provider_id=provider_id, slug=slug, name=name, record=record
+    )
+    revision = await rights.next_revision(unit)
+    membership = await invitations.enrol(unit, Invitation(mail, person), account, administrator, revision)
+    await invitations.announce(unit, membership, organisation, inviter)
+    unit.record("member.invited", target_kind="membership", target_id=membership.id, profile=administrator.name)
+    return messages.organisation(organisation.model_dump())
+
+
+async def face(unit: UnitOfWork, slug: str) -> tenancy_pb2.Face:
+    """The public face with this slug. Raises NOT_FOUND."""
+    entry = await organisations.entry_by_slug(unit, slug)
+    if entry is None:
+        raise not_found("no_organisation")
+    return messages.face(entry.model_dump(), organisation_id=entry.organisation_id, kind=entry.kind)
+
+
+async def structures(unit: UnitOfWork) -> list[tenancy_pb2.Structure]:
+    """All structures: parents before children, siblings by name."""
+    children: dict[UUID | None, list[Structure]] = {}
+    for each in await organisations.structures(unit):
+        children.setdefault(each.parent_id, []).append(each)
+    ordered: list[Structure] = []
+    waiting = list(reversed(children.get(None, [])))
+    while waiting:
+        each = waiting.pop()
+        ordered.append(each)
+        waiting += reversed(children.get(each.id, []))
+    return [_structure(each) for each in ordered]
+
+
+async def create_structure(unit: UnitOfWork, name: str, parent_id: UUID | None) -> tenancy_pb2.Structure:
+    """Makes a structure. Raises NOT_FOUND structure_not_found for the parent, INVALID fields_invalid."""
+    fields = Fields()
+    clean = fields.text("name", name, required=True)
+    fields.settle()
+    if parent_id is not None and await members.structure(unit, parent_id) is None:
+        raise not_found("structure_not_found")
+    made = Structure(
+        organisation_id=unit.organisation_id,
+        id=uuid7(),
+        parent_id=parent_id,
+        name=clean,
+        sort_key=sort_key(clean),
+        created_at=unit.now,
+    )
+    unit.add(made)
+    unit.record("structure.created", target_kind="structure", target_id=made.id, name=clean)
+    return _structure(made)
+
+
+def _structure(row: Structure) -> tenancy_pb2.Structure:
+    return tenancy_pb2.Structure(id=str(row.id), parent_id=str(row.parent_id or ""), name=row.name)
+
+
+def _record(fields: Fields, wanted: tenancy_pb2.Organisation) -> dict[str, Any]:
+    """The columns of an organisation's record."""
+    return {
+        "legal_name": fields.text("legal_name", wanted.legal_name),
+        "legal_form": fields.text("legal_form", wanted.legal_form, longest=60),
+        "capital": fields.text("capital", wanted.capital, longest=60),
+        "siren": fields.siren("siren", wanted.siren),
+        "registry_entry": fields.text("registry", wanted.registry),
+        "vat_number": fields.vat_number("vat_number", wanted.vat_number),
+        "iban": fields.iban("iban", wanted.iban),
+        "telephone": fields.text("telephone", wanted.telephone, longest=40),
+        "mail": fields.mail("mail", wanted.mail),
+        "accent": fields.accent("accent", wanted.accent),
+        "time_zone": fields.time_zone("time_zone", wanted.time_zone),
+        **fields.address("address", wanted.address),
+    }

@@ -1,0 +1,98 @@
+"""Profiles and the rights that exist."""
+
+from uuid import UUID
+
+from sqlalchemy.exc import IntegrityError
+
+from parvis.tenancy.v1 import tenancy_pb2
+from parvis_kit.errors import conflict, not_found, precondition
+from parvis_kit.ids import uuid7
+from parvis_kit.text import sort_key
+from parvis_kit.unit import UnitOfWork
+from parvis_tenancy.domain import rights as rules
+from parvis_tenancy.domain.states import OrganisationKind
+from parvis_tenancy.models import Profile
+from parvis_tenancy.service import authority, messages
+from parvis_tenancy.service.fields import Fields
+from parvis_tenancy.service.invitations import own_organisation
+from parvis_tenancy.store import members, rights
+
+
+async def every(unit: UnitOfWork) -> list[tenancy_pb2.Profile]:
+    """All profiles by name."""
+    return await _messages(unit, None)
+
+
+async def catalogue(unit: UnitOfWork) -> list[tenancy_pb2.Right]:
+    """The rights that exist in the organisation, in the order of the grid."""
+    provider = await _is_provider(unit)
+    return [
+        tenancy_pb2.Right(code=right.code, group=right.group, scoped=right.scoped)
+        for right in rules.rights_of_organisation(provider=provider)
+    ]
+
+
+async def save(unit: UnitOfWork, wanted: tenancy_pb2.Profile, profile_id: UUID | None) -> tenancy_pb2.Profile:
+    """Makes (no id) or changes a profile. A starter profile that is renamed becomes the organisation's own.
+
+    Raises FORBIDDEN above_ceiling, PRECONDITION built_in (*Administrator* never changes), CONFLICT stale_version or
+    name_taken, INVALID fields_invalid.
+    """
+    fields = Fields()
+    name = fields.text("name", wanted.name, required=True, longest=80)
+    asked = [(right.code, int(right.scope)) for right in wanted.rights]
+    for wrong in rules.wrong_rights(asked, provider=await _is_provider(unit)):
+        fields.wrong("rights", wrong.reason, right=wrong.code)
+    fields.settle()
+    new: rules.Rights = {code: rules.Scope(scope) for code, scope in asked}
+    revision = await rights.next_revision(unit)
+    profile, old = await _load(unit, profile_id, wanted.version)
+    await authority.below_ceiling(unit, rules.above_when_saving(old, new, await authority.own_rights(unit)))
+    if profile.name != name:
+        profile.name, profile.built_in, profile.sort_key = name, "", sort_key(name)
+        await members.rename_profile(unit, profile.id, name, "")
+    profile.version += 1
+    unit.add(profile)
+    try:
+        await unit.flush()
+    except IntegrityError as error:
+        raise conflict("name_taken", name=name) from error
+    await members.replace_rights(unit, profile.id, new)
+    if profile_id is not None:
+        authority.grants_changed(unit, revision)
+    act = "profile.made" if profile_id is None else "profile.changed"
+    granted = " ".join(f"{code}:{scope.name.lower()}" for code, scope in sorted(new.items()))
+    unit.record(act, target_kind="profile", target_id=profile.id, name=name, rights=granted)
+    return (await _messages(unit, profile.id))[0]
+
+
+async def _load(unit: UnitOfWork, profile_id: UUID | None, version: int) -> tuple[Profile, rules.Rights]:
+    """The profile to change and its rights: a new one when no id is given."""
+    if profile_id is None:
+        fresh = Profile(
+            organisation_id=unit.organisation_id, id=uuid7(), name="", sort_key="", version=0, created_at=unit.now
+        )
+        return fresh, {}
+    profile = await members.profile(unit, profile_id, lock=True)
+    if profile is None:
+        raise not_found("profile_not_found")
+    if profile.built_in == rules.ADMINISTRATOR:
+        raise precondition("built_in")
+    if profile.version != version:
+        raise conflict("stale_version", version=str(profile.version))
+    return profile, await authority.rights_of_profile(unit, profile_id)
+
+
+async def _messages(unit: UnitOfWork, profile_id: UUID | None) -> list[tenancy_pb2.Profile]:
+    provider = await _is_provider(unit)
+    return [
+        messages.profile(
+            row,
+            rules.effective(row["built_in"], zip(row["codes"], row["scopes"], strict=True), provider=provider),
+        )
+        for row in await members.profiles(unit, profile_id)
+    ]
+
+
+async def _is_provider(unit: UnitOfWork) -> bool:
+    return (await own_organisation(unit)).kind == OrganisationKind.PROVIDER

@@ -1,0 +1,146 @@
+"""Decisions: who belongs where, and what they may do."""
+
+from uuid import UUID
+
+from parvis.tenancy.v1 import tenancy_pb2
+from parvis_kit.errors import not_found, precondition
+from parvis_kit.grants import GrantSet, from_message
+from parvis_kit.unit import UnitOfWork
+from parvis_tenancy.domain.states import OPEN_STATES, MembershipKind, MembershipState
+from parvis_tenancy.models import Membership
+from parvis_tenancy.service import authority, messages, reach
+from parvis_tenancy.store import accesses, members, organisations, products, rights, scope
+
+
+async def resolve_membership(unit: UnitOfWork, account_id: UUID, organisation_id: UUID) -> tenancy_pb2.Membership:
+    """The open membership of an account. Raises NOT_FOUND.
+
+    Identity asks when a person who has signed in enters the organisation: that is how an invitation to an account which
+    was in use already is accepted, so an invited membership becomes active here.
+    """
+    await scope.enter(unit, organisation_id)
+    found = await members.of_account(unit, account_id, lock=False)
+    if found is None or found.state not in OPEN_STATES:
+        raise not_found("no_membership")
+    if found.state == MembershipState.INVITED:
+        found = await members.load(unit, found.id, kind=None)
+        if found is None or found.state not in OPEN_STATES:
+            raise not_found("no_membership")
+        await activate(unit, found)
+    contact_ids = [row["contact_id"] for row in await accesses.read(unit, found.id)]
+    return messages.membership(found.model_dump(), organisation_id, contact_ids)
+
+
+async def activate(unit: UnitOfWork, membership: Membership) -> None:
+    """An invited membership, locked, is in use from now on. Does nothing in any other state."""
+    if membership.state != MembershipState.INVITED:
+        return
+    revision = await rights.next_revision(unit)
+    membership.state = MembershipState.ACTIVE
+    membership.activated_at = membership.activated_at or unit.now
+    membership.version += 1
+    contact_ids = tuple(row["contact_id"] for row in await accesses.read(unit, membership.id))
+    authority.membership_changed(unit, membership, contact_ids)
+    authority.grants_changed(unit, revision, membership.id)
+    unit.record("membership.activated", target_kind="membership", target_id=membership.id)
+
+
+async def grant_set(unit: UnitOfWork, membership_id: UUID, organisation_id: UUID) -> tenancy_pb2.GrantSet:
+    """The compiled rights of a membership that is in use. Raises NOT_FOUND."""
+    await scope.enter(unit, organisation_id)
+    return await compiled(unit, membership_id)
+
+
+async def compiled(unit: UnitOfWork, membership_id: UUID) -> tenancy_pb2.GrantSet:
+    """As `grant_set`, of the organisation of the transaction."""
+    found = await rights.holder(unit, membership_id)
+    if found is None or found.state != MembershipState.ACTIVE:
+        raise not_found("no_membership")
+    return tenancy_pb2.GrantSet(
+        membership_id=str(membership_id),
+        organisation_id=str(unit.organisation_id),
+        kind=found.kind.value,  # type: ignore[arg-type] # the numbers of the contract
+        state=found.state,  # type: ignore[arg-type] # idem
+        revision=found.revision,
+        rights=[
+            tenancy_pb2.CompiledRight(
+                code=right.code,
+                all=right.advisers is None,
+                adviser_ids=map(str, sorted(right.advisers or ())),
+            )
+            for right in found.compiled.rights
+        ],
+        product_ids=map(str, found.compiled.products),
+        contacts=[
+            tenancy_pb2.ContactGrant(contact_id=str(contact_id), folder_template_ids=map(str, folders))
+            for contact_id, folders in found.compiled.contacts.items()
+        ],
+    )
+
+
+async def check(unit: UnitOfWork, right: str, contact_id: UUID | None) -> tenancy_pb2.Decision:
+    """Whether the caller holds a right, on a contact when one is named: as the tables say, not as a cache remembers.
+
+    Raises INVALID right_unknown; NOT_FOUND when the caller may not know the contact.
+    """
+    authority.known_right(right)
+    membership_id = unit.caller.membership_id
+    if membership_id is None:
+        raise not_found("no_membership")
+    unit.grants = from_message(await compiled(unit, membership_id))
+    advisers = await reach.advisers_of_visible(unit, contact_id) if contact_id is not None else None
+    reason = _reason_against(unit.grants, right, advisers)
+    if not reason:
+        return tenancy_pb2.Decision(allowed=True)
+    return tenancy_pb2.Decision(reason=reason, granters=await authority.granters(unit, right))
+
+
+def _reason_against(grants: GrantSet, right: str, advisers: frozenset[UUID] | None) -> str:
+    if not grants.allows(right):
+        return "right_missing"
+    return "" if advisers is None or grants.reaches(right, advisers) else "out_of_scope"
+
+
+async def resolve_product(
+    unit: UnitOfWork, account_id: UUID, client_id: str, organisation_id: UUID | None
+) -> tenancy_pb2.ProductGrant:
+    """What a product is told of its user.
+
+    Without an organisation: the only one in which the product is assigned to the account, else the only one that has
+    it, else the only one there is. Raises PRECONDITION choose_organisation, NOT_FOUND.
+    """
+    await scope.as_account(unit, account_id)
+    candidates: list[tuple[int, UUID, UUID]] = []
+    for each in await members.organisations_of_account(unit, account_id):
+        if organisation_id not in {None, each}:
+            continue
+        await scope.enter(unit, each)
+        found = await members.of_account(unit, account_id, lock=False)
+        if found is None or found.kind != MembershipKind.STAFF or found.state not in OPEN_STATES:
+            continue
+        product = await products.of_client(unit, client_id, found.id)
+        if product is not None:
+            closeness = 2 if product["assigned"] else 1 if product["subscribed"] else 0
+            candidates.append((closeness, each, found.id))
+    if not candidates:
+        raise not_found("no_membership")
+    closest = max(closeness for closeness, _, _ in candidates)
+    chosen = [candidate for candidate in candidates if candidate[0] == closest]
+    if len(chosen) > 1:
+        raise precondition("choose_organisation")
+    _, where, membership_id = chosen[0]
+    await scope.enter(unit, where)
+    return await _product_grant(unit, where, membership_id, assigned=closest == 2)  # noqa: PLR2004 - assigned, above
+
+
+async def _product_grant(
+    unit: UnitOfWork, organisation_id: UUID, membership_id: UUID, *, assigned: bool
+) -> tenancy_pb2.ProductGrant:
+    entry = await organisations.entry(unit, organisation_id)
+    if entry is None:
+        raise not_found("no_membership")
+    assigners = [] if assigned else await rights.names_of_holders(unit, "products.assign")
+    face = messages.face(entry.model_dump(), organisation_id=organisation_id, kind=entry.kind)
+    return tenancy_pb2.ProductGrant(
+        assigned=assigned, organisation=face, membership_id=str(membership_id), assigners=assigners
+    )
