@@ -1,0 +1,5 @@
+"""`python -m parvis_notify`."""
+
+from parvis_notify.main import main
+
+main()

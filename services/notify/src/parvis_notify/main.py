@@ -1,0 +1,68 @@
+"""Notify: what happened elsewhere becomes mail, and a history that proves what was sent.
+
+events of the others ──► composing: one message per recipient, in the event's transaction ──► MessageQueued
+MessageQueued ─────────► sending: attempt recorded → mail server → result recorded ─────────► MessageSettled
+"""
+
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from parvis.documents.v1 import events_pb2 as documents_events
+from parvis.identity.v1 import events_pb2 as identity_events
+from parvis.identity.v1 import identity_pb2_grpc
+from parvis.notify.v1 import events_pb2 as notify_events
+from parvis.notify.v1 import notify_pb2
+from parvis.tenancy.v1 import events_pb2 as tenancy_events
+from parvis_kit.app import Service, run
+from parvis_kit.bus import Bus
+from parvis_notify.events import Events
+from parvis_notify.rpc import MessageRpc, TemplateRpc
+from parvis_notify.service.composing import Composer
+from parvis_notify.service.sending import Sender
+from parvis_notify.settings import Settings
+from parvis_notify.smtp import MailServer
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The service's command line: serve (default), migrate, and the kit's other commands."""
+    run(Settings, wire, argv)
+
+
+async def wire(settings: Settings) -> Service[Settings]:
+    """What notify is made of."""
+    service = Service(settings)
+    public_url = settings.public_url.rstrip("/")
+
+    service.offer(notify_pb2.DESCRIPTOR.services_by_name["TemplateService"], TemplateRpc(public_url))
+    service.offer(notify_pb2.DESCRIPTOR.services_by_name["MessageService"], MessageRpc(public_url))
+
+    events = Events(Composer(public_url, settings.mail_domain), service.database)
+    sender = Sender(
+        server=MailServer(
+            settings.smtp_url.get_secret_value(),
+            name=settings.mail_domain,
+            connections=settings.smtp_connections,
+            command_timeout=settings.smtp_timeout,
+        ),
+        accounts=identity_pb2_grpc.AccountServiceStub(service.peers.channel("identity")),
+        mail_domain=settings.mail_domain,
+        public_name=urlsplit(public_url).netloc,
+    )
+    subscribe(service.bus, events, sender)
+    return service
+
+
+def subscribe(bus: Bus, events: Events, sender: Sender) -> None:
+    """What notify listens to."""
+    bus.on(tenancy_events.OrganisationChanged, events.organisation_changed)
+    bus.on(tenancy_events.ContactChanged, events.contact_changed)
+    bus.on(tenancy_events.MembershipChanged, events.membership_changed)
+
+    bus.on(tenancy_events.MemberInvited, events.member_invited)
+    bus.on(tenancy_events.AccessGranted, events.access_granted)
+    bus.on(documents_events.DocumentFiled, events.document_filed)
+    bus.on(documents_events.DepositReceived, events.deposit_received)
+    bus.on(documents_events.DocumentOpened, events.document_opened)
+    bus.on_steps(identity_events.PasswordResetRequested, events.password_reset_requested)
+
+    bus.on_steps(notify_events.MessageQueued, sender.send)

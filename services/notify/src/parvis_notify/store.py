@@ -1,0 +1,169 @@
+"""All SQL of notify. Every function takes the unit of work, which carries the organisation."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from parvis_kit.text import like_pattern
+from parvis_notify.domain import Result, State
+from parvis_notify.models import Attempt, Contact, Membership, Message, Model, Organisation, Template
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from parvis_kit.unit import UnitOfWork
+
+
+async def save_projection(unit: "UnitOfWork", row: Model) -> bool:
+    """Keeps what tenancy told, unless something newer is known. `row` has a `version`. Returns whether it was kept."""
+    table = type(row).__table__  # type: ignore[attr-defined] # SQLModel's table classes have one
+    values = row.model_dump()
+    statement = insert(table).values(values)
+    key = [column.name for column in table.primary_key]
+    kept = await unit.execute(
+        statement.on_conflict_do_update(
+            index_elements=key,
+            set_={name: statement.excluded[name] for name in values if name not in key},
+            where=table.c.version < statement.excluded.version,
+        ).returning(table.c.version)
+    )
+    return kept.first() is not None
+
+
+async def organisation(unit: "UnitOfWork") -> Organisation | None:
+    """The face of the unit's organisation."""
+    return await unit.get(Organisation, unit.organisation_id)
+
+
+async def contact(unit: "UnitOfWork", contact_id: UUID) -> Contact | None:
+    """A contact as it is known."""
+    return await unit.get(Contact, (unit.organisation_id, contact_id))
+
+
+async def memberships(unit: "UnitOfWork", ids: Sequence[UUID]) -> list[Membership]:
+    """Members among `ids`, in that order; those that are not known yet are left out."""
+    found = await unit.session.scalars(
+        select(Membership).where(
+            Membership.organisation_id == unit.organisation_id,  # type: ignore[arg-type] # a column on the class
+            Membership.id.in_(ids),  # type: ignore[attr-defined] # idem
+        )
+    )
+    by_id = {row.id: row for row in found}
+    return [by_id[each] for each in dict.fromkeys(ids) if each in by_id]
+
+
+async def templates(unit: "UnitOfWork") -> list[Template]:
+    """The firm's own templates, and those that it went back from."""
+    statement = select(Template).where(Template.organisation_id == unit.organisation_id)  # type: ignore[arg-type]
+    return list(await unit.session.scalars(statement))
+
+
+async def template(unit: "UnitOfWork", kind: str, locale: str, *, lock: bool = False) -> Template | None:
+    """The firm's row for a kind and a language."""
+    return await unit.get(Template, (unit.organisation_id, kind, locale), lock=lock)
+
+
+async def insert_message(unit: "UnitOfWork", message: Message) -> bool:
+    """Adds a message; False when the event has made it already."""
+    table = Message.__table__  # type: ignore[attr-defined] # SQLModel's table classes have one
+    statement = insert(table).values(message.model_dump()).on_conflict_do_nothing().returning(table.c.id)
+    return (await unit.execute(statement)).first() is not None
+
+
+async def message(unit: "UnitOfWork", message_id: UUID, *, lock: bool = False) -> Message | None:
+    """One message."""
+    return await unit.get(Message, (unit.organisation_id, message_id), lock=lock)
+
+
+async def attempts(unit: "UnitOfWork", message_id: UUID) -> list[Attempt]:
+    """The attempts to send a message, first one first."""
+    statement = (
+        select(Attempt)
+        .where(Attempt.organisation_id == unit.organisation_id, Attempt.message_id == message_id)  # type: ignore[arg-type]
+        .order_by(Attempt.number)  # type: ignore[arg-type] # a column on the class
+    )
+    return list(await unit.session.scalars(statement))
+
+
+async def mark_opened(unit: "UnitOfWork", document_id: UUID, contact_id: UUID, at: datetime) -> None:
+    """The document that messages announce was opened; the first time counts."""
+    await unit.execute(
+        update(Message)
+        .where(
+            Message.organisation_id == unit.organisation_id,  # type: ignore[arg-type]
+            Message.document_id == document_id,  # type: ignore[arg-type]
+            Message.contact_id == contact_id,  # type: ignore[arg-type]
+        )
+        .values(document_opened_at=func.least(func.coalesce(Message.document_opened_at, at), at))
+    )
+
+
+_HISTORY = """
+SELECT id, kind, state, recipient_name, recipient_mail, subject, created_at, settled_at, reason, contact_id,
+       document_id, document_opened_at, message_id, CASE WHEN $1::uuid IS NULL THEN count(*) OVER () END AS total
+FROM messages
+WHERE organisation_id = $2 AND ($1::uuid IS NULL OR id < $1) AND ($3 = '' OR state = $3)
+  AND ($4::uuid IS NULL OR contact_id = $4) AND ($5::uuid IS NULL OR document_id = $5)
+  AND ($6 = '%%' OR search_key LIKE $6)
+ORDER BY id DESC LIMIT $7"""
+
+
+async def history(
+    unit: "UnitOfWork",
+    *,
+    before: UUID | None,
+    query: str,
+    state: State | None,
+    contact_id: UUID | None,
+    document_id: UUID | None,
+    limit: int,
+) -> "list[asyncpg.Record]":
+    """Messages that match, newest first, those before `before`. `total` counts them all, on the first page only."""
+    return await unit.fetch(
+        _HISTORY, before, unit.organisation_id, state or "", contact_id, document_id, like_pattern(query), limit
+    )
+
+
+_OPEN = """
+INSERT INTO attempts (organisation_id, message_id, number, started_at, result, answer)
+SELECT $1, $2, coalesce(max(number), 0) + 1, $3, '', '' FROM attempts WHERE organisation_id = $1 AND message_id = $2
+RETURNING number"""
+_INTERRUPT = """
+UPDATE attempts SET result = $3, ended_at = $4
+WHERE organisation_id = $1 AND message_id = $2 AND ended_at IS NULL"""
+_CLOSE = """
+UPDATE attempts SET result = $4, answer = $5, ended_at = $6
+WHERE organisation_id = $1 AND message_id = $2 AND number = $3"""
+_SETTLE = """
+UPDATE messages SET state = $3, reason = $4, settled_at = $5
+WHERE organisation_id = $1 AND id = $2 AND state = 'pending'"""
+
+
+async def open_attempt(unit: "UnitOfWork", message_id: UUID) -> int:
+    """Writes that an attempt starts now; returns its number, from 1."""
+    rows = await unit.fetch(_OPEN, unit.organisation_id, message_id, unit.now)
+    return int(rows[0]["number"])
+
+
+async def interrupt_attempts(unit: "UnitOfWork", message_id: UUID) -> None:
+    """Marks an attempt that never ended: its process was killed."""
+    await unit.fetch(_INTERRUPT, unit.organisation_id, message_id, Result.INTERRUPTED.value, unit.now)
+
+
+async def was_interrupted(unit: "UnitOfWork", message_id: UUID) -> bool:
+    """Whether an earlier attempt ended in the dark, so that the recipient may have the message twice."""
+    return any(attempt.result == Result.INTERRUPTED for attempt in await attempts(unit, message_id))
+
+
+async def close_attempt(unit: "UnitOfWork", message_id: UUID, number: int, result: Result, answer: str) -> None:
+    """Writes how an attempt ended."""
+    await unit.fetch(_CLOSE, unit.organisation_id, message_id, number, result.value, answer, unit.now)
+
+
+async def settle(unit: "UnitOfWork", message_id: UUID, state: State, reason: str) -> None:
+    """Gives a message its final state."""
+    await unit.fetch(_SETTLE, unit.organisation_id, message_id, state.value, reason, unit.now)

@@ -1,0 +1,221 @@
+"""From an event of the others to a mail in a mailbox."""
+
+import asyncio
+import statistics
+import time
+
+import pytest
+from notify_stage import PORTAL, filed, invited, mail
+
+from parvis.documents.v1 import documents_pb2, events_pb2
+from parvis.identity.v1 import events_pb2 as identity_events
+from parvis.tenancy.v1 import events_pb2 as tenancy_events
+from parvis.tenancy.v1 import tenancy_pb2
+from parvis_kit.errors import not_found
+from parvis_kit.ids import uuid7
+from parvis_notify.domain import LINK, NOBODY
+from parvis_notify.smtp import MailServer
+
+
+async def test_invitation_becomes_a_mail_with_the_one_time_link(suite, firm, mailbox):
+    event = invited()
+    await suite.tell(firm.id, event)
+    row = await suite.message_to(firm.id, event.mail)
+    [sent] = mailbox.to(event.mail)
+    assert row["state"] == "sent"
+    assert sent["Subject"] == "Marc Tanguy vous invite à rejoindre Cabinet Armor"
+    assert sent["To"] == f"Claire Le Goff <{event.mail}>"
+    assert sent["From"] == "Cabinet Armor <notifications@exemple.fr>"
+    assert sent["Reply-To"] == "Cabinet Armor <accueil@armor.example>"
+    assert f"{PORTAL}/activate/secret-{event.link_id}" in sent.get_body(["plain"]).get_content()
+    assert f"{PORTAL}/activate/secret-{event.link_id}" in sent.get_body(["html"]).get_content()
+
+
+async def test_one_time_link_is_nowhere_in_the_database(suite, firm):
+    event = invited()
+    await suite.tell(firm.id, event)
+    row = await suite.message_to(firm.id, event.mail)
+    assert LINK in row["text"]
+    assert "secret-" not in str(dict(row))
+
+
+async def test_invitation_taken_back_meanwhile_is_cancelled(suite, firm, identity, mailbox):
+    event = invited()
+    identity.errors[event.link_id] = not_found("link_revoked")
+    await suite.tell(firm.id, event)
+    row = await suite.message_to(firm.id, event.mail)
+    assert (row["state"], row["reason"]) == ("cancelled", "link_withdrawn")
+    assert mailbox.to(event.mail) == []
+
+
+async def test_access_mail_says_the_identifier(suite, firm, contact, mailbox):
+    event = tenancy_events.AccessGranted(
+        membership_id=str(uuid7()), account_id=str(uuid7()), contact_id=contact.id, mail=mail(), given_name="Jean",
+        family_name="Kerautret", locale="fr", identifier="C0042", organisation_name="Cabinet Armor",
+        organisation_slug="armor", link_id=str(uuid7()),
+    )  # fmt: skip
+    await suite.tell(firm.id, event)
+    row = await suite.message_to(firm.id, event.mail)
+    text = mailbox.to(event.mail)[0].get_body(["plain"]).get_content()
+    assert "Votre identifiant\u00a0: C0042" in text
+    assert "Menuiserie Kerautret" in text
+    assert str(row["contact_id"]) == contact.id
+
+
+async def test_document_is_announced_to_the_address_that_the_folder_names(suite, firm, contact, mailbox):
+    event = filed(contact, notify_to=documents_pb2.NOTIFY_TO_BILLING, link_to=documents_pb2.LINK_TARGET_DOCUMENT)
+    await suite.tell(firm.id, event)
+    row = await suite.message_to(firm.id, contact.addresses.billing)
+    [sent] = mailbox.to(contact.addresses.billing)
+    assert sent["Subject"] == "Nouveau document\u00a0: Facture F2026-00042.pdf"
+    assert f"{PORTAL}/o/armor/documents/{event.document.id}" in sent.get_body(["plain"]).get_content()
+    assert "Ouvrir le document" in sent.get_body(["html"]).get_content()
+    assert sent["Message-ID"] == row["message_id"]
+
+
+async def test_address_that_is_missing_falls_back_to_main(suite, firm, contact, mailbox):
+    await suite.tell(firm.id, filed(contact, notify_to=documents_pb2.NOTIFY_TO_REMINDERS))
+    await suite.message_to(firm.id, contact.addresses.main)
+    assert len(mailbox.to(contact.addresses.main)) == 1
+
+
+async def test_link_leads_to_the_list_of_invoices(suite, firm, contact):
+    await suite.tell(firm.id, filed(contact, link_to=documents_pb2.LINK_TARGET_INVOICES))
+    assert (await suite.message_to(firm.id, contact.addresses.main))["link"] == f"{PORTAL}/o/armor/invoices"
+
+
+async def test_mail_to_an_english_contact_is_in_english(suite, firm, contact, mailbox):
+    told = tenancy_pb2.Contact()
+    told.CopyFrom(contact)
+    told.id, told.locale = str(uuid7()), "en"
+    await suite.tell(firm.id, tenancy_events.ContactChanged(contact=told), version=1)
+    await suite.tell(firm.id, filed(told))
+    await suite.message_to(firm.id, contact.addresses.main)
+    assert mailbox.to(contact.addresses.main)[0]["Subject"] == "New document: Facture F2026-00042.pdf"
+
+
+async def test_contact_without_address_leaves_a_failed_message(suite, firm):
+    nobody = tenancy_pb2.Contact(id=str(uuid7()), name="Sans adresse")
+    await suite.tell(firm.id, tenancy_events.ContactChanged(contact=nobody), version=1)
+    await suite.tell(firm.id, filed(nobody))
+    row = await suite.message_to(firm.id, "")
+    assert (row["state"], row["reason"]) == ("failed", "no_address")
+
+
+async def silent(suite, firm, contact, event):
+    """Tells an event, then another that does make a mail: nothing came of the first when the second is there."""
+    await suite.tell(firm.id, event)
+    await suite.tell(firm.id, filed(contact, notify_to=documents_pb2.NOTIFY_TO_BILLING))
+    await suite.message_to(firm.id, contact.addresses.billing)
+    return not await suite.rows(firm.id, "SELECT 1 FROM messages WHERE recipient_mail = $1", contact.addresses.main)
+
+
+async def test_folder_without_notification_announces_nothing(suite, firm, contact):
+    assert await silent(suite, firm, contact, filed(contact, notification=False))
+
+
+async def test_folder_that_is_not_shared_announces_nothing(suite, firm, contact):
+    assert await silent(suite, firm, contact, filed(contact, portal=False))
+
+
+async def test_contact_is_not_told_of_their_own_deposit(suite, firm, contact):
+    event = filed(contact)
+    event.document.deposit = True
+    assert await silent(suite, firm, contact, event)
+
+
+def member(firm_mail, state=tenancy_pb2.MEMBERSHIP_STATE_ACTIVE):
+    return tenancy_events.MembershipChanged(
+        membership_id=str(uuid7()), kind=tenancy_pb2.MEMBERSHIP_KIND_STAFF, state=state, given_name="Anne",
+        family_name="Prigent", mail=firm_mail, locale="fr",
+    )  # fmt: skip
+
+
+async def test_deposit_is_told_to_every_active_adviser(suite, firm, contact, mailbox):
+    advisers = [member(mail()), member(mail()), member(mail(), tenancy_pb2.MEMBERSHIP_STATE_CUT)]
+    for adviser in advisers:
+        await suite.tell(firm.id, adviser, version=1)
+        await suite.heard(firm.id, "memberships", adviser.membership_id)
+    document = documents_pb2.Document(id=str(uuid7()), contact_id=contact.id, name="Relevé.pdf", filed_by="Jean")
+    event = events_pb2.DepositReceived(document=document, adviser_ids=[each.membership_id for each in advisers])
+    await suite.tell(firm.id, event)
+    for adviser in advisers[:2]:
+        await suite.message_to(firm.id, adviser.mail)
+        assert mailbox.to(adviser.mail)[0]["Subject"] == "Menuiserie Kerautret a déposé «\u00a0Relevé.pdf\u00a0»"
+    assert mailbox.to(advisers[2].mail) == []
+
+
+async def test_deposit_that_nobody_looks_after_leaves_a_failed_message(suite, firm, contact):
+    document = documents_pb2.Document(id=str(uuid7()), contact_id=contact.id, name="Relevé.pdf")
+    await suite.tell(firm.id, events_pb2.DepositReceived(document=document))
+    assert (await suite.message_to(firm.id, ""))["reason"] == "no_adviser"
+
+
+async def test_opened_document_shows_in_the_history(suite, firm, contact):
+    event = filed(contact)
+    await suite.tell(firm.id, event)
+    await suite.message_to(firm.id, contact.addresses.main)
+    for at in ("2026-11-21T10:00:00Z", "2026-11-20T09:00:00Z"):
+        opened = events_pb2.DocumentOpened(document_id=event.document.id, contact_id=contact.id, at=at)
+        await suite.tell(firm.id, opened)
+    query = "SELECT document_opened_at AS at FROM messages WHERE document_id = $1"
+    async with asyncio.timeout(10):
+        while True:
+            [row] = await suite.rows(firm.id, query, event.document.id)
+            if row["at"] and row["at"].day == 20:
+                break
+            await asyncio.sleep(0.02)
+    assert row["at"].isoformat() == "2026-11-20T09:00:00+00:00"
+
+
+async def test_reset_of_a_personal_account_belongs_to_no_firm(suite, firm, mailbox):
+    event = identity_events.PasswordResetRequested(
+        account_id=str(uuid7()),
+        mail=mail(),
+        given_name="Claire",
+        family_name="Le Goff",
+        locale="fr",
+        link_id=str(uuid7()),
+    )
+    await suite.tell(None, event)
+    row = await suite.message_to(NOBODY, event.mail)
+    assert row["state"] == "sent"
+    assert mailbox.to(event.mail)[0]["From"].addresses[0].display_name == "portail.exemple.fr"
+    assert await suite.rows(firm.id, "SELECT 1 FROM messages WHERE recipient_mail = $1", event.mail) == []
+
+
+async def test_older_news_does_not_replace_newer(suite, firm, contact):
+    for version, name in ((3, "Nouveau nom"), (2, "Ancien nom")):
+        told = tenancy_pb2.Contact(id=contact.id, name=name, addresses=contact.addresses)
+        await suite.tell(firm.id, tenancy_events.ContactChanged(contact=told), version=version)
+    await suite.tell(firm.id, filed(contact))
+    await suite.message_to(firm.id, contact.addresses.main)
+    [row] = await suite.rows(firm.id, "SELECT name, version FROM contacts WHERE id = $1", contact.id)
+    assert (row["name"], row["version"]) == ("Nouveau nom", 3)
+
+
+async def test_event_that_comes_before_its_contact_waits_for_it(suite, firm, mailbox):
+    late = tenancy_pb2.Contact(id=str(uuid7()), name="Tard venu", addresses=tenancy_pb2.ContactAddresses(main=mail()))
+    await suite.tell(firm.id, filed(late))
+    await asyncio.sleep(0.5)
+    await suite.tell(firm.id, tenancy_events.ContactChanged(contact=late), version=1)
+    await suite.message_to(firm.id, late.addresses.main)
+    assert len(mailbox.to(late.addresses.main)) == 1
+
+
+async def test_event_to_mail_takes_less_than_half_a_second(suite, firm, contact, mailbox):
+    took = []
+    for number in range(25):
+        event = filed(contact, name=f"Pièce {number}", notify_to=documents_pb2.NOTIFY_TO_BILLING)
+        before, started = len(mailbox.mails), time.monotonic()
+        await suite.tell(firm.id, event)
+        while len(mailbox.mails) == before:  # noqa: ASYNC110 - the sink is a thread
+            await asyncio.sleep(0.002)
+        took.append(time.monotonic() - started)
+    p95 = statistics.quantiles(took, n=20)[-1]
+    assert p95 <= 0.5, f"p50 {statistics.median(took):.3f} s, p95 {p95:.3f} s"
+
+
+def test_other_address_than_smtp_is_refused_at_start():
+    with pytest.raises(ValueError, match="PARVIS_SMTP_URL"):
+        MailServer("http://127.0.0.1", name="x", connections=1, command_timeout=1)
