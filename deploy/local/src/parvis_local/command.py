@@ -83,8 +83,11 @@ def _up(options: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
-        with display.starting(console) as watch:
-            suite.start(watch)
+        if already:
+            suite.start()
+        else:
+            with display.starting(console) as watch:
+                suite.start(watch)
     except SuiteFailed as error:
         display.failure(console, str(error))
         if not options.keep_going:

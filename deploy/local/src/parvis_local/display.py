@@ -87,7 +87,7 @@ def summary(console: Console, suite: Suite, *, already: bool) -> None:
         console.print("\n  The link that makes the first administrator (once):")
         console.print(f"  {suite.setup_link}", soft_wrap=True, highlight=False)
     here = "" if suite.layout.data.name == ".parvis" else f" --data {suite.layout.data}"
-    console.print(f"\n  [dim]./parvis status{here} · ./parvis logs{here} · ./parvis down{here}[/dim]")
+    console.print(f"\n  [dim]./parvis status{here} · ./parvis logs{here} · ./parvis down{here}[/dim]", soft_wrap=True)
 
 
 def _logins(console: Console, suite: Suite) -> None:

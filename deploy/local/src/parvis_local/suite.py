@@ -65,6 +65,8 @@ class Suite:
         self.begin()
         deadline = time.monotonic() + PATIENCE
         while True:
+            if self._supervisor is None and not self.is_running():
+                self.begin()  # the one that we followed has ended meanwhile
             current = self._current()
             if current:
                 watch(current)

@@ -153,7 +153,10 @@ class Supervisor:
         return ""
 
     def _fail(self, failure: Failure) -> None:
-        failure.log_end = failure.log_end or tail(self._logs(failure.part), LOG_LINES)
+        if failure.log_end:  # words that are in no log yet
+            with self._logs(failure.part).open("a") as file:
+                file.write("\n".join(failure.log_end) + "\n")
+        failure.log_end = tail(self._logs(failure.part), LOG_LINES)
         self._show(self._states[failure.part], "failed", failure.reason)
         self._failure = self._failure or failure
         self._failed.set()
