@@ -1,0 +1,114 @@
+"""What nobody came back for."""
+
+from datetime import timedelta
+
+from documents_stage import ME, PDF, send
+from sqlalchemy import text
+
+from parvis.documents.v1 import documents_pb2 as pb
+from parvis.documents.v1 import events_pb2
+
+NEVER = timedelta(days=1000)
+
+
+async def due(suite, firm):
+    async with suite.database.begin(ME, organisation_id=firm.id) as unit:
+        await unit.execute(text("UPDATE upload_sweeps SET due_at = now() - interval '1 s' WHERE organisation_id = :o"),
+                           {"o": firm.id})  # fmt: skip
+
+
+async def started(firm, **fields):
+    place = {"contact_id": str(firm.client), "folder_template_id": str(firm.folders["invoices"])}
+    return await firm.manager.StartUpload(**place, name="a.pdf", size=len(PDF), **fields)
+
+
+async def queued(suite, firm):
+    return await suite.rows(firm.id, "SELECT 1 FROM upload_sweeps WHERE organisation_id = $1", firm.id)
+
+
+async def test_an_upload_that_was_left_is_given_up_and_its_parts_removed(firm, suite, browser):
+    upload = await started(firm)
+    await send(upload, PDF)
+    sweep = suite.sweep(NEVER)
+
+    await due(suite, firm)
+    await sweep.once()
+    assert (await firm.manager.GetUpload(id=upload.id)).state == pb.UPLOAD_STATE_ABORTED
+    await due(suite, firm)
+    await sweep.once()
+
+    assert (await browser.put(upload.parts[0].url, content=PDF)).status_code == 404
+    assert not await queued(suite, firm)
+
+
+async def test_the_object_of_a_completion_that_nobody_repeated_is_removed(firm, suite):
+    upload = await started(firm)
+    await send(upload, PDF)
+    row = (await suite.rows(firm.id, "SELECT object_key, multipart_id FROM uploads"))[0]
+    parts = await suite.objects.list_parts(row["object_key"], row["multipart_id"])
+    await suite.objects.complete(row["object_key"], row["multipart_id"], parts)
+
+    for _ in range(2):
+        await due(suite, firm)
+        await suite.sweep(NEVER).once()
+
+    assert await suite.objects.size(row["object_key"]) is None
+
+
+async def test_an_upload_that_is_not_due_is_left_alone(firm, suite):
+    upload = await started(firm)
+
+    await suite.sweep(NEVER).once()
+
+    assert (await firm.manager.GetUpload(id=upload.id)).state == pb.UPLOAD_STATE_SENDING
+    assert await queued(suite, firm)
+
+
+async def test_a_filed_document_is_never_swept(firm, suite):
+    await firm.filed()
+    assert not await queued(suite, firm)
+    form = await firm.portal.StartFormUpload(
+        contact_id=str(firm.client),
+        folder_template_id=str(firm.folders["deposits"]),
+        return_url="http://localhost:8600/done",
+    )
+    import httpx
+
+    async with httpx.AsyncClient() as client:
+        await client.post(form.action, data=dict(form.fields), files={"file": ("a.pdf", PDF)})
+    await firm.portal.CompleteUpload(id=form.id)
+    await firm.decided(firm.portal, form.id)
+
+    await due(suite, firm)
+    await suite.sweep(NEVER).once()
+
+    for row in await suite.rows(firm.id, "SELECT object_key, size FROM versions"):
+        assert await suite.objects.size(row["object_key"]) == row["size"]
+    assert not await queued(suite, firm)
+
+
+async def test_a_verification_that_was_lost_is_asked_for_again(firm, suite):
+    upload = await started(firm)
+    await send(upload, PDF)
+    row = (await suite.rows(firm.id, "SELECT object_key, multipart_id FROM uploads"))[0]
+    parts = await suite.objects.list_parts(row["object_key"], row["multipart_id"])
+    await suite.objects.complete(row["object_key"], row["multipart_id"], parts)
+    async with suite.database.begin(ME, organisation_id=firm.id) as unit:
+        await unit.execute(text("UPDATE uploads SET state = 'verifying'"))
+
+    await due(suite, firm)
+    await suite.sweep(NEVER).once()
+
+    assert (await firm.decided(firm.manager, upload.id)).state == pb.UPLOAD_STATE_FILED
+    assert len(await suite.told(firm.id, events_pb2.UploadCompleted)) == 1
+
+
+async def test_parts_that_no_row_knows_are_removed_by_their_age(suite, objects):
+    from datetime import UTC, datetime
+    from uuid import uuid4
+
+    key = f"organisations/{uuid4()}/{uuid4()}"
+    multipart_id = await objects.create_multipart(key)
+
+    assert await objects.abort_older(datetime.now(UTC) - timedelta(days=1)) == 0
+    assert await objects.list_parts(key, multipart_id) == []
