@@ -1,0 +1,5 @@
+"""`python -m parvis_identity`."""
+
+from parvis_identity.main import main
+
+main()

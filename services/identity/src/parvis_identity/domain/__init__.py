@@ -1,0 +1,1 @@
+"""Rules of identity: standard library only, no input or output, testable without a fixture."""

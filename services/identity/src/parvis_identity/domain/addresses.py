@@ -1,0 +1,63 @@
+"""Which addresses a browser may be sent to: the registered ones of a client, and a few pages of our own. Nothing else."""
+
+from ipaddress import ip_address
+from urllib.parse import parse_qsl, urlsplit
+
+#: Longer ones are refused (characters).
+LONGEST = 2000
+#: Pages of ours that a sign-in may lead to.
+_CONTINUATIONS = ("/oauth2/authorize", "/password")
+
+
+def is_redirect_uri(uri: str) -> bool:
+    """Whether a client may register this address: https, or http on the machine itself; absolute, ASCII, no fragment, no user.
+
+    RFC 6749, 3.1.2; RFC 9700, 2.1 and 4.1: compared as a whole string later, so nothing in it is a pattern.
+    """
+    if not uri or len(uri) > LONGEST or not uri.isascii() or any(c in uri for c in '"\\<>^`{|}* \t\r\n'):
+        return False
+    try:
+        parts = urlsplit(uri)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return False
+    if not host or "#" in uri or parts.username is not None or not uri.isprintable():
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and _is_local(host))
+
+
+def _is_local(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def origin_of(uri: str) -> str:
+    """The origin of an absolute address: "https://app.example:8443"; empty when it has none."""
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
+        return ""
+    return f"{parts.scheme}://{parts.netloc}" if parts.scheme and parts.netloc else ""
+
+
+def continuation(address: str) -> str:
+    """The page of ours that a sign-in was asked for, when it is one; else empty: never an address of somebody else.
+
+    A path that starts with two slashes, a backslash or a scheme leads elsewhere in a browser.
+    """
+    if len(address) > 2 * LONGEST or not address.isascii() or not address.isprintable() or "\\" in address:
+        return ""
+    path, _, _ = address.partition("?")
+    return address if path in _CONTINUATIONS else ""
+
+
+def parameters_of(address: str) -> dict[str, str]:
+    """Parameters in the query of a continuation; the first of each name, malformed ones left out."""
+    found: dict[str, str] = {}
+    for name, value in parse_qsl(urlsplit(address).query, keep_blank_values=True, max_num_fields=60):
+        found.setdefault(name, value)
+    return found

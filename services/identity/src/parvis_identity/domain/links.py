@@ -1,0 +1,50 @@
+"""One-time links: what each is for, how long it lives, and how its secret is made."""
+
+import base64
+import hashlib
+import hmac
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+
+class Purpose(StrEnum):
+    """What a link does when it is opened."""
+
+    ACTIVATION = "activation"
+    RESET = "reset"
+
+
+class LinkState(StrEnum):
+    """What can be said about a link; each has a page that says what to do next."""
+
+    OPEN = "open"
+    USED = "used"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+    UNKNOWN = "unknown"
+
+
+LIFETIMES = {Purpose.ACTIVATION: timedelta(days=7), Purpose.RESET: timedelta(hours=1)}
+
+
+def state_of(
+    now: datetime, *, expires_at: datetime, used_at: datetime | None, revoked_at: datetime | None
+) -> LinkState:
+    """The state of a link. Used comes first: who opens it a second time is told that it has worked."""
+    if used_at is not None:
+        return LinkState.USED
+    if revoked_at is not None:
+        return LinkState.REVOKED
+    return LinkState.EXPIRED if expires_at <= now else LinkState.OPEN
+
+
+def token_of(secret: bytes, link_id: UUID, purpose: Purpose) -> str:
+    """The secret part of a link's address: the same for the same link, so that a mail that is tried again carries the same one."""
+    digest = hmac.digest(secret, link_id.bytes + purpose.encode(), "sha256")
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def digest_of(token: str) -> bytes:
+    """What is stored of an opaque secret of 256 random bits (link, code, refresh token, session): its SHA-256."""
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()

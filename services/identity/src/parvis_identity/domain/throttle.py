@@ -1,0 +1,37 @@
+"""How long somebody who fails must wait before the next try counts. The wait grows; it never becomes a closed door.
+
+Tries are counted by what was typed, whether or not such an account exists, so that waiting tells nothing; and, more loosely, by address, since
+a firm's people may all come from one.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Throttle:
+    """A growing delay: the first `free` failures cost nothing, then `first` doubles with each one up to `longest`."""
+
+    free: int
+    first: timedelta
+    longest: timedelta
+    #: After this long without a failure, the count starts again.
+    forgets_after: timedelta
+
+    def wait(self, failures: int) -> timedelta:
+        """How long to wait after the given number of failures in a row (0 or more)."""
+        over = failures - self.free
+        if over <= 0:
+            return timedelta(0)
+        # Capped before it is computed: 2 ** 10_000 seconds is no timedelta.
+        return min(self.longest, self.first * 2 ** min(over - 1, 30))
+
+
+BY_IDENTIFIER = Throttle(
+    free=3, first=timedelta(seconds=2), longest=timedelta(minutes=15), forgets_after=timedelta(hours=1)
+)
+BY_ADDRESS = Throttle(
+    free=40, first=timedelta(seconds=1), longest=timedelta(minutes=2), forgets_after=timedelta(minutes=15)
+)
+#: Mails with a reset link: the fourth within the hour is not sent (the page answers as ever).
+RESETS = Throttle(free=3, first=timedelta(minutes=15), longest=timedelta(hours=1), forgets_after=timedelta(hours=1))

@@ -1,0 +1,1 @@
+"""Pages and OpenID endpoints ⇄ arguments of the use cases."""

@@ -1,0 +1,26 @@
+"""The HTTP application of identity."""
+
+from parvis_kit.errors import not_found
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from parvis_identity.http.openid import OpenIdPages
+from parvis_identity.http.passwords import PasswordPages
+from parvis_identity.http.sign_in import SignInPages
+from parvis_identity.http.site import Site
+
+
+def make_app(site: Site) -> Starlette:
+    """Every page and endpoint."""
+
+    async def no_such_page(request: Request, error: Exception) -> Response:
+        response = site.failure(request, not_found())
+        if isinstance(error, HTTPException):
+            response.status_code = error.status_code
+            response.headers.update(error.headers or {})
+        return response
+
+    routes = [*SignInPages(site).routes(), *PasswordPages(site).routes(), *OpenIdPages(site).routes()]
+    return Starlette(routes=routes, exception_handlers={404: no_such_page, 405: no_such_page})

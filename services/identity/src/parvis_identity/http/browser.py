@@ -1,0 +1,109 @@
+"""What a browser sends and keeps: forms, cookies, and the proof that a form is ours."""
+
+import hmac
+import re
+import secrets
+from collections.abc import Mapping
+from urllib.parse import parse_qsl, urlsplit
+
+from parvis_kit.errors import forbidden, invalid
+from starlette.requests import Request
+from starlette.responses import Response
+
+from parvis_identity.service.sign_in import Visitor
+
+#: Bytes of a form or a request of the protocol, and its fields, at most.
+LARGEST = 32 * 1024
+MOST_FIELDS = 60
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+class Cookies:
+    """Names and settings of identity's cookies. Bound to the installation: two suites on one host do not mix."""
+
+    def __init__(self, *, instance: str, public_url: str) -> None:
+        self.secure = public_url.startswith("https:")
+        prefix = "__Host-" if self.secure else ""
+        self.session = f"{prefix}{instance}-session"
+        self.csrf = f"{prefix}{instance}-form"
+
+    def set(self, response: Response, name: str, value: str) -> None:
+        """Keeps a value until the browser closes; unreadable for scripts, not sent with requests of other sites."""
+        response.set_cookie(name, value, path="/", httponly=True, secure=self.secure, samesite="lax")
+
+    def drop(self, response: Response, name: str) -> None:
+        """Forgets a value."""
+        response.delete_cookie(name, path="/", httponly=True, secure=self.secure, samesite="lax")
+
+    def visitor(self, request: Request) -> Visitor:
+        """The browser that asks."""
+        return Visitor(
+            address=request.client.host if request.client else "",
+            user_agent=request.headers.get("user-agent", "")[:400],
+            cookie=request.cookies.get(self.session, ""),
+        )
+
+    def form_token(self, request: Request) -> str:
+        """The secret that forms of this browser carry; a new one where it has none yet."""
+        held = request.cookies.get(self.csrf, "")
+        return held if _TOKEN.fullmatch(held) else secrets.token_urlsafe(32)
+
+    def check_form(self, request: Request, form: Mapping[str, str], *, origin: str) -> None:
+        """Refuses a form that another site made this browser send. Raises FORBIDDEN form_not_ours.
+
+        The browser says where a form comes from (Origin, Sec-Fetch-Site); and the form carries the secret of a cookie that other
+        sites cannot read.
+        """
+        sent_from = request.headers.get("origin")
+        if sent_from is not None and sent_from != origin:
+            raise forbidden("form_not_ours")
+        if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+            raise forbidden("form_not_ours")
+        held = request.cookies.get(self.csrf, "")
+        if not _TOKEN.fullmatch(held) or not hmac.compare_digest(
+            held, form.get("csrf", "").encode("ascii", "replace").decode()
+        ):
+            raise forbidden("form_not_ours")
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """The fields of a form: UTF-8, each once. Raises INVALID malformed_form, repeated_field or form_too_large."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/x-www-form-urlencoded":
+        raise invalid("malformed_form")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST:
+            raise invalid("form_too_large")
+    return fields_of(bytes(body))
+
+
+def fields_of(encoded: bytes) -> dict[str, str]:
+    """Names and values of an encoded form or query. Raises INVALID as `read_form`."""
+    try:
+        pairs = parse_qsl(encoded.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+    except ValueError as error:
+        raise invalid("malformed_form") from error
+    fields: dict[str, str] = {}
+    for name, value in pairs:
+        if name in fields:
+            raise invalid("repeated_field", field=name[:50])
+        if "\x00" in value or "\x00" in name:
+            raise invalid("malformed_form")
+        fields[name] = value
+    return fields
+
+
+def query_of(request: Request) -> dict[str, str]:
+    """Names and values of the query. Raises INVALID as `read_form`."""
+    raw: bytes = request.scope.get("query_string", b"")
+    if len(raw) > LARGEST:
+        raise invalid("form_too_large")
+    return fields_of(raw)
+
+
+def origin_of(public_url: str) -> str:
+    """The origin that our own forms come from."""
+    parts = urlsplit(public_url)
+    return f"{parts.scheme}://{parts.netloc}"

@@ -1,0 +1,219 @@
+"""The OpenID provider's addresses (OpenID Connect Core and Discovery 1.0, RFC 6749, RP-Initiated Logout 1.0)."""
+
+import secrets
+from collections.abc import Mapping
+from urllib.parse import urlencode
+from uuid import UUID
+
+import structlog
+from authlib.common.urls import add_params_to_uri
+from parvis_kit.caller import Caller
+from parvis_kit.errors import Kind, ServiceError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from parvis_identity.http.browser import query_of, read_form
+from parvis_identity.http.site import Endpoint, Site, see_other
+from parvis_identity.models import Client
+from parvis_identity.service import sessions
+from parvis_identity.service.authorization import BadRequest, ChooseOrganisation, Go, NotAssigned, SignIn
+from parvis_identity.service.keys import OPENID
+from parvis_identity.service.provider import SCOPES
+
+AUTHORIZE = "/oauth2/authorize"
+_NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+_log = structlog.get_logger(__name__)
+
+
+class OpenIdPages:
+    """See the module."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._caller = Caller("identity")
+
+    def routes(self) -> list[Route]:
+        """Addresses of the provider."""
+        page, protocol = self._site.guarded, self._protocol
+        return [
+            Route("/.well-known/openid-configuration", protocol(self.discovery), methods=["GET"]),
+            Route("/oauth2/jwks", protocol(self.jwks), methods=["GET"]),
+            Route(AUTHORIZE, page(self.authorize), methods=["GET"]),
+            Route(AUTHORIZE, page(self.authorize_by_post), methods=["POST"]),
+            Route("/oauth2/token", protocol(self.token), methods=["POST"]),
+            Route("/oauth2/userinfo", protocol(self.userinfo), methods=["GET", "POST"]),
+            Route("/oauth2/logout", page(self.logout), methods=["GET", "POST"]),
+        ]
+
+    def _protocol(self, endpoint: Endpoint) -> Endpoint:
+        """The endpoint, with its errors as the protocol's own (RFC 6749, 5.2)."""
+
+        async def answer(request: Request) -> Response:
+            try:
+                return await endpoint(request)
+            except ServiceError as error:
+                if error.kind is Kind.INVALID:
+                    return _problem(400, "invalid_request", "The request is malformed.")
+                if error.kind in {Kind.UNAVAILABLE, Kind.LIMIT}:
+                    return _problem(503, "temporarily_unavailable", "Try again in a moment.")
+                _log.error("protocol_failed", error=str(error))
+            except Exception:  # noqa: BLE001 - the edge: the client gets an answer, the log a trace
+                _log.exception("protocol_failed", reference=secrets.token_hex(4))
+            return _problem(500, "server_error", "Something went wrong on our side.")
+
+        return answer
+
+    async def discovery(self, request: Request) -> Response:
+        """OpenID Connect Discovery 1.0, section 4."""
+        del request
+        issuer = self._site.settings.public_url
+        document = {
+            "issuer": issuer,
+            "authorization_endpoint": f"{issuer}{AUTHORIZE}",
+            "token_endpoint": f"{issuer}/oauth2/token",
+            "userinfo_endpoint": f"{issuer}/oauth2/userinfo",
+            "jwks_uri": f"{issuer}/oauth2/jwks",
+            "end_session_endpoint": f"{issuer}/oauth2/logout",
+            "scopes_supported": list(SCOPES),
+            "response_types_supported": ["code"],
+            "response_modes_supported": ["query"],
+            "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": ["ES256", "RS256"],
+            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+            "code_challenge_methods_supported": ["S256"],
+            "claims_supported": [
+                *("sub", "iss", "aud", "exp", "iat", "auth_time", "acr", "amr", "nonce", "sid"),
+                *("name", "given_name", "family_name", "preferred_username", "locale", "email", "email_verified"),
+                *("org_id", "org_name", "org_slug"),
+            ],
+            "ui_locales_supported": ["fr", "en"],
+            "prompt_values_supported": ["none", "login", "select_account"],
+            "authorization_response_iss_parameter_supported": True,
+            "claims_parameter_supported": False,
+            "request_parameter_supported": False,
+            "request_uri_parameter_supported": False,
+        }
+        return JSONResponse(document, headers={"Cache-Control": "public, max-age=300", **_ANYWHERE})
+
+    async def jwks(self, request: Request) -> Response:
+        """RFC 7517."""
+        del request
+        document = self._site.ring.jwks(OPENID)
+        return JSONResponse(document, headers={"Cache-Control": "public, max-age=300", **_ANYWHERE})
+
+    async def authorize_by_post(self, request: Request) -> Response:
+        """A POST of another site comes without cookies: the same request as GET has them."""
+        return see_other(f"{AUTHORIZE}?{urlencode(await read_form(request))}")
+
+    async def authorize(self, request: Request) -> Response:
+        """RFC 6749, 4.1.1."""
+        site = self._site
+        parameters = query_of(request)
+        async with site.database.begin(self._caller) as unit:
+            who = await sessions.signed_in(unit, site.cookies.visitor(request).cookie)
+            outcome = await site.authorization.authorize(unit, parameters, who, AUTHORIZE)
+        match outcome:
+            case Go(location):
+                return see_other(location)
+            case SignIn(after, slug):
+                return see_other(f"{await self._entrance(slug)}?{urlencode({'next': after})}")
+            case NotAssigned(client, answer):
+                context: dict[str, object] = {
+                    "product": client.name,
+                    "firm": answer.organisation,
+                    "assigners": answer.assigners,
+                    "home": f"/o/{answer.organisation.slug}" if answer.organisation else "/",
+                }
+                return site.page(request, "not_assigned.html", context, face=answer.organisation, status=403)
+            case ChooseOrganisation(client):
+                return site.page(request, "choose_organisation.html", {"product": client.name}, status=409)
+            case BadRequest(error, description):
+                told: dict[str, object] = {"error": error, "description": description}
+                return site.page(request, "bad_request.html", told, status=400)
+
+    async def _entrance(self, slug: str) -> str:
+        """The firm's own sign-in page when it is known; the portal's serves when tenancy cannot be asked."""
+        try:
+            face = await self._site.organisations.face(slug) if slug else None
+        except ServiceError:
+            face = None
+        return f"/login/{face.slug}" if face else "/login"
+
+    async def token(self, request: Request) -> Response:
+        """RFC 6749, 3.2."""
+        form = await read_form(request)
+        async with self._site.database.begin(self._caller) as unit:
+            answer = await self._site.authorization.token(unit, form, request.headers)
+        return JSONResponse(answer.body, answer.status, headers={**_plain(answer.headers), **_NO_STORE})
+
+    async def userinfo(self, request: Request) -> Response:
+        """OpenID Connect Core 5.3; the token in the header or, with POST, in the form (RFC 6750)."""
+        scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            bearer = ""
+            if request.method == "POST" and request.headers.get("content-type"):
+                bearer = (await read_form(request)).get("access_token", "")
+        claims = None
+        if bearer:
+            async with self._site.database.begin(self._caller) as unit:
+                claims = await self._site.authorization.userinfo(unit, bearer.strip())
+        if claims is None:
+            error = 'Bearer error="invalid_token", error_description="The token is missing, expired or revoked."'
+            headers = {"WWW-Authenticate": error if bearer else "Bearer", **_NO_STORE}
+            return JSONResponse({"error": "invalid_token"}, 401, headers=headers)
+        return JSONResponse(claims, headers=_NO_STORE)
+
+    async def logout(self, request: Request) -> Response:
+        """RP-Initiated Logout 1.0: at once when the client shows whose session it means, else after a question."""
+        site = self._site
+        parameters = await read_form(request) if request.method == "POST" else query_of(request)
+        confirmed = request.method == "POST" and "csrf" in parameters
+        if confirmed:
+            site.cookies.check_form(request, parameters, origin=site.origin)
+        hint = site.tokens.read_hint(parameters["id_token_hint"]) if parameters.get("id_token_hint") else None
+        client_id = parameters.get("client_id", "")
+        if "id_token_hint" in parameters and (hint is None or (client_id and hint.get("aud") != client_id)):
+            told: dict[str, object] = {"error": "invalid_request", "description": "Invalid 'id_token_hint'."}
+            return site.page(request, "bad_request.html", told, status=400)
+        async with site.database.begin(self._caller) as unit:
+            who = await sessions.signed_in(unit, site.cookies.visitor(request).cookie)
+            client = await site.clients.find(unit, str(hint["aud"]) if hint else client_id)
+            mine = hint is not None and (who is None or hint.get("sid") == str(who.session.id))
+            if who is None and hint is None:
+                return site.page(request, "signed_out.html")
+            if not mine and not confirmed:
+                # Without proof, a link on any page could sign people out.
+                kept = {k: v for k, v in parameters.items() if k != "csrf"}
+                context: dict[str, object] = {"fields": kept, "account": who.account if who else None}
+                targets = _back(client, parameters, trusted=True)
+                return site.page(request, "logout.html", context, form_action=[targets] if targets else [])
+            if who is not None:
+                await sessions.end(unit, who.account.id, session_id=who.session.id)
+            elif hint is not None:
+                await sessions.end(unit, UUID(str(hint["sub"])), session_id=UUID(str(hint["sid"])))
+        response = see_other(_back(client, parameters, trusted=hint is not None or confirmed) or "/signed-out")
+        site.cookies.drop(response, site.cookies.session)
+        return response
+
+
+def _back(client: Client | None, parameters: Mapping[str, str], *, trusted: bool) -> str:
+    """The registered address to go to after a sign-out, with `state`; empty when none was asked for or it is not registered."""
+    address = parameters.get("post_logout_redirect_uri", "")
+    if client is None or not trusted or address not in client.post_logout_redirect_uris:
+        return ""
+    state = parameters.get("state", "")
+    return str(add_params_to_uri(address, [("state", state)])) if state else address
+
+
+def _problem(status: int, error: str, description: str) -> JSONResponse:
+    return JSONResponse({"error": error, "error_description": description}, status, headers=_NO_STORE)
+
+
+def _plain(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name.lower() != "content-type"}
+
+
+#: Public documents, which pages of clients may read (Discovery 1.0, section 4).
+_ANYWHERE = {"Access-Control-Allow-Origin": "*"}

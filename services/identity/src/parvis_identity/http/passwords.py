@@ -1,0 +1,245 @@
+"""Pages that set a password: activation, reset, one's own change."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from parvis_kit.caller import Caller
+from parvis_kit.errors import ServiceError
+from parvis_ui.forms import Rule
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from parvis_identity.domain.links import LinkState, Purpose
+from parvis_identity.domain.passwords import guessable_parts
+from parvis_identity.http.browser import query_of, read_form
+from parvis_identity.http.site import Site, see_other, wait_text
+from parvis_identity.models import Account, AccountKind
+from parvis_identity.service import sessions
+from parvis_identity.service.organisations import Face
+from parvis_identity.service.provider import SignedIn
+from parvis_identity.service.sign_in import Broken, Opened, Refused, avoided
+
+#: A reset answers after this long whether or not there is an account, so that time tells nothing (seconds).
+_EVEN = 0.15
+
+
+class PasswordPages:
+    """See the module."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def routes(self) -> list[Route]:
+        """Addresses of these pages."""
+        guarded = self._site.guarded
+        found = [
+            Route("/reset", guarded(self.show_request), methods=["GET"]),
+            Route("/reset", guarded(self.request_reset), methods=["POST"]),
+            Route("/password", guarded(self.show_change), methods=["GET"]),
+            Route("/password", guarded(self.change), methods=["POST"]),
+        ]
+        for path in ("/activate", "/reset"):
+            found += [
+                Route(path + "/{token}", guarded(self.show_link), methods=["GET"]),
+                Route(path + "/{token}", guarded(self.set_password), methods=["POST"]),
+                Route(path + "/{token}/again", guarded(self.send_again), methods=["POST"]),
+            ]
+        return found
+
+    # Asking for a reset
+
+    async def show_request(self, request: Request) -> Response:
+        """The form that asks for a reset link."""
+        query = query_of(request)
+        face = await self._face(query.get("organisation", ""))
+        return self._site.page(
+            request, "reset.html", {"firm": face, "identifier": query.get("identifier", "")[:254]}, face=face
+        )
+
+    async def request_reset(self, request: Request) -> Response:
+        """Sends a link if there is somebody to send it to, and says the same either way."""
+        site, started = self._site, time.monotonic()
+        form = await read_form(request)
+        site.cookies.check_form(request, form, origin=site.origin)
+        face = await self._face(form.get("organisation", ""))
+        identifier = form.get("identifier", "").strip()
+        if not identifier:
+            _ = site.pages.translator(request)
+            message = _("Enter your client code or your mail address.") if face else _("Enter your mail address.")
+            context = {"firm": face, "identifier": "", "errors": {"identifier": message}}
+            return site.page(request, "reset.html", context, face=face, status=422)
+        await site.passwords.request_reset(identifier, face.id if face else None, face.slug if face else "")
+        await asyncio.sleep(max(0.0, _EVEN - (time.monotonic() - started)))
+        back = f"/login/{face.slug}" if face else "/login"
+        return site.page(
+            request, "reset_sent.html", {"identifier": identifier[:254], "firm": face, "back": back}, face=face
+        )
+
+    # Links
+
+    async def show_link(self, request: Request) -> Response:
+        """The form that a link opens, or why it does not."""
+        purpose, token = _purpose(request), str(request.path_params["token"])
+        opened = await self._site.passwords.open_link(token, purpose)
+        return await self._link_page(request, opened, purpose, {})
+
+    async def set_password(self, request: Request) -> Response:
+        """Sets the password, signs in and goes on to the organisation."""
+        site, purpose, token = self._site, _purpose(request), str(request.path_params["token"])
+        form = await read_form(request)
+        site.cookies.check_form(request, form, origin=site.origin)
+        visitor = site.cookies.visitor(request)
+        result = await site.passwords.set_through_link(token, purpose, form.get("password", ""), visitor)
+        if isinstance(result, (Broken, Opened)):
+            opened = result if isinstance(result, Opened) else await site.passwords.open_link(token, purpose)
+            errors = self._broken(request, result.rules) if isinstance(result, Broken) else {}
+            return await self._link_page(request, opened, purpose, errors)
+        opened = await site.passwords.open_link(token, purpose)
+        slug = opened.link.organisation_slug if opened.link else ""
+        response = see_other(f"/o/{slug}" if slug else "/")
+        site.cookies.set(response, site.cookies.session, result.cookie)
+        return response
+
+    async def send_again(self, request: Request) -> Response:
+        """Sends a fresh link to whom an expired one was for; the address was proven by the old one."""
+        site = self._site
+        form = await read_form(request)
+        site.cookies.check_form(request, form, origin=site.origin)
+        token = str(request.path_params["token"])
+        state = await site.passwords.send_again(token)
+        if state is not LinkState.EXPIRED:
+            return await self.show_link(request)
+        return site.page(request, "reset_sent.html", {"identifier": "", "firm": None, "back": "/login"})
+
+    async def _link_page(self, request: Request, opened: Opened, purpose: Purpose, errors: dict[str, str]) -> Response:
+        site = self._site
+        slug = opened.link.organisation_slug if opened.link else ""
+        face = await self._face(slug)
+        account = opened.account
+        managed = account is not None and account.kind == AccountKind.MANAGED
+        sign_in = f"/login/{face.slug}" if managed and face else "/login"
+        language = account.locale if account and opened.state is LinkState.OPEN else None
+        if opened.state is not LinkState.OPEN or account is None:
+            async with site.database.begin(Caller("identity")) as unit:
+                who = await sessions.signed_in(unit, site.cookies.visitor(request).cookie)
+            mine = who is not None and account is not None and who.account.id == account.id
+            context = {
+                "state": opened.state.value,
+                "purpose": purpose.value,
+                "firm": face,
+                "sign_in": sign_in,
+                "home": (f"/o/{face.slug}" if face else "/") if mine else "",
+                "again": f"{request.url.path}/again",
+            }
+            status = 404 if opened.state is LinkState.UNKNOWN else 410
+            return site.page(request, "link_closed.html", context, face=face, status=status)
+        chosen = site.pages.language(request, language or "")
+        context = {
+            "errors": errors,
+            "purpose": purpose.value,
+            "firm": face,
+            "account": account,
+            "managed": managed,
+            "action": request.url.path,
+            "rules": self._rules(request, account),
+        }
+        return site.page(
+            request,
+            "set_password.html",
+            context,
+            face=face,
+            language=chosen,
+            status=422 if errors else 200,
+        )
+
+    # One's own password
+
+    async def show_change(self, request: Request) -> Response:
+        """The form, for whoever is signed in."""
+        who = await self._signed_in(request)
+        if who is None:
+            return see_other("/login?next=%2Fpassword")
+        return self._change_page(request, who, {})
+
+    async def change(self, request: Request) -> Response:
+        """Changes the password; other devices are signed out."""
+        site = self._site
+        form = await read_form(request)
+        site.cookies.check_form(request, form, origin=site.origin)
+        who = await self._signed_in(request)
+        if who is None:
+            return see_other("/login?next=%2Fpassword")
+        result = await site.passwords.change(
+            who, form.get("current", ""), form.get("password", ""), site.cookies.visitor(request)
+        )
+        if isinstance(result, Broken):
+            return self._change_page(request, who, self._broken(request, result.rules))
+        if isinstance(result, Refused):
+            _ = site.pages.translator(request)
+            message = _("This is not your current password.")
+            if wait := wait_text(_, result.wait.total_seconds()):
+                message = f"{message} " + _("Wait %(time)s before you try again.", time=wait)
+            return self._change_page(request, who, {"current": message})
+        return site.page(request, "password_changed.html")
+
+    def _change_page(self, request: Request, who: SignedIn, errors: dict[str, str]) -> Response:
+        context = {
+            "errors": errors,
+            "account": who.account,
+            "rules": self._rules(request, who.account),
+        }
+        return self._site.page(request, "password.html", context, status=422 if errors else 200)
+
+    async def _signed_in(self, request: Request) -> SignedIn | None:
+        async with self._site.database.begin(Caller("identity")) as unit:
+            return await sessions.signed_in(unit, self._site.cookies.visitor(request).cookie)
+
+    async def _face(self, slug: str) -> Face | None:
+        """The organisation's face; a page of identity does without it rather than fail."""
+        if not slug:
+            return None
+        try:
+            return await self._site.organisations.face(slug)
+        except ServiceError:
+            return None
+
+    def _rules(self, request: Request, account: Account) -> Sequence[Rule]:
+        _ = self._site.pages.translator(request, account.locale)
+        policy = self._site.passwords.policy
+        rules = [
+            Rule(
+                _("At least %(count)s characters", count=policy.minimum),
+                minimum=policy.minimum,
+            )
+        ]
+        if policy.digit:
+            rules.append(Rule(_("A digit"), pattern=r"[0-9]"))
+        if policy.capital:
+            rules.append(Rule(_("A capital letter"), pattern=r"\p{Lu}"))
+        if policy.special_characters:
+            characters = " ".join(policy.special_characters)
+            # No escape in a character class may be superfluous: the pattern is read with the flag "u".
+            escaped = "".join(f"\\{c}" if c in "\\]^-[$*?.()|{}/+" else c for c in policy.special_characters)
+            rules.append(Rule(_("One of these signs: %(signs)s", signs=characters), pattern=f"[{escaped}]"))
+        if parts := guessable_parts(avoided(account)):
+            rules.append(Rule(_("Not your identifier"), avoids=parts[0]))
+        return rules
+
+    def _broken(self, request: Request, codes: Sequence[str]) -> dict[str, str]:
+        _ = self._site.pages.translator(request)
+        policy = self._site.passwords.policy
+        texts = {
+            "too_short": _("at least %(count)s characters", count=policy.minimum),
+            "too_long": _("at most 128 characters"),
+            "no_digit": _("a digit"),
+            "no_capital": _("a capital letter"),
+            "no_special": _("one of the signs %(signs)s", signs=" ".join(policy.special_characters)),
+            "contains_identifier": _("nothing of your identifier"),
+        }
+        return {"password": _("The password needs: %(rules)s.", rules=", ".join(texts[code] for code in codes))}
+
+
+def _purpose(request: Request) -> Purpose:
+    return Purpose.ACTIVATION if request.url.path.startswith("/activate/") else Purpose.RESET

@@ -1,0 +1,193 @@
+"""What every page needs, and the one place where errors become pages."""
+
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from parvis_kit.caller import Caller
+from parvis_kit.errors import Kind, ServiceError
+from parvis_kit.unit import Database
+from parvis_ui.frame import Organisation
+from parvis_ui.pages import Pages
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from parvis_identity.domain.addresses import continuation
+from parvis_identity.http.browser import Cookies, origin_of
+from parvis_identity.service.authorization import Authorization
+from parvis_identity.service.clients import Clients
+from parvis_identity.service.keys import KeyRing
+from parvis_identity.service.organisations import Face, Organisations
+from parvis_identity.service.sign_in import Passwords
+from parvis_identity.service.tokens import Tokens
+from parvis_identity.settings import Settings
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+_STATUS = {
+    Kind.INVALID: 400,
+    Kind.UNAUTHENTICATED: 401,
+    Kind.FORBIDDEN: 403,
+    Kind.NOT_FOUND: 404,
+    Kind.CONFLICT: 409,
+    Kind.PRECONDITION: 409,
+    Kind.LIMIT: 503,
+    Kind.UNAVAILABLE: 503,
+    Kind.INTERNAL: 500,
+}
+_log = structlog.get_logger(__name__)
+
+
+class Site:
+    """The collaborators of the pages, and how a page is answered."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        pages: Pages,
+        *,
+        passwords: Passwords,
+        authorization: Authorization,
+        tokens: Tokens,
+        ring: KeyRing,
+        clients: Clients,
+        organisations: Organisations,
+    ) -> None:
+        self.settings = settings
+        self.database = database
+        self.pages = pages
+        self.passwords = passwords
+        self.authorization = authorization
+        self.tokens = tokens
+        self.ring = ring
+        self.clients = clients
+        self.organisations = organisations
+        self.cookies = Cookies(instance=settings.instance, public_url=settings.public_url)
+        self.origin = origin_of(settings.public_url)
+
+    def page(
+        self,
+        request: Request,
+        template: str,
+        context: Mapping[str, object] | None = None,
+        *,
+        face: Face | None = None,
+        status: int = 200,
+        form_action: Sequence[str] = (),
+        language: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        """A page with the face of an organisation, and the secret that its forms carry."""
+        token = self.cookies.form_token(request)
+        values: dict[str, object] = {
+            "csrf": token,
+            "errors": {},
+            "brand": Organisation(face.name, f"/o/{face.slug}", accent=face.accent) if face else None,
+            **(context or {}),
+        }
+        response = self.pages.render(
+            request,
+            f"identity/{template}",
+            values,
+            status=status,
+            form_action=form_action,
+            language=language or None,
+            accent=face.accent if face else "",
+            headers={"Cache-Control": "no-store", **(headers or {})},
+        )
+        if request.cookies.get(self.cookies.csrf) != token:
+            self.cookies.set(response, self.cookies.csrf, token)
+        return response
+
+    def guarded(self, endpoint: Endpoint) -> Endpoint:
+        """The endpoint, with its errors as pages."""
+
+        async def answer(request: Request) -> Response:
+            try:
+                return await endpoint(request)
+            except ServiceError as error:
+                return self.failure(request, error)
+            except Exception:  # noqa: BLE001 - the edge: the person gets a page, the log a trace
+                reference = secrets.token_hex(4)
+                _log.exception("page_failed", path=request.url.path.split("/")[1], reference=reference)
+                return self.failure(request, ServiceError(Kind.INTERNAL, "internal", reference=reference))
+
+        return answer
+
+    def failure(self, request: Request, error: ServiceError) -> Response:
+        """What happened, what it means, what to do."""
+        _ = self.pages.translator(request)
+        titles: dict[str, tuple[str, str]] = {
+            "hashing_busy": (
+                _("Many people are signing in right now"),
+                _("Your password was not checked. Try again in a moment."),
+            ),
+            "form_not_ours": (
+                _("This form has expired"),
+                _("Nothing was changed. Open the page again and fill in the form."),
+            ),
+            "form_too_large": (_("This request is too large"), _("Nothing was changed.")),
+        }
+        by_kind: dict[Kind, tuple[str, str]] = {
+            Kind.NOT_FOUND: (
+                _("This page does not exist"),
+                _("Check the address, or go back to the home page."),
+            ),
+            Kind.UNAVAILABLE: (
+                _("Signing in is interrupted for a moment"),
+                _("A part of the portal is restarting. Try again in a few seconds."),
+            ),
+            Kind.INVALID: (
+                _("We could not read this request"),
+                _("Nothing was changed. Go back to the page you came from and try again."),
+            ),
+        }
+        title, text = (
+            titles.get(error.reason)
+            or by_kind.get(error.kind)
+            or (
+                _("Something went wrong on our side"),
+                _("Nothing was changed. Try again; if it happens again, give us the reference below."),
+            )
+        )
+        headers = {"Retry-After": error.params["retry_after"]} if "retry_after" in error.params else None
+        back = request.url.path if request.method == "GET" or error.reason in titles else "/"
+        if error.kind is Kind.NOT_FOUND:
+            back = "/"
+        label = _("Back to the home page") if back == "/" else _("Try again")
+        return self.pages.error(
+            request,
+            _STATUS[error.kind],
+            title,
+            text,
+            reference=error.params.get("reference", ""),
+            actions=((label, back),),
+            headers={"Cache-Control": "no-store", **(headers or {})},
+        )
+
+    async def form_targets(self, next_address: str, parameters: Mapping[str, str]) -> Sequence[str]:
+        """Origins that the sign-in form ends at: the registered address of the client that asked (form-action holds redirects too)."""
+        if not continuation(next_address).startswith("/oauth2/authorize"):
+            return ()
+        async with self.database.begin(Caller("identity")) as unit:
+            client = await self.clients.find(unit, parameters.get("client_id", ""))
+        redirect_uri = parameters.get("redirect_uri", "")
+        return (redirect_uri,) if client is not None and redirect_uri in client.redirect_uris else ()
+
+
+def see_other(address: str) -> RedirectResponse:
+    """Go there with GET (RFC 9110, 15.4.4); never kept."""
+    return RedirectResponse(address, HTTPStatus.SEE_OTHER, headers={"Cache-Control": "no-store"})
+
+
+def wait_text(_: Any, seconds: float) -> str:
+    """How long to wait, in words; empty for nothing."""
+    whole = int(seconds + 0.999)
+    if whole <= 0:
+        return ""
+    if whole < 60:  # noqa: PLR2004 - a minute
+        return str(_.plural("%(num)s second", "%(num)s seconds", whole))
+    return str(_.plural("%(num)s minute", "%(num)s minutes", -(-whole // 60)))

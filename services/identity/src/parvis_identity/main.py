@@ -1,0 +1,72 @@
+"""Identity as a process: what it is wired from."""
+
+from collections.abc import Sequence
+
+from parvis.identity.v1 import events_pb2, identity_pb2
+from parvis_kit.app import Service, run
+from parvis_kit.caller import Caller
+from parvis_ui.pages import Pages
+
+from parvis_identity.http.app import make_app
+from parvis_identity.http.site import Site
+from parvis_identity.rpc import AccountRpc, ClientRpc, SessionRpc
+from parvis_identity.service import housekeeping
+from parvis_identity.service.accounts import Links
+from parvis_identity.service.authorization import Authorization
+from parvis_identity.service.clients import Clients
+from parvis_identity.service.hashing import Hasher
+from parvis_identity.service.keys import KeyRing
+from parvis_identity.service.organisations import Tenancy
+from parvis_identity.service.sealing import Seal
+from parvis_identity.service.sessions import OrganisationTokens
+from parvis_identity.service.sign_in import Passwords
+from parvis_identity.service.tokens import Tokens
+from parvis_identity.settings import Settings
+
+
+async def wire(settings: Settings) -> Service[Settings]:
+    """The service, ready to serve."""
+    ring = KeyRing(Seal(settings.key_encryption_keys.get_secret_value()))
+    service: Service[Settings]
+
+    async def own_keys() -> str:
+        return ring.internal_keys()
+
+    async def own_sessions(caller: Caller) -> bool:
+        return await housekeeping.session_is_open(service.database, caller)
+
+    service = Service(settings, fetch_keys=own_keys, confirm=own_sessions, knows_rights=False)
+    service.heartbeat = events_pb2.RevocationHeartbeat()
+    await housekeeping.prepare(service.database, ring, settings)
+
+    organisations = Tenancy(service.peers)
+    clients = Clients()
+    tokens = Tokens(ring, issuer=settings.public_url)
+    links = Links(ring.link_secret, public_url=settings.public_url)
+    exchange = OrganisationTokens(tokens, organisations, gateway_client=settings.web_client_id)
+
+    contract = identity_pb2.DESCRIPTOR.services_by_name
+    service.offer(contract["AccountService"], AccountRpc(links))
+    service.offer(contract["SessionService"], SessionRpc(exchange, ring, gateway=settings.gateway))
+    service.offer(contract["ClientService"], ClientRpc(clients))
+
+    service.pages = make_app(
+        Site(
+            settings,
+            service.database,
+            Pages("parvis_identity"),
+            passwords=Passwords(service.database, Hasher(settings), ring, settings.password_policy),
+            authorization=Authorization(tokens, clients, organisations),
+            tokens=tokens,
+            ring=ring,
+            clients=clients,
+            organisations=organisations,
+        )
+    )
+    service.background(lambda: housekeeping.sweep_for_ever(service.database))
+    return service
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The command line; see `parvis_kit.app`."""
+    run(Settings, wire, argv)

@@ -1,0 +1,31 @@
+"""Tables of identity. All are global: an account, its sessions and its links belong to a person or to the installation, not to an
+organisation; a managed account names the firm that owns it. What somebody may do in an organisation is tenancy's.
+"""
+
+from parvis_identity.models.accounts import (
+    Account,
+    AccountKind,
+    AccountState,
+    Credential,
+    Link,
+    Session,
+    SignInAttempt,
+)
+from parvis_identity.models.base import Base
+from parvis_identity.models.openid import AuthorizationCode, Client, Grant, RefreshToken, SigningKey
+
+__all__ = [
+    "Account",
+    "AccountKind",
+    "AccountState",
+    "AuthorizationCode",
+    "Base",
+    "Client",
+    "Credential",
+    "Grant",
+    "Link",
+    "RefreshToken",
+    "Session",
+    "SignInAttempt",
+    "SigningKey",
+]

@@ -1,0 +1,120 @@
+"""Who may sign in, with what, and where they are signed in."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Index, LargeBinary
+from sqlmodel import Field
+
+from parvis_identity.models.base import Base, Identified, instant, text, texts
+
+
+class AccountKind(StrEnum):
+    """Whose the account is."""
+
+    PERSONAL = "personal"
+    MANAGED = "managed"
+
+
+class AccountState(StrEnum):
+    """Whether it can be used."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    DISABLED = "disabled"
+
+
+class Account(Identified, table=True):
+    """One login. A personal one is found by its mail, a managed one by the firm and its identifier there."""
+
+    __tablename__ = "accounts"
+    __table_args__ = (
+        CheckConstraint("(kind = 'managed') = (organisation_id IS NOT NULL)", name="managed_has_owner"),
+        Index("accounts_personal", "identifier_key", unique=True, postgresql_where="organisation_id IS NULL"),
+        Index(
+            "accounts_managed",
+            "organisation_id",
+            "identifier_key",
+            unique=True,
+            postgresql_where="organisation_id IS NOT NULL",
+        ),
+    )
+
+    kind: str = text()
+    state: str = text(AccountState.PENDING)
+    organisation_id: UUID | None = None
+    #: As the person or the firm wrote it.
+    identifier: str = text()
+    #: As it is compared (domain.identifiers).
+    identifier_key: str = text()
+    #: Where mails go; the identifier itself of a personal account.
+    mail: str = text()
+    given_name: str = text()
+    family_name: str = text()
+    locale: str = text("fr")
+    version: int = 1
+    created_at: datetime = instant()
+    activated_at: datetime | None = instant(required=False)
+    last_sign_in_at: datetime | None = instant(required=False)
+
+    @property
+    def name(self) -> str:
+        """Given and family name; the identifier when there is neither."""
+        return f"{self.given_name} {self.family_name}".strip() or self.identifier
+
+
+class Credential(Base, table=True):
+    """The password of an account, as an encoded Argon2id hash (RFC 9106)."""
+
+    __tablename__ = "credentials"
+
+    account_id: UUID = Field(primary_key=True, foreign_key="accounts.id", ondelete="CASCADE")
+    password_hash: str = text()
+    changed_at: datetime = instant()
+
+
+class Link(Identified, table=True):
+    """A one-time link. Its secret is computed from the id (domain.links) and stored as a hash only."""
+
+    __tablename__ = "links"
+
+    digest: bytes = Field(sa_type=LargeBinary, unique=True)
+    purpose: str = text()
+    account_id: UUID = Field(foreign_key="accounts.id", ondelete="CASCADE", index=True)
+    #: The organisation that invites.
+    organisation_id: UUID | None = None
+    organisation_slug: str = text("")
+    created_at: datetime = instant()
+    expires_at: datetime = instant()
+    used_at: datetime | None = instant(required=False)
+    revoked_at: datetime | None = instant(required=False)
+
+
+class Session(Identified, table=True):
+    """One sign-in in one browser. The cookie holds a random secret, the row its hash."""
+
+    __tablename__ = "sessions"
+    __table_args__ = (Index("sessions_of_account", "account_id", postgresql_where="ended_at IS NULL"),)
+
+    digest: bytes = Field(sa_type=LargeBinary, unique=True)
+    account_id: UUID = Field(foreign_key="accounts.id", ondelete="CASCADE")
+    started_at: datetime = instant()
+    last_seen_at: datetime = instant()
+    #: When the password was last given, and how strong that was.
+    auth_time: datetime = instant()
+    acr: str = text()
+    amr: list[str] = texts()
+    device: str = text("")
+    ended_at: datetime | None = instant(required=False)
+
+
+class SignInAttempt(Base, table=True):
+    """Failures in a row of one identifier or one address; the key is a hash of what was typed, known or not."""
+
+    __tablename__ = "sign_in_attempts"
+
+    key: bytes = Field(sa_type=LargeBinary, primary_key=True)
+    failures: int
+    last_at: datetime = instant()
+    blocked_until: datetime = instant()

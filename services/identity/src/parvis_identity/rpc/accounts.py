@@ -1,0 +1,124 @@
+"""parvis.identity.v1.AccountService."""
+
+from datetime import datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from parvis.identity.v1 import identity_pb2 as pb
+from parvis_kit import ids
+from parvis_kit.errors import Violation, invalid
+from parvis_kit.unit import UnitOfWork
+
+from parvis_identity.domain.links import Purpose
+from parvis_identity.models import Account, AccountKind, AccountState
+from parvis_identity.service import accounts
+
+_KINDS = {
+    AccountKind.PERSONAL: pb.ACCOUNT_KIND_PERSONAL,
+    AccountKind.MANAGED: pb.ACCOUNT_KIND_MANAGED,
+}
+_STATES = {
+    AccountState.PENDING: pb.ACCOUNT_STATE_PENDING,
+    AccountState.ACTIVE: pb.ACCOUNT_STATE_ACTIVE,
+    AccountState.DISABLED: pb.ACCOUNT_STATE_DISABLED,
+}
+_PURPOSES = {
+    pb.LINK_PURPOSE_ACTIVATION: Purpose.ACTIVATION,
+    pb.LINK_PURPOSE_RESET: Purpose.RESET,
+}
+
+
+class AccountRpc:
+    """See the contract."""
+
+    def __init__(self, links: accounts.Links) -> None:
+        self._links = links
+
+    async def EnsurePersonalAccount(  # noqa: N802 - the contract's name
+        self, unit: UnitOfWork, request: pb.EnsurePersonalAccountRequest
+    ) -> pb.Account:
+        return message(
+            await accounts.ensure_personal(
+                unit,
+                mail=request.mail,
+                given_name=request.given_name,
+                family_name=request.family_name,
+                locale=request.locale,
+            )
+        )
+
+    async def CreateManagedAccount(  # noqa: N802 - idem
+        self, unit: UnitOfWork, request: pb.CreateManagedAccountRequest
+    ) -> pb.Account:
+        return message(
+            await accounts.create_managed(
+                unit,
+                identifier=request.identifier,
+                mail=request.mail,
+                given_name=request.given_name,
+                family_name=request.family_name,
+                locale=request.locale,
+            )
+        )
+
+    async def BatchGetAccounts(  # noqa: N802 - idem
+        self, unit: UnitOfWork, request: pb.BatchGetAccountsRequest
+    ) -> pb.BatchGetAccountsResponse:
+        found = await accounts.batch(unit, [ids.parse(each, "ids") for each in request.ids])
+        return pb.BatchGetAccountsResponse(accounts=map(message, found))
+
+    async def MintLink(self, unit: UnitOfWork, request: pb.MintLinkRequest) -> pb.Link:  # noqa: N802 - idem
+        purpose = _PURPOSES.get(request.purpose)
+        if purpose is None:
+            raise invalid("malformed_request", [Violation("purpose", "required")])
+        url, expires_at = await self._links.mint(
+            unit,
+            link_id=ids.parse(request.link_id, "link_id"),
+            account_id=ids.parse(request.account_id, "account_id"),
+            purpose=purpose,
+            slug=request.organisation_slug,
+        )
+        return pb.Link(url=url, expires_at=timestamp(expires_at))
+
+    async def RevokeLinks(self, unit: UnitOfWork, request: pb.RevokeLinksRequest) -> pb.RevokeLinksResponse:  # noqa: N802 - idem
+        await accounts.revoke_links(unit, ids.parse(request.account_id, "account_id"))
+        return pb.RevokeLinksResponse()
+
+    async def GetMyAccount(self, unit: UnitOfWork, request: pb.GetMyAccountRequest) -> pb.Account:  # noqa: N802 - idem
+        del request
+        return message(await accounts.mine(unit))
+
+    async def UpdateMyAccount(self, unit: UnitOfWork, request: pb.UpdateMyAccountRequest) -> pb.Account:  # noqa: N802 - idem
+        return message(
+            await accounts.update_mine(
+                unit,
+                given_name=request.given_name,
+                family_name=request.family_name,
+                locale=request.locale,
+            )
+        )
+
+
+def message(account: Account) -> pb.Account:
+    """An account as it travels."""
+    return pb.Account(
+        id=str(account.id),
+        kind=_KINDS[AccountKind(account.kind)],
+        state=_STATES[AccountState(account.state)],
+        mail=account.mail,
+        identifier=account.identifier,
+        given_name=account.given_name,
+        family_name=account.family_name,
+        locale=account.locale,
+        organisation_id=str(account.organisation_id or ""),
+        last_sign_in=timestamp(account.last_sign_in_at),
+        created_at=timestamp(account.created_at),
+    )
+
+
+def timestamp(when: datetime | None) -> Timestamp | None:
+    """A moment as it travels; None stays unset."""
+    if when is None:
+        return None
+    made = Timestamp()
+    made.FromDatetime(when)
+    return made

@@ -1,0 +1,1 @@
+"""Use cases of identity: load, decide (domain), save, emit."""

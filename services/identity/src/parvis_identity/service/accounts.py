@@ -1,0 +1,165 @@
+"""Accounts as tenancy and notify ask for them, and as their owners change them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from parvis.identity.v1 import events_pb2
+from parvis_kit.errors import Violation, conflict, invalid, not_found, unauthenticated
+from parvis_kit.unit import UnitOfWork
+
+from parvis_identity.domain.identifiers import identifier_key, is_identifier, is_mail, mail_key
+from parvis_identity.domain.links import Purpose, token_of
+from parvis_identity.models import Account, AccountKind, AccountState, Link
+from parvis_identity.service.sign_in import new_link
+from parvis_identity.store import accounts as store
+
+LOCALES = ("fr", "en")
+MOST_AT_ONCE = 200
+_LONGEST_NAME = 100
+
+
+async def ensure_personal(unit: UnitOfWork, *, mail: str, given_name: str, family_name: str, locale: str) -> Account:
+    """The personal account of an address: found as it is, or made without a password."""
+    _check_names(given_name, family_name, mail=mail)
+    wanted = Account(
+        kind=AccountKind.PERSONAL,
+        identifier=mail.strip(),
+        identifier_key=mail_key(mail),
+        mail=mail.strip(),
+        given_name=given_name.strip(),
+        family_name=family_name.strip(),
+        locale=_locale(locale),
+        created_at=unit.now,
+        state=AccountState.PENDING,
+    )
+    found = await store.insert_unless_there(unit, wanted)
+    if found is wanted:
+        unit.record("account.created", target_kind="account", target_id=found.id, kind=wanted.kind)
+    return found
+
+
+async def create_managed(
+    unit: UnitOfWork, *, identifier: str, mail: str, given_name: str, family_name: str, locale: str
+) -> Account:
+    """A managed account of the organisation at hand. Raises CONFLICT identifier_taken."""
+    if not is_identifier(identifier):
+        raise invalid("account_invalid", [Violation("identifier", "not_an_identifier")])
+    _check_names(given_name, family_name, mail=mail)
+    wanted = Account(
+        kind=AccountKind.MANAGED,
+        organisation_id=unit.organisation_id,
+        identifier=identifier.strip(),
+        identifier_key=identifier_key(identifier),
+        mail=mail.strip(),
+        given_name=given_name.strip(),
+        family_name=family_name.strip(),
+        locale=_locale(locale),
+        created_at=unit.now,
+        state=AccountState.PENDING,
+    )
+    if await store.insert_unless_there(unit, wanted) is not wanted:
+        raise conflict("identifier_taken", identifier=wanted.identifier)
+    unit.record("account.created", target_kind="account", target_id=wanted.id, kind=wanted.kind)
+    return wanted
+
+
+async def batch(unit: UnitOfWork, ids: Sequence[UUID]) -> list[Account]:
+    """Accounts in the order asked; unknown ones are left out."""
+    if len(ids) > MOST_AT_ONCE:
+        raise invalid("too_many", [Violation("ids", "too_many", {"most": str(MOST_AT_ONCE)})])
+    found = await store.batch(unit, ids)
+    return [found[each] for each in ids if each in found]
+
+
+class Links:
+    """Addresses of one-time links for mails."""
+
+    def __init__(self, secret: bytes, *, public_url: str) -> None:
+        self._secret = secret
+        self._public_url = public_url
+
+    async def mint(
+        self, unit: UnitOfWork, *, link_id: UUID, account_id: UUID, purpose: Purpose, slug: str
+    ) -> tuple[str, datetime | None]:
+        """The address for a mail, and when it expires; the same for the same `link_id`. See AccountService.MintLink."""
+        account = await store.lock(unit, account_id)
+        if account is None:
+            raise not_found("account_not_found")
+        if purpose is Purpose.ACTIVATION and account.state != AccountState.PENDING:
+            return self._entrance(account, slug), None
+        link = await unit.get(Link, link_id)
+        if link is None:
+            link = new_link(
+                unit,
+                self._secret,
+                link_id,
+                purpose,
+                account_id,
+                organisation_id=unit.organisation_or_none,
+                organisation_slug=slug,
+            )
+            await store.insert_link(unit, link)
+        elif link.account_id != account_id or link.purpose != purpose:
+            raise conflict("link_of_another")
+        path = "activate" if purpose is Purpose.ACTIVATION else "reset"
+        return f"{self._public_url}/{path}/{token_of(self._secret, link_id, purpose)}", link.expires_at
+
+    def _entrance(self, account: Account, slug: str) -> str:
+        if account.kind == AccountKind.MANAGED and slug:
+            return f"{self._public_url}/login/{slug}"
+        return f"{self._public_url}/o/{slug}" if slug else f"{self._public_url}/"
+
+
+async def revoke_links(unit: UnitOfWork, account_id: UUID) -> None:
+    """Makes unused activation links of an account for the organisation at hand worthless."""
+    await store.revoke_links(unit, account_id, purpose=Purpose.ACTIVATION, organisation_id=unit.organisation_id)
+    unit.record("links.revoked", target_kind="account", target_id=account_id)
+
+
+async def mine(unit: UnitOfWork) -> Account:
+    """The caller's account."""
+    account = await unit.get(Account, unit.caller.account_id) if unit.caller.account_id else None
+    if account is None:
+        raise unauthenticated()
+    return account
+
+
+async def update_mine(unit: UnitOfWork, *, given_name: str, family_name: str, locale: str) -> Account:
+    """Changes the caller's names and language, and tells the others."""
+    account = await store.lock(unit, unit.caller.account_id) if unit.caller.account_id else None
+    if account is None:
+        raise unauthenticated()
+    _check_names(given_name, family_name)
+    account.given_name, account.family_name = given_name.strip(), family_name.strip()
+    account.locale = _locale(locale or account.locale)
+    account.version += 1
+    unit.emit(
+        events_pb2.AccountChanged(
+            account_id=str(account.id),
+            mail=account.mail,
+            given_name=account.given_name,
+            family_name=account.family_name,
+            locale=account.locale,
+        ),
+        aggregate_id=account.id,
+        version=account.version,
+    )
+    unit.record("account.changed", target_kind="account", target_id=account.id)
+    return account
+
+
+def _locale(asked: str) -> str:
+    return asked if asked in LOCALES else LOCALES[0]
+
+
+def _check_names(given_name: str, family_name: str, *, mail: str | None = None) -> None:
+    violations = [
+        Violation(field, "too_long" if len(name) > _LONGEST_NAME else "malformed")
+        for field, name in (("given_name", given_name), ("family_name", family_name))
+        if len(name) > _LONGEST_NAME or not name.isprintable()
+    ]
+    if mail is not None and not is_mail(mail):
+        violations.append(Violation("mail", "not_a_mail_address"))
+    if violations:
+        raise invalid("account_invalid", violations)

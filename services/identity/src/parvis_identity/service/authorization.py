@@ -1,0 +1,292 @@
+"""The OpenID endpoints as use cases: what is read before Authlib speaks (`provider`), and what is written after."""
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote_plus
+from uuid import UUID
+
+from authlib.common.urls import add_params_to_uri
+from parvis_kit.errors import Kind, ServiceError
+from parvis_kit.unit import UnitOfWork
+
+from parvis_identity.domain import sessions as rules
+from parvis_identity.domain.interaction import Interaction, after_login, needed
+from parvis_identity.domain.links import digest_of
+from parvis_identity.models import Client, Grant
+from parvis_identity.service.clients import Clients
+from parvis_identity.service.organisations import Face, Organisations, ProductAnswer
+from parvis_identity.service.provider import (
+    Answer,
+    ProtocolRequest,
+    Provider,
+    SignedIn,
+    protocol_error,
+    unacceptable,
+)
+from parvis_identity.service.tokens import Tokens, person
+from parvis_identity.store import openid as store
+
+_NONCE = re.compile(r"[\x20-\x7e]{1,255}")
+_SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """Send the browser there: a client's registered address."""
+
+    location: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """The person must sign in first, on the firm's own page when one was named, and come back to `continuation`."""
+
+    continuation: str
+    slug: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NotAssigned:
+    """The product is not the person's to use, for this organisation."""
+
+    client: Client
+    answer: ProductAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class ChooseOrganisation:
+    """The person has the product in several organisations, and the request names none."""
+
+    client: Client
+
+
+@dataclass(frozen=True, slots=True)
+class BadRequest:
+    """Nobody can be sent anywhere: the client or its address is unknown. `description` is for who made the link."""
+
+    error: str
+    description: str
+
+
+Outcome = Go | SignIn | NotAssigned | ChooseOrganisation | BadRequest
+
+
+class Authorization:
+    """Authorization and token endpoint."""
+
+    def __init__(self, tokens: Tokens, clients: Clients, organisations: Organisations) -> None:
+        self._tokens = tokens
+        self._clients = clients
+        self._organisations = organisations
+
+    async def authorize(
+        self, unit: UnitOfWork, parameters: Mapping[str, str], signed_in: SignedIn | None, path: str
+    ) -> Outcome:
+        """What comes next for an authorization request (RFC 6749, 4.1.1; OpenID Connect Core 3.1.2)."""
+        if name := unacceptable(parameters):
+            return BadRequest("invalid_request", f"Invalid '{name}' in request.")
+        client = await self._clients.find(unit, parameters.get("client_id", ""))
+        provider = Provider(self._tokens, unit.now, client=client, signed_in=signed_in)
+        request = ProtocolRequest("GET", parameters, {})
+        redirect_uri = parameters.get("redirect_uri", "")
+        if client is None or redirect_uri not in client.redirect_uris:
+            what = "client_id" if client is None else "redirect_uri"
+            return BadRequest("invalid_request", f"Unknown '{what}'.")
+        if refusal := _unsupported(parameters):
+            return self._refuse(parameters, *refusal)
+        grant, failure = provider.validate(request)
+        if failure is not None:
+            if failure.location:
+                return Go(failure.location)
+            body = failure.body
+            return self._refuse(parameters, body.get("error", "invalid_request"), body.get("error_description", ""))
+        try:
+            interaction = needed(parameters, signed_in.session.auth_time if signed_in else None, unit.now)
+        except ValueError as error:
+            return self._refuse(parameters, "invalid_request", str(error))
+        if interaction is Interaction.REFUSE:
+            return self._refuse(parameters, "login_required", "The person is not signed in.")
+        if interaction is Interaction.LOGIN or signed_in is None:
+            slug = parameters.get("organisation", "")
+            return SignIn(after_login(path, parameters, unit.now), slug if _SLUG.fullmatch(slug) else "")
+        organisation: Face | None = None
+        if client.product_id is not None:
+            found = await self._product(client, signed_in, parameters)
+            if not isinstance(found, Face):
+                if "none" in parameters.get("prompt", "").split():
+                    return self._refuse(parameters, "interaction_required", "The product cannot be used as is.")
+                if isinstance(found, NotAssigned):
+                    unit.record(
+                        "product.refused",
+                        target_kind="client",
+                        target_id=client.client_id,
+                        account=str(signed_in.account.id),
+                    )
+                return found
+            organisation = found
+        answer = provider.code_for(request, grant)
+        if provider.new_code is None:
+            return Go(answer.location)
+        made, code = provider.new_code
+        if organisation is not None:
+            made.organisation_id = organisation.id
+            made.organisation_name = organisation.name
+            made.organisation_slug = organisation.slug
+        await store.save_code(unit, made, code)
+        return Go(answer.location)
+
+    async def _product(
+        self, client: Client, signed_in: SignedIn, parameters: Mapping[str, str]
+    ) -> Face | NotAssigned | ChooseOrganisation:
+        asked = parameters.get("organisation", "")
+        organisation_id: UUID | None = None
+        if asked:
+            try:
+                organisation_id = UUID(asked)
+            except ValueError:
+                face = await self._organisations.face(asked) if _SLUG.fullmatch(asked) else None
+                if face is None:
+                    return NotAssigned(client, ProductAnswer(assigned=False, organisation=None, assigners=()))
+                organisation_id = face.id
+        try:
+            answer = await self._organisations.product(signed_in.account.id, client.client_id, organisation_id)
+        except ServiceError as error:
+            if error.reason == "choose_organisation":
+                return ChooseOrganisation(client)
+            if error.kind is not Kind.NOT_FOUND:
+                raise
+            answer = ProductAnswer(assigned=False, organisation=None, assigners=())
+        if answer.assigned and answer.organisation is not None:
+            return answer.organisation
+        return NotAssigned(client, answer)
+
+    def _refuse(self, parameters: Mapping[str, str], error: str, description: str) -> Go:
+        """The error, sent to the registered address (RFC 6749, 4.1.2.1), with `iss` (RFC 9207)."""
+        told = [("error", error), ("error_description", description), ("iss", self._tokens.issuer)]
+        if "state" in parameters:
+            told.append(("state", parameters["state"]))
+        return Go(add_params_to_uri(parameters["redirect_uri"], told))
+
+    async def token(self, unit: UnitOfWork, parameters: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
+        """The answer of the token endpoint. What a reuse revokes is written although the answer is an error."""
+        try:
+            basic = _basic_client(headers.get("authorization", ""))
+        except ValueError:
+            return _unauthenticated()
+        if basic and ("client_secret" in parameters or parameters.get("client_id", basic) != basic):
+            return protocol_error(
+                400, "invalid_request", "One way to authenticate the client, and one client, at a time."
+            )
+        if name := unacceptable(parameters):
+            return protocol_error(400, "invalid_request", f"Invalid '{name}' in request.")
+        client = await self._clients.find(unit, basic or parameters.get("client_id", ""))
+        provider = Provider(self._tokens, unit.now, client=client)
+        grant_type = parameters.get("grant_type", "")
+        if not grant_type:
+            return protocol_error(400, "invalid_request", "Missing 'grant_type' in request.")
+        if grant_type == "authorization_code":
+            provider.code = await store.presented_code(unit, digest_of(parameters.get("code", "")))
+        elif grant_type == "refresh_token":
+            digest = digest_of(parameters.get("refresh_token", ""))
+            provider.presented = await store.presented_refresh_token(unit, digest)
+        request = ProtocolRequest("POST", parameters, {"Authorization": headers.get("authorization", "")})
+        answer = provider.token(request)
+        if provider.reused is not None:
+            await self._revoke(unit, provider.reused, grant_type)
+        if answer.status != 200:  # noqa: PLR2004 - OK
+            return answer
+        return await self._write(unit, provider, answer)
+
+    async def _write(self, unit: UnitOfWork, provider: Provider, answer: Answer) -> Answer:
+        """Uses up what was presented, in one statement that only one of several requests wins; then saves what was issued."""
+        granted = None
+        if provider.code is not None:
+            granted = provider.code.granted
+            if not await store.use_code(unit, provider.code.code.digest):
+                await self._revoke(unit, granted.grant, "authorization_code")
+                return protocol_error(400, "invalid_grant", "The code was used before.")
+        elif provider.presented is not None:
+            granted = provider.presented.granted
+            if not await self._still_assigned(granted.grant, provider):
+                await store.revoke_grant(unit, granted.grant.id)
+                return protocol_error(400, "invalid_grant", "The product is no longer assigned.")
+            rotated = provider.new_refresh_token is not None
+            if rotated and not await store.replace_refresh_token(unit, provider.presented.token.digest):
+                await self._revoke(unit, granted.grant, "refresh_token")
+                return protocol_error(400, "invalid_grant", "The refresh token was used before.")
+        if granted is not None and unit.now - granted.last_seen_at >= rules.SEEN_EVERY:
+            await store.touch_session(unit, granted.grant.session_id)
+        if provider.new_refresh_token is not None:
+            await store.save_refresh_token(unit, provider.new_refresh_token)
+        return answer
+
+    async def _still_assigned(self, grant: Grant, provider: Provider) -> bool:
+        policy = provider.policy
+        if policy is None or policy.row.product_id is None or grant.organisation_id is None:
+            return True
+        try:
+            found = await self._organisations.product(grant.account_id, grant.client_id, grant.organisation_id)
+        except ServiceError as error:
+            if error.kind in {Kind.NOT_FOUND, Kind.PRECONDITION}:
+                return False
+            raise
+        return found.assigned
+
+    async def _revoke(self, unit: UnitOfWork, grant: Grant, what: str) -> None:
+        await store.revoke_grant(unit, grant.id)
+        unit.record(
+            "grant.reused",
+            target_kind="account",
+            target_id=grant.account_id,
+            client=grant.client_id,
+            presented=what,
+        )
+
+    async def userinfo(self, unit: UnitOfWork, bearer: str) -> dict[str, Any] | None:
+        """Claims for an access token (OpenID Connect Core 5.3); None when it is worthless."""
+        claims = self._tokens.read_access(bearer)
+        if claims is None or "grant" not in claims or "openid" not in str(claims.get("scope", "")).split():
+            return None
+        granted = await store.granted(unit, UUID(claims["grant"]))
+        if granted is None or not granted.alive:
+            return None
+        granted.grant.scope = str(claims["scope"])
+        return person(granted.account, granted.grant)
+
+
+def _unsupported(parameters: Mapping[str, str]) -> tuple[str, str] | None:
+    """What a valid client asks for in a way that is not offered: error and description."""
+    if not parameters.get("response_type"):
+        return "invalid_request", "Missing 'response_type' in request."
+    for name in ("request", "request_uri", "registration"):
+        if name in parameters:
+            return f"{name}_not_supported", f"The parameter {name} is not supported."
+    if parameters.get("response_mode", "query") != "query":
+        return "invalid_request", "Unsupported 'response_mode': query is supported."
+    if "nonce" in parameters and not _NONCE.fullmatch(parameters["nonce"]):
+        return "invalid_request", "Invalid 'nonce' in request."
+    return None
+
+
+def _unauthenticated() -> Answer:
+    answer = protocol_error(401, "invalid_client", "The client cannot be authenticated.")
+    return Answer(answer.status, answer.body, {**answer.headers, "WWW-Authenticate": 'Basic realm="parvis"'})
+
+
+def _basic_client(header: str) -> str:
+    """The client of a Basic header, empty when there is none. Raises ValueError when it is malformed (RFC 6749, 2.3.1)."""
+    scheme, _, encoded = header.partition(" ")
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        decoded = base64.b64decode(encoded.strip(), validate=True).decode("utf-8")
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise ValueError("malformed") from error
+    name, colon, secret = decoded.partition(":")
+    if not colon or not name or not secret or "\x00" in decoded:
+        raise ValueError("malformed")
+    return unquote_plus(name)

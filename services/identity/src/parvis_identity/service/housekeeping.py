@@ -1,0 +1,38 @@
+"""What happens at the start and every hour rather than on a request."""
+
+import asyncio
+
+from parvis_kit.caller import Caller
+from parvis_kit.unit import Database
+
+from parvis_identity.service.clients import gateway_client
+from parvis_identity.service.keys import KeyRing
+from parvis_identity.settings import Settings
+from parvis_identity.store import openid, sessions
+
+_SWEEP_EVERY = 3600.0  # s
+_SELF = Caller("identity")
+
+
+async def prepare(database: Database, ring: KeyRing, settings: Settings) -> None:
+    """Reads or makes the keys, and brings the gateway's client up to the settings."""
+    async with database.begin(_SELF) as unit:
+        await ring.load(unit)
+        await openid.save_client(unit, gateway_client(settings, unit.now))
+
+
+async def session_is_open(database: Database, caller: Caller) -> bool:
+    """Whether the caller's session still counts; asked while the revocation stream is silent."""
+    if caller.session_id is None or caller.account_id is None:
+        return False
+    async with database.begin(_SELF) as unit:
+        return await sessions.is_open(unit, caller.session_id, caller.account_id)
+
+
+async def sweep_for_ever(database: Database) -> None:
+    """Deletes what is too old to matter, every hour."""
+    while True:
+        async with database.begin(_SELF) as unit:
+            await sessions.sweep(unit)
+            await openid.sweep(unit)
+        await asyncio.sleep(_SWEEP_EVERY)

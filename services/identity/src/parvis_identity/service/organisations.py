@@ -1,0 +1,114 @@
+"""What identity asks tenancy: the face of an organisation, a person's membership, whether a product is theirs."""
+
+import time
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+from parvis.tenancy.v1 import tenancy_pb2, tenancy_pb2_grpc
+from parvis_kit.caller import Acting, acting, acting_as
+from parvis_kit.client import Peers
+from parvis_kit.errors import Kind, ServiceError
+
+#: Seconds that a face is used without asking again; when tenancy is down, the last one known is used.
+_FRESH = 60.0
+_KNOWN = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """What anybody may see of an organisation: its login page shows it."""
+
+    id: UUID
+    slug: str
+    name: str
+    accent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """An open membership."""
+
+    id: UUID
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProductAnswer:
+    """Whether somebody may use a product, for which organisation, and else who can assign it."""
+
+    assigned: bool
+    organisation: Face | None
+    assigners: tuple[str, ...]
+
+
+class Organisations(Protocol):
+    """What the use cases need of tenancy."""
+
+    async def face(self, slug: str) -> Face | None:
+        """The face of the organisation with this slug; None when there is none. Raises UNAVAILABLE."""
+        ...
+
+    async def membership(self, account_id: UUID, organisation_id: UUID) -> Membership:
+        """The open membership of an account. Raises NOT_FOUND, UNAVAILABLE."""
+        ...
+
+    async def product(self, account_id: UUID, client_id: str, organisation_id: UUID | None) -> ProductAnswer:
+        """Whether the product that a client is may be used. Raises PRECONDITION choose_organisation, NOT_FOUND, UNAVAILABLE."""
+        ...
+
+
+class Tenancy:
+    """Organisations over gRPC."""
+
+    def __init__(self, peers: Peers) -> None:
+        self._faces = tenancy_pb2_grpc.OrganisationServiceStub(peers.channel("tenancy"))
+        self._rights = tenancy_pb2_grpc.RightsServiceStub(peers.channel("tenancy"))
+        self._known: dict[str, tuple[float, Face | None]] = {}
+
+    async def face(self, slug: str) -> Face | None:
+        """See Organisations."""
+        known = self._known.get(slug)
+        if known is not None and known[0] > time.monotonic():
+            return known[1]
+        found: Face | None = None
+        try:
+            with _in_own_name():
+                found = _face(await self._faces.GetFace(tenancy_pb2.GetFaceRequest(slug=slug)))
+        except ServiceError as error:
+            if error.kind is Kind.UNAVAILABLE and known is not None:
+                return known[1]
+            if error.kind not in {Kind.NOT_FOUND, Kind.INVALID}:
+                raise
+        if len(self._known) >= _KNOWN:
+            self._known.clear()
+        self._known[slug] = (time.monotonic() + _FRESH, found)
+        return found
+
+    async def membership(self, account_id: UUID, organisation_id: UUID) -> Membership:
+        """See Organisations."""
+        request = tenancy_pb2.ResolveMembershipRequest(account_id=str(account_id), organisation_id=str(organisation_id))
+        with _in_own_name():
+            found = await self._rights.ResolveMembership(request)
+        portal = found.kind == tenancy_pb2.MEMBERSHIP_KIND_PORTAL
+        return Membership(UUID(found.id), "portal" if portal else "staff")
+
+    async def product(self, account_id: UUID, client_id: str, organisation_id: UUID | None) -> ProductAnswer:
+        """See Organisations."""
+        request = tenancy_pb2.ResolveProductRequest(
+            account_id=str(account_id), client_id=client_id, organisation_id=str(organisation_id or "")
+        )
+        with _in_own_name():
+            found = await self._rights.ResolveProduct(request)
+        organisation = _face(found.organisation) if found.organisation.id else None
+        return ProductAnswer(found.assigned, organisation, tuple(found.assigners))
+
+
+def _face(message: tenancy_pb2.Face) -> Face:
+    return Face(UUID(message.id), message.slug, message.name, message.accent)
+
+
+def _in_own_name() -> AbstractContextManager[None]:
+    now = acting()
+    return acting_as(Acting(traceparent=now.traceparent, deadline=now.deadline))

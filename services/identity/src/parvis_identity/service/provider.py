@@ -1,0 +1,392 @@
+"""The OpenID provider's protocol, by Authlib: called synchronously, without input or output, on rows that were loaded before.
+
+One `Provider` serves one request. It holds what was loaded, answers Authlib's questions from it and collects what is to be written; the use
+cases (`authorization`) do the reading and writing. Everything that Authlib takes as it comes and raises on (quotes, other alphabets) is
+refused before it is called.
+"""
+
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from authlib.common.urls import add_params_to_uri
+from authlib.oauth2 import OAuth2Error
+from authlib.oauth2.rfc6749 import (
+    AuthorizationServer,
+    ClientMixin,
+    InvalidRequestError,
+    OAuth2Request,
+)
+from authlib.oauth2.rfc6749.grants import (
+    AuthorizationCodeGrant,
+    BaseGrant,
+    ClientCredentialsGrant,
+    RefreshTokenGrant,
+)
+from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
+from authlib.oauth2.rfc7636 import CodeChallenge
+from authlib.oidc.core.util import create_half_hash
+from parvis_kit.ids import uuid7
+
+from parvis_identity.domain import sessions as rules
+from parvis_identity.domain.links import digest_of
+from parvis_identity.models import Account, AuthorizationCode, Client, Grant, RefreshToken, Session
+from parvis_identity.service.tokens import ACCESS_LIFETIME, Tokens
+from parvis_identity.store.openid import Granted, PresentedCode, PresentedRefreshToken
+
+SCOPES = ("openid", "profile", "email", "offline_access")
+CODE_LIFETIME = timedelta(seconds=60)
+_METHODS = ["client_secret_basic", "client_secret_post"]
+#: What error descriptions may contain (RFC 6749, 4.1.2.1): Authlib repeats these parameters in them.
+_REPEATABLE = re.compile(r"[\x20-\x21\x23-\x5b\x5d-\x7e]*")
+_REPEATED = ("client_id", "response_type", "grant_type", "redirect_uri", "scope")
+_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer of the protocol: JSON in `body`, or an address to go to."""
+
+    status: int
+    body: dict[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    location: str = ""
+
+
+def unacceptable(parameters: Mapping[str, str]) -> str:
+    """The name of a parameter that no client of ours sends and Authlib cannot repeat; empty when all are fine."""
+    return next(
+        (name for name in _REPEATED if not _REPEATABLE.fullmatch(parameters.get(name, ""))),
+        "",
+    )
+
+
+def protocol_error(status: int, error: str, description: str) -> Answer:
+    """An error answer of the token endpoint (RFC 6749, 5.2)."""
+    return Answer(
+        status,
+        {"error": error, "error_description": description},
+        {"Cache-Control": "no-store", "Pragma": "no-cache"},
+    )
+
+
+class ClientPolicy(ClientMixin):
+    """A client as Authlib asks about it."""
+
+    def __init__(self, client: Client) -> None:
+        self.row = client
+        self.client_metadata = {"post_logout_redirect_uris": client.post_logout_redirect_uris}
+
+    def get_client_id(self) -> str:
+        return self.row.client_id
+
+    def get_default_redirect_uri(self) -> str | None:
+        """None: a request always says where it ends (OpenID Connect Core 3.1.2.1)."""
+        return None
+
+    def get_allowed_scope(self, scope: Any) -> str:
+        return " ".join(known for known in SCOPES if known in str(scope or "").split())
+
+    def check_redirect_uri(self, redirect_uri: str) -> bool:
+        return redirect_uri in self.row.redirect_uris
+
+    def check_client_secret(self, client_secret: str) -> bool:
+        return secrets.compare_digest(digest_of(client_secret), self.row.secret_digest)
+
+    def check_endpoint_auth_method(self, method: str, endpoint: Any) -> bool:
+        return method in _METHODS
+
+    def check_response_type(self, response_type: str) -> bool:
+        return response_type == "code" and "authorization_code" in self.row.grant_types
+
+    def check_grant_type(self, grant_type: str) -> bool:
+        return grant_type in self.row.grant_types
+
+
+class ProtocolRequest(OAuth2Request):
+    """A request that was parsed and checked: each parameter once."""
+
+    def __init__(self, method: str, parameters: Mapping[str, str], headers: Mapping[str, str]) -> None:
+        # Authlib refuses plain HTTP but on the machine itself; whether that is so is decided by who sets PARVIS_PUBLIC_URL.
+        super().__init__(method, "https://localhost/oauth2", headers=headers)
+        self._parameters = dict(parameters)
+        self.payload = BasicOAuth2Payload(self._parameters)
+
+    @property
+    def args(self) -> dict[str, str]:
+        return self._parameters
+
+    @property
+    def form(self) -> dict[str, str]:
+        return self._parameters
+
+
+@dataclass
+class SignedIn:
+    """Who is at the browser."""
+
+    session: Session
+    account: Account
+
+
+class Provider(AuthorizationServer):  # type: ignore[misc] # untyped bases of Authlib
+    """See the module."""
+
+    def __init__(
+        self,
+        tokens: Tokens,
+        now: datetime,
+        *,
+        client: Client | None = None,
+        code: PresentedCode | None = None,
+        refresh_token: PresentedRefreshToken | None = None,
+        signed_in: SignedIn | None = None,
+    ) -> None:
+        super().__init__()
+        self.tokens = tokens
+        self.now = now
+        self.policy = ClientPolicy(client) if client is not None else None
+        self.code = code
+        self.presented = refresh_token
+        self.signed_in = signed_in
+        #: What is to be written when the answer is a good one.
+        self.new_code: tuple[Grant, AuthorizationCode] | None = None
+        self.new_refresh_token: RefreshToken | None = None
+        #: The grant whose code or refresh token was presented a second time, by the client that it was issued to.
+        self.reused: Grant | None = None
+        self.register_grant(_Code, [_Pkce(required=False), _IdToken()])
+        self.register_grant(_Refresh, [_IdToken()])
+        self.register_grant(_Credentials)
+
+    # What Authlib asks
+
+    def query_client(self, client_id: str) -> ClientPolicy | None:
+        return self.policy if self.policy is not None and self.policy.get_client_id() == client_id else None
+
+    def create_oauth2_request(self, request: Any) -> OAuth2Request:
+        return request  # type: ignore[no-any-return] # always a ProtocolRequest
+
+    def handle_response(self, status: int, body: Any, headers: list[tuple[str, str]]) -> Answer:
+        fields = dict(headers)
+        location = fields.pop("Location", "")
+        if location:  # RFC 9207: who answers, so that answers of two providers cannot be mixed up
+            location = add_params_to_uri(location, [("iss", self.tokens.issuer)])
+        return Answer(status, body or {}, fields, location)
+
+    def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:
+        """Authlib's signals are not used."""
+
+    def save_token(self, token: Any, request: OAuth2Request) -> None:
+        """Tokens are collected in `generate_token`."""
+
+    def generate_token(
+        self,
+        grant_type: str,
+        client: Any,
+        user: Any = None,
+        scope: str | None = None,
+        expires_in: int | None = None,
+        include_refresh_token: bool = True,  # noqa: FBT001, FBT002 - Authlib's signature
+    ) -> dict[str, Any]:
+        granted = self._granted()
+        scope = client.get_allowed_scope(scope)
+        grant = granted.grant if granted is not None and user is not None else None
+        token = {
+            "token_type": "Bearer",
+            "access_token": self.tokens.access(client.row, scope or "", grant),
+            "expires_in": ACCESS_LIFETIME,
+            "scope": scope,
+        }
+        if include_refresh_token and grant is not None:
+            token["refresh_token"] = secrets.token_urlsafe(32)
+            self.new_refresh_token = RefreshToken(
+                digest=digest_of(token["refresh_token"]),
+                grant_id=grant.id,
+                issued_at=self.now,
+                expires_at=self.now + rules.ABSOLUTE,
+            )
+        return token
+
+    def _granted(self) -> Granted | None:
+        if self.code is not None:
+            return self.code.granted
+        return self.presented.granted if self.presented is not None else None
+
+    # What the use cases ask
+
+    def token(self, request: ProtocolRequest) -> Answer:
+        """The answer of the token endpoint."""
+        try:
+            answer: Answer = self.create_token_response(request)
+        except (ValueError, TypeError, RuntimeError):
+            # Whatever else Authlib meets in a request that it did not expect is the request's fault.
+            return protocol_error(400, "invalid_request", "The request is malformed.")
+        return answer
+
+    def validate(self, request: ProtocolRequest) -> tuple[Any, Answer | None]:
+        """Checks an authorization request: the grant that will answer it, or the error."""
+        try:
+            return self.get_consent_grant(request, self.signed_in.account if self.signed_in else None), None
+        except OAuth2Error as error:
+            return None, self.handle_error_response(request, error)
+        except (ValueError, TypeError, RuntimeError):
+            return None, protocol_error(400, "invalid_request", "The request is malformed.")
+
+    def code_for(self, request: ProtocolRequest, grant: Any) -> Answer:
+        """The answer with a code for whoever is signed in."""
+        account = self.signed_in.account if self.signed_in else None
+        answer: Answer = self.create_authorization_response(request, account, grant)
+        return answer
+
+
+class _Code(AuthorizationCodeGrant):  # type: ignore[misc] # untyped base of Authlib
+    TOKEN_ENDPOINT_AUTH_METHODS = _METHODS
+
+    def generate_authorization_code(self) -> str:
+        return secrets.token_urlsafe(32)
+
+    def save_authorization_code(self, code: str, request: Any) -> None:
+        server: Provider = self.server
+        if server.signed_in is None:
+            raise InvalidRequestError("Nobody is signed in.")
+        session = server.signed_in.session
+        grant = Grant(
+            id=uuid7(),
+            client_id=request.client.get_client_id(),
+            account_id=session.account_id,
+            session_id=session.id,
+            scope=request.scope or "",
+            auth_time=session.auth_time,
+            acr=session.acr,
+            amr=session.amr,
+            created_at=server.now,
+        )
+        server.new_code = (
+            grant,
+            AuthorizationCode(
+                digest=digest_of(code),
+                grant_id=grant.id,
+                redirect_uri=request.payload.redirect_uri,
+                nonce=request.payload.data.get("nonce", ""),
+                code_challenge=request.payload.data.get("code_challenge", ""),
+                expires_at=server.now + CODE_LIFETIME,
+            ),
+        )
+
+    def query_authorization_code(self, code: str, client: ClientPolicy) -> "_PresentedCode | None":
+        server: Provider = self.server
+        presented = server.code
+        if presented is None or presented.granted.grant.client_id != client.get_client_id():
+            return None
+        if presented.code.used_at is not None:
+            server.reused = presented.granted.grant
+            return None
+        if presented.code.expires_at <= server.now or not presented.granted.alive:
+            return None
+        return _PresentedCode(presented)
+
+    def delete_authorization_code(self, authorization_code: Any) -> None:
+        """It is marked used, not deleted: a second use must be noticed."""
+
+    def authenticate_user(self, authorization_code: "_PresentedCode") -> Account:
+        return authorization_code.presented.granted.account
+
+
+@dataclass(frozen=True, slots=True)
+class _PresentedCode:
+    presented: PresentedCode
+
+    @property
+    def code_challenge(self) -> str:
+        return self.presented.code.code_challenge
+
+    def get_redirect_uri(self) -> str:
+        return self.presented.code.redirect_uri
+
+    def get_scope(self) -> str:
+        return self.presented.granted.grant.scope
+
+
+class _Refresh(RefreshTokenGrant):  # type: ignore[misc] # untyped base of Authlib
+    TOKEN_ENDPOINT_AUTH_METHODS = _METHODS
+
+    @property
+    def INCLUDE_NEW_REFRESH_TOKEN(self) -> bool:  # noqa: N802 - Authlib's name
+        return bool(self.request.client.row.rotates_refresh_tokens)
+
+    def authenticate_refresh_token(self, refresh_token: str) -> "_PresentedToken | None":
+        server: Provider = self.server
+        presented = server.presented
+        if presented is None:
+            return None
+        if presented.granted.grant.client_id != self.request.client.get_client_id():
+            return None
+        if presented.token.replaced_at is not None:
+            server.reused = presented.granted.grant
+            return None
+        if presented.token.expires_at <= server.now or not presented.granted.alive:
+            return None
+        return _PresentedToken(presented.granted)
+
+    def authenticate_user(self, refresh_token: "_PresentedToken") -> Account:
+        return refresh_token.granted.account
+
+    def revoke_old_credential(self, refresh_token: Any) -> None:
+        """It is marked replaced, by the use case."""
+
+
+@dataclass(frozen=True, slots=True)
+class _PresentedToken:
+    granted: Granted
+
+    def check_client(self, client: ClientPolicy) -> bool:
+        return self.granted.grant.client_id == client.get_client_id()
+
+    def get_scope(self) -> str:
+        return self.granted.grant.scope
+
+
+class _Credentials(ClientCredentialsGrant):  # type: ignore[misc] # untyped base of Authlib
+    TOKEN_ENDPOINT_AUTH_METHODS = _METHODS
+
+
+class _Pkce(CodeChallenge):  # type: ignore[misc] # untyped base of Authlib
+    """RFC 7636 with S256 alone, asked of every client whose policy does not say otherwise."""
+
+    def validate_code_challenge(self, grant: BaseGrant, redirect_uri: str) -> None:
+        asked = grant.request.payload.data
+        challenge, method = asked.get("code_challenge", ""), asked.get("code_challenge_method", "")
+        if not challenge and not method:
+            if grant.request.client.row.pkce_required:
+                raise InvalidRequestError("Missing 'code_challenge': PKCE is required.")
+            return
+        if method != "S256":
+            raise InvalidRequestError("Unsupported 'code_challenge_method': S256 is required.")
+        if not _CHALLENGE.fullmatch(challenge):
+            raise InvalidRequestError("Invalid 'code_challenge'")
+
+    def get_authorization_code_challenge_method(self, authorization_code: Any) -> str:
+        return "S256"
+
+
+class _IdToken:
+    """Adds the ID token to answers of grants with the scope openid."""
+
+    def __call__(self, grant: BaseGrant) -> None:
+        grant.register_hook("after_create_token_response", self.add)
+
+    def add(self, grant: BaseGrant, response: tuple[int, dict[str, Any], Any]) -> None:
+        _, token, _ = response
+        server: Provider = grant.server
+        granted = server._granted()  # noqa: SLF001 - two halves of one thing
+        if granted is None or "openid" not in str(token.get("scope") or "").split():
+            return
+        client: Client = grant.request.client.row
+        half = create_half_hash(token["access_token"], client.id_token_signed_response_alg)
+        extra: dict[str, Any] = {"at_hash": half.decode()} if half else {}
+        if server.code is not None and server.code.code.nonce:
+            extra["nonce"] = server.code.code.nonce
+        token["id_token"] = server.tokens.id_token(client, granted.account, granted.grant, extra)

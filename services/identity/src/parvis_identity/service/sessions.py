@@ -1,0 +1,151 @@
+"""Sessions: begun by a password, ended by the person, the clock or whoever owns the account; and the gateway's tokens."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from parvis.identity.v1 import events_pb2
+from parvis_kit.errors import not_found, unauthenticated
+from parvis_kit.unit import UnitOfWork
+
+from parvis_identity.domain import sessions as rules
+from parvis_identity.domain.links import digest_of
+from parvis_identity.models import Account, AccountKind, AccountState, Session
+from parvis_identity.service.organisations import Organisations
+from parvis_identity.service.provider import SignedIn
+from parvis_identity.service.tokens import Tokens
+from parvis_identity.store import accounts as account_store
+from parvis_identity.store import openid as openid_store
+from parvis_identity.store import sessions as store
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A session that a browser now holds: `cookie` is its secret."""
+
+    session: Session
+    account: Account
+    cookie: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrganisationToken:
+    """A token of the internal audience, and whom it speaks for."""
+
+    token: str
+    expires: int
+    session_id: UUID
+    account_id: UUID
+    membership_id: UUID | None
+
+
+async def signed_in(unit: UnitOfWork, cookie: str) -> SignedIn | None:
+    """Who holds a session's cookie; None when the session is over."""
+    if not cookie:
+        return None
+    found = await store.find_open(unit, digest_of(cookie))
+    if found is None:
+        return None
+    await store.touch(unit, found[0])
+    return SignedIn(*found)
+
+
+async def begin(unit: UnitOfWork, account: Account, *, cookie: str, user_agent: str) -> Begun:
+    """A session for somebody who has just given their password.
+
+    In a browser where the same person is signed in, that session goes on with a new secret; anybody else's ends.
+    """
+    fresh = secrets.token_urlsafe(32)
+    before = await signed_in(unit, cookie)
+    if before is not None and before.account.id == account.id:
+        session = before.session
+        session.digest = digest_of(fresh)
+        session.auth_time = session.last_seen_at = unit.now
+        session.acr, session.amr = rules.PASSWORD_ACR, list(rules.PASSWORD_AMR)
+    else:
+        if before is not None:
+            await end(unit, before.account.id, session_id=before.session.id)
+        session = Session(
+            digest=digest_of(fresh),
+            account_id=account.id,
+            started_at=unit.now,
+            last_seen_at=unit.now,
+            auth_time=unit.now,
+            acr=rules.PASSWORD_ACR,
+            amr=list(rules.PASSWORD_AMR),
+            device=rules.device_of(user_agent),
+        )
+        unit.add(session)
+    await account_store.touch_sign_in(unit, account.id, unit.now)
+    return Begun(session, account, fresh)
+
+
+async def end(
+    unit: UnitOfWork, account_id: UUID, *, session_id: UUID | None = None, but: UUID | None = None
+) -> list[UUID]:
+    """Ends one session of an account, or all (`but` one), and says so on the revocation stream."""
+    ended = await store.end(unit, account_id, session_id=session_id, but=but)
+    for each in ended:
+        unit.emit(events_pb2.SessionEnded(session_id=str(each), account_id=str(account_id)), aggregate_id=each)
+        unit.record("session.ended", target_kind="account", target_id=account_id, session=str(each))
+    return ended
+
+
+async def end_mine(unit: UnitOfWork, session_id: UUID) -> None:
+    """Ends one of the caller's own sessions. Raises NOT_FOUND for anybody else's."""
+    if unit.caller.account_id is None or not await end(unit, unit.caller.account_id, session_id=session_id):
+        raise not_found("session_not_found")
+
+
+async def list_mine(unit: UnitOfWork) -> Sequence[Session]:
+    """The caller's open sessions, newest first."""
+    if unit.caller.account_id is None:
+        raise unauthenticated()
+    return await store.list_open(unit, unit.caller.account_id)
+
+
+async def disable_account(unit: UnitOfWork, account_id: UUID) -> None:
+    """Closes an account: nobody signs in with it, every session of it is over. Raises NOT_FOUND."""
+    account = await account_store.lock(unit, account_id)
+    if account is None:
+        raise not_found("account_not_found")
+    account.state = AccountState.DISABLED
+    await account_store.revoke_links(unit, account_id)
+    await end(unit, account_id)
+    unit.emit(events_pb2.AccountDisabled(account_id=str(account_id)), aggregate_id=account_id)
+    unit.record("account.disabled", target_kind="account", target_id=account_id)
+
+
+class OrganisationTokens:
+    """Exchanges the gateway's refresh token for a token of one organisation: the busiest call of the service."""
+
+    def __init__(self, tokens: Tokens, organisations: Organisations, *, gateway_client: str) -> None:
+        self._tokens = tokens
+        self._organisations = organisations
+        self._client_id = gateway_client
+
+    async def issue(self, unit: UnitOfWork, refresh_token: str, organisation_id: UUID | None) -> OrganisationToken:
+        """See SessionService.GetOrganisationToken."""
+        presented = await openid_store.presented_refresh_token(unit, digest_of(refresh_token))
+        if (
+            presented is None
+            or presented.granted.grant.client_id != self._client_id
+            or presented.token.expires_at <= unit.now
+            or presented.token.replaced_at is not None
+            or not presented.granted.alive
+        ):
+            raise unauthenticated("session_ended")
+        granted = presented.granted
+        account, grant = granted.account, granted.grant
+        membership = None
+        if organisation_id is not None:
+            if account.kind == AccountKind.MANAGED and account.organisation_id != organisation_id:
+                raise not_found("membership_not_found")
+            membership = await self._organisations.membership(account.id, organisation_id)
+        if unit.now - granted.last_seen_at >= rules.SEEN_EVERY:
+            await openid_store.touch_session(unit, grant.session_id)
+        token, expires = self._tokens.internal(
+            account, grant, organisation=str(organisation_id or ""), membership=membership
+        )
+        return OrganisationToken(token, expires, grant.session_id, account.id, membership.id if membership else None)

@@ -1,0 +1,287 @@
+"""Signing in with a password, and everything that sets one.
+
+Hashing takes 40 ms and may wait for its turn, so it happens between two transactions: the first counts the try and reads, the second
+decides on what is there then, and writes.
+"""
+
+import hashlib
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from parvis.identity.v1 import events_pb2
+from parvis_kit.caller import Caller
+from parvis_kit.ids import uuid7
+from parvis_kit.unit import Database, UnitOfWork
+
+from parvis_identity.domain.identifiers import LONGEST_MAIL, identifier_key
+from parvis_identity.domain.links import LIFETIMES, LinkState, Purpose, digest_of, state_of, token_of
+from parvis_identity.domain.passwords import PasswordPolicy
+from parvis_identity.domain.throttle import BY_ADDRESS, BY_IDENTIFIER, RESETS
+from parvis_identity.models import Account, AccountKind, AccountState, Link
+from parvis_identity.service import sessions
+from parvis_identity.service.hashing import Hasher
+from parvis_identity.service.keys import KeyRing
+from parvis_identity.service.provider import SignedIn
+from parvis_identity.service.sessions import Begun
+from parvis_identity.store import accounts as store
+from parvis_identity.store import sessions as session_store
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """The browser that asks."""
+
+    #: As the gateway's proxy saw it.
+    address: str
+    user_agent: str
+    #: The secret of the session that it holds, empty when none.
+    cookie: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Wrong, unknown, closed or too soon: never said which. `wait` is until the next try counts; the same for names that do not exist."""
+
+    wait: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The new password breaks these rules (domain.passwords), or `current_wrong`."""
+
+    rules: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A link, its state, and the account it is for (None: unknown link)."""
+
+    state: LinkState
+    link: Link | None = None
+    account: Account | None = None
+
+
+class Passwords:
+    """See the module."""
+
+    def __init__(self, database: Database, hasher: Hasher, ring: KeyRing, policy: PasswordPolicy) -> None:
+        self._database = database
+        self._hasher = hasher
+        self._ring = ring
+        self.policy = policy
+        self._caller = Caller("identity")
+
+    async def sign_in(
+        self, identifier: str, password: str, organisation_id: UUID | None, visitor: Visitor
+    ) -> Begun | Refused:
+        """Signs somebody in, or not. One hash is computed, whoever asked for whatever. Raises LIMIT hashing_busy."""
+        typed = identifier_key(identifier)[:LONGEST_MAIL]
+        by_identifier = _key("identifier", str(organisation_id or ""), typed)
+        by_address = _key("address", _network(visitor.address))
+        async with self._database.begin(self._caller) as unit:
+            free, wait = await session_store.charge(unit, by_identifier, BY_IDENTIFIER)
+            address_free, address_wait = await session_store.charge(unit, by_address, BY_ADDRESS)
+            found = await store.find(unit, typed, organisation_id)
+        may = free and address_free
+        account, encoded = found if found is not None and may else (None, "")
+        if account is not None and account.state != AccountState.ACTIVE:
+            encoded = ""
+        right = await self._hasher.matches(encoded, password)
+        renewed = await self._hasher.hash(password) if right and self._hasher.is_outdated(encoded) else ""
+        async with self._database.begin(self._caller) as unit:
+            if account is not None and right:
+                account = await store.lock(unit, account.id)
+            if account is None or not right or account.state != AccountState.ACTIVE:
+                unit.record(
+                    "sign_in.failed" if may else "sign_in.throttled",
+                    target_kind="account" if found else "identifier",
+                    target_id=found[0].id if found else by_identifier.hex()[:16],
+                    address=visitor.address,
+                )
+                return Refused(max(wait, address_wait))
+            await session_store.forgive(unit, by_identifier)
+            await session_store.forgive(unit, by_address, only_this=True)
+            if renewed:
+                await store.set_password_hash(unit, account.id, renewed)
+            return await self._begin(unit, account, visitor)
+
+    async def _begin(self, unit: UnitOfWork, account: Account, visitor: Visitor) -> Begun:
+        begun = await sessions.begin(unit, account, cookie=visitor.cookie, user_agent=visitor.user_agent)
+        unit.record(
+            "sign_in.done",
+            target_kind="account",
+            target_id=account.id,
+            session=str(begun.session.id),
+            device=begun.session.device,
+            address=visitor.address,
+        )
+        return begun
+
+    async def change(self, who: SignedIn, current: str, new: str, visitor: Visitor) -> Broken | Refused | None:
+        """Changes one's own password; other devices are signed out. None when done."""
+        broken = tuple(self.policy.broken(new, avoided(who.account)))
+        if broken:
+            return Broken(broken)
+        key = _key("change", str(who.account.id))
+        async with self._database.begin(self._caller) as unit:
+            may, wait = await session_store.charge(unit, key, BY_IDENTIFIER)
+            encoded = await store.password_hash(unit, who.account.id)
+        right = await self._hasher.matches(encoded if may else "", current)
+        if not right:
+            async with self._database.begin(self._caller) as unit:
+                unit.record("password.change_failed", target_kind="account", target_id=who.account.id)
+            return Refused(wait)
+        encoded = await self._hasher.hash(new)
+        async with self._database.begin(self._caller) as unit:
+            await session_store.forgive(unit, key)
+            await store.set_password_hash(unit, who.account.id, encoded)
+            await store.revoke_links(unit, who.account.id)
+            await sessions.end(unit, who.account.id, but=who.session.id)
+            unit.record("password.changed", target_kind="account", target_id=who.account.id, address=visitor.address)
+        return None
+
+    async def request_reset(self, identifier: str, organisation_id: UUID | None, organisation_slug: str) -> None:
+        """Sends a reset link, when there is such an account and it was not asked too often. Says nothing either way."""
+        typed = identifier_key(identifier)[:LONGEST_MAIL]
+        async with self._database.begin(self._caller) as unit:
+            key = _key("reset", str(organisation_id or ""), typed)
+            may, _ = await session_store.charge(unit, key, RESETS)
+            found = await store.find(unit, typed, organisation_id)
+            if may and found is not None:
+                await self._send_reset(unit, found[0], organisation_id, organisation_slug)
+
+    async def send_again(self, token: str) -> LinkState:
+        """Sends a fresh link to whom an expired one was for; the state of the old one."""
+        async with self._database.begin(self._caller) as unit:
+            opened = await self._open(unit, token)
+            if opened.state is LinkState.EXPIRED and opened.link is not None and opened.account is not None:
+                may, _ = await session_store.charge(unit, _key("again", str(opened.account.id)), RESETS)
+                if may:
+                    link = opened.link
+                    await self._send_reset(unit, opened.account, link.organisation_id, link.organisation_slug)
+            return opened.state
+
+    async def _send_reset(self, unit: UnitOfWork, account: Account, organisation_id: UUID | None, slug: str) -> None:
+        if account.state == AccountState.DISABLED or not account.mail:
+            return
+        link = new_link(
+            unit,
+            self._ring.link_secret,
+            uuid7(),
+            Purpose.RESET,
+            account.id,
+            organisation_id=organisation_id,
+            organisation_slug=slug,
+        )
+        await store.insert_link(unit, link)
+        unit.emit(
+            events_pb2.PasswordResetRequested(
+                account_id=str(account.id),
+                mail=account.mail,
+                given_name=account.given_name,
+                family_name=account.family_name,
+                locale=account.locale,
+                link_id=str(link.id),
+            ),
+            aggregate_id=account.id,
+        )
+        unit.record("password.reset_requested", target_kind="account", target_id=account.id)
+
+    async def open_link(self, token: str, purpose: Purpose) -> Opened:
+        """What can be said about a link before it is used."""
+        async with self._database.begin(self._caller) as unit:
+            opened = await self._open(unit, token)
+        return opened if opened.link is None or opened.link.purpose == purpose else Opened(LinkState.UNKNOWN)
+
+    async def _open(self, unit: UnitOfWork, token: str, *, lock: bool = False) -> Opened:
+        found = await store.find_link(unit, digest_of(token), lock_it=lock)
+        if found is None:
+            return Opened(LinkState.UNKNOWN)
+        link, account = found
+        state = state_of(unit.now, expires_at=link.expires_at, used_at=link.used_at, revoked_at=link.revoked_at)
+        if state is LinkState.OPEN and account.state == AccountState.DISABLED:
+            state = LinkState.REVOKED
+        if state is LinkState.OPEN and link.purpose == Purpose.ACTIVATION and account.state != AccountState.PENDING:
+            # Activated through another invitation meanwhile: this link must not set a second password.
+            state = LinkState.USED
+        return Opened(state, link, account)
+
+    async def set_through_link(
+        self, token: str, purpose: Purpose, password: str, visitor: Visitor
+    ) -> Begun | Broken | Opened:
+        """Sets a password through a link and signs in; of two tabs that do so at once, one does. Raises LIMIT hashing_busy."""
+        opened = await self.open_link(token, purpose)
+        if opened.state is not LinkState.OPEN or opened.account is None:
+            return opened
+        broken = tuple(self.policy.broken(password, avoided(opened.account)))
+        if broken:
+            return Broken(broken)
+        encoded = await self._hasher.hash(password)
+        async with self._database.begin(self._caller) as unit:
+            opened = await self._open(unit, token, lock=True)
+            link, account = opened.link, opened.account
+            if opened.state is not LinkState.OPEN or link is None or account is None:
+                return opened
+            link.used_at = unit.now
+            await store.set_password_hash(unit, account.id, encoded)
+            await store.revoke_links(unit, account.id, but=link.id)
+            await session_store.forgive(unit, _account_key(account))
+            if account.state == AccountState.PENDING:
+                account.state, account.activated_at = AccountState.ACTIVE, unit.now
+                unit.emit(events_pb2.AccountActivated(account_id=str(account.id)), aggregate_id=account.id)
+                unit.record("account.activated", target_kind="account", target_id=account.id)
+            else:
+                await sessions.end(unit, account.id)
+                unit.record("password.reset", target_kind="account", target_id=account.id)
+            return await self._begin(unit, account, visitor)
+
+
+def new_link(
+    unit: UnitOfWork,
+    secret: bytes,
+    link_id: UUID,
+    purpose: Purpose,
+    account_id: UUID,
+    *,
+    organisation_id: UUID | None,
+    organisation_slug: str,
+) -> Link:
+    """A link that starts to live now."""
+    return Link(
+        id=link_id,
+        digest=digest_of(token_of(secret, link_id, purpose)),
+        purpose=purpose,
+        account_id=account_id,
+        organisation_id=organisation_id,
+        organisation_slug=organisation_slug,
+        created_at=unit.now,
+        expires_at=unit.now + LIFETIMES[purpose],
+    )
+
+
+def avoided(account: Account) -> Sequence[str]:
+    """What must not be inside the account's password."""
+    return account.identifier, account.mail
+
+
+def _account_key(account: Account) -> bytes:
+    managed = account.kind == AccountKind.MANAGED
+    return _key("identifier", str(account.organisation_id) if managed else "", account.identifier_key)
+
+
+def _key(*parts: str) -> bytes:
+    return hashlib.sha256("\x00".join(parts).encode("utf-8", "surrogateescape")).digest()
+
+
+def _network(address: str) -> str:
+    """The address, or the network that one subscriber of IPv6 has."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network(f"{found}/64", strict=False))
+    return str(found)

@@ -1,0 +1,133 @@
+"""JSON Web Tokens: for services (RFC 9068, audience of the internal API), for clients (ID tokens, access tokens), and reading ours back."""
+
+import secrets
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from parvis_kit.tokens import AUDIENCE
+
+from parvis_identity.models import Account, AccountKind, Client, Grant
+from parvis_identity.service.keys import INTERNAL, OPENID, KeyRing
+from parvis_identity.service.organisations import Membership
+
+#: Lifetimes in seconds.
+INTERNAL_LIFETIME = 300
+ACCESS_LIFETIME = 600
+ID_LIFETIME = 3600
+
+#: Algorithms that verify what we signed.
+_OURS = ["ES256", "RS256"]
+
+
+class Tokens:
+    """Issues and reads tokens of one issuer."""
+
+    def __init__(self, ring: KeyRing, *, issuer: str) -> None:
+        self._ring = ring
+        self.issuer = issuer
+
+    def internal(
+        self, account: Account, grant: Grant, *, organisation: str = "", membership: Membership | None = None
+    ) -> tuple[str, int]:
+        """A token that services accept, and when it expires (Unix time)."""
+        now = time.time()
+        expires = int(now) + INTERNAL_LIFETIME
+        claims: dict[str, Any] = {
+            "iss": self.issuer,
+            "aud": AUDIENCE,
+            "sub": str(account.id),
+            "sid": str(grant.session_id),
+            "client_id": grant.client_id,
+            "acr": grant.acr,
+            "amr": grant.amr,
+            "auth_time": int(grant.auth_time.timestamp()),
+            "iat": now,
+            "exp": expires,
+            "jti": secrets.token_urlsafe(12),
+        }
+        if membership is not None:
+            claims |= {"org": organisation, "mbr": str(membership.id), "mkind": membership.kind}
+        return self._sign(claims, INTERNAL, "ES256", typ="at+jwt"), expires
+
+    def access(self, client: Client, scope: str, grant: Grant | None) -> str:
+        """An access token of a client, for userinfo and the client's own interfaces (RFC 9068). Without a grant: the client itself."""
+        now = int(time.time())
+        claims: dict[str, Any] = {
+            "iss": self.issuer,
+            "aud": client.client_id,
+            "sub": str(grant.account_id) if grant else client.client_id,
+            "client_id": client.client_id,
+            "scope": scope,
+            "iat": now,
+            "exp": now + ACCESS_LIFETIME,
+            "jti": secrets.token_urlsafe(12),
+        }
+        if grant is not None:
+            claims |= {"sid": str(grant.session_id), "grant": str(grant.id)}
+        return self._sign(claims, OPENID, "ES256", typ="at+jwt")
+
+    def id_token(self, client: Client, account: Account, grant: Grant, extra: Mapping[str, Any]) -> str:
+        """An ID token (OpenID Connect Core 2), signed with the client's algorithm."""
+        now = int(time.time())
+        claims: dict[str, Any] = {
+            "iss": self.issuer,
+            "aud": client.client_id,
+            "iat": now,
+            "exp": now + ID_LIFETIME,
+            "auth_time": int(grant.auth_time.timestamp()),
+            "acr": grant.acr,
+            "amr": grant.amr,
+            "sid": str(grant.session_id),
+            **person(account, grant),
+            **extra,
+        }
+        return self._sign(claims, OPENID, client.id_token_signed_response_alg, typ="JWT")
+
+    def read_access(self, token: str) -> dict[str, Any] | None:
+        """Claims of an access token of ours that has not expired; None for anything else."""
+        claims = self._read(token, "at+jwt")
+        return claims if claims is not None and claims.get("exp", 0) > time.time() else None
+
+    def read_hint(self, token: str) -> dict[str, Any] | None:
+        """Claims of an ID token of ours, expired or not (RP-Initiated Logout 1.0, section 4); None for anything else."""
+        return self._read(token, "JWT")
+
+    def _read(self, token: str, typ: str) -> dict[str, Any] | None:
+        try:
+            read = jwt.decode(token, self._ring.verifying(OPENID), algorithms=_OURS)
+        except (JoseError, ValueError):
+            return None
+        if read.header.get("typ") != typ or read.claims.get("iss") != self.issuer:
+            return None
+        return dict(read.claims)
+
+    def _sign(self, claims: dict[str, Any], purpose: str, algorithm: str, *, typ: str) -> str:
+        key = self._ring.signing(purpose, algorithm)
+        header = {"alg": algorithm, "kid": key.kid, "typ": typ}
+        return jwt.encode(header, claims, key, algorithms=[algorithm])
+
+
+def person(account: Account, grant: Grant) -> dict[str, Any]:
+    """Claims about a person, as far as the grant's scope goes; the organisation that the product was launched for always."""
+    scopes = grant.scope.split()
+    claims: dict[str, Any] = {"sub": str(account.id)}
+    if "profile" in scopes:
+        claims |= {
+            "name": account.name,
+            "given_name": account.given_name,
+            "family_name": account.family_name,
+            "preferred_username": account.identifier,
+            "locale": account.locale,
+        }
+    if "email" in scopes and account.mail:
+        claims |= {"email": account.mail, "email_verified": account.kind == AccountKind.PERSONAL}
+    if grant.organisation_id is not None:
+        claims |= {
+            "org_id": str(grant.organisation_id),
+            "org_name": grant.organisation_name,
+            "org_slug": grant.organisation_slug,
+        }
+    return claims

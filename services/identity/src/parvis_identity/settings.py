@@ -1,0 +1,60 @@
+"""Every variable of identity, beside those that all services have."""
+
+import os
+from collections.abc import Mapping
+from typing import ClassVar
+
+from parvis_kit.settings import ServiceSettings
+from pydantic import SecretStr
+
+from parvis_identity.domain.passwords import PasswordPolicy
+
+
+def _cores() -> int:
+    """Cores that this process may use; what the machine has where the system does not say."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Settings(ServiceSettings):
+    """Read from `PARVIS_…`. Secrets have no default."""
+
+    service: ClassVar[str] = "identity"
+    callers: ClassVar[Mapping[str, frozenset[str]]] = {
+        "parvis.identity.v1.AccountService": frozenset({"tenancy", "notify", "web"}),
+        "parvis.identity.v1.SessionService": frozenset({"web", "tenancy", "documents", "notify", "billing"}),
+        "parvis.identity.v1.ClientService": frozenset({"tenancy"}),
+    }
+
+    #: Comma-separated base64 of 32 bytes each. The first encrypts private keys at rest, any decrypts: to rotate, put a new one in front.
+    key_encryption_keys: SecretStr
+    #: The gateway's OpenID client, registered at every start.
+    web_client_id: str = "web"
+    web_client_secret: SecretStr
+    #: The one service that may ask for tokens of the internal audience with the gateway's refresh tokens.
+    gateway: ClassVar[str] = "web"
+
+    #: Argon2id (RFC 9106): KiB of memory, passes, lanes. A hash with others is replaced when its owner signs in.
+    argon2_memory_kib: int = 19 * 1024
+    argon2_passes: int = 2
+    argon2_lanes: int = 1
+    #: Hashes computed at once; by default one for each core that this process may use.
+    hashing_threads: int = _cores()
+    #: Hashes that may wait for a thread; beyond it people are asked to try again in a moment.
+    hashing_queue: int = 48
+
+    #: The provider's password policy (requirement D1).
+    password_minimum: int = 8
+    password_digit: bool = True
+    password_capital: bool = True
+    #: One of these must be in a password; empty: none is asked for.
+    password_special_characters: str = "$?!&%*@"
+
+    @property
+    def password_policy(self) -> PasswordPolicy:
+        """What a new password must be."""
+        return PasswordPolicy(
+            minimum=self.password_minimum,
+            digit=self.password_digit,
+            capital=self.password_capital,
+            special_characters=self.password_special_characters,
+        )

@@ -1,0 +1,1 @@
+"""All SQL of identity. Every function takes the unit of work."""

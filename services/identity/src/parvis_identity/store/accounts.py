@@ -1,0 +1,120 @@
+"""Accounts, their passwords, and one-time links."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from parvis_kit.unit import UnitOfWork
+from sqlalchemy import and_, case, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col
+
+from parvis_identity.domain.identifiers import identifier_key, mail_key
+from parvis_identity.models import Account, AccountKind, Credential, Link
+
+
+async def find(unit: UnitOfWork, identifier: str, organisation_id: UUID | None) -> tuple[Account, str] | None:
+    """The account that signs in with `identifier`, and its encoded hash (empty: none yet).
+
+    Without an organisation only personal accounts are found. On a firm's own address the firm's managed accounts come first, then
+    personal ones by mail; managed accounts of other firms are never found.
+    """
+    wanted = and_(col(Account.organisation_id).is_(None), col(Account.identifier_key) == mail_key(identifier))
+    if organisation_id is not None:
+        managed = and_(
+            col(Account.organisation_id) == organisation_id,
+            col(Account.identifier_key) == identifier_key(identifier),
+        )
+        wanted = or_(managed, wanted)
+    query = (
+        select(Account, col(Credential.password_hash))
+        .outerjoin(Credential, col(Credential.account_id) == col(Account.id))
+        .where(wanted)
+        .order_by(case((col(Account.kind) == AccountKind.MANAGED, 0), else_=1))
+        .limit(1)
+    )
+    found = (await unit.session.execute(query)).first()
+    return None if found is None else (found[0], found[1] or "")
+
+
+async def insert_unless_there(unit: UnitOfWork, account: Account) -> Account:
+    """Adds an account; when one with the same identifier was there first, answers with that one."""
+    statement = insert(Account).values(**account.model_dump()).on_conflict_do_nothing().returning(col(Account.id))
+    if (await unit.execute(statement)).first() is not None:
+        return account
+    same = (
+        col(Account.organisation_id).is_(None)
+        if account.organisation_id is None
+        else col(Account.organisation_id) == account.organisation_id
+    )
+    there: Account = await unit.scalar(
+        select(Account).where(same, col(Account.identifier_key) == account.identifier_key)
+    )
+    return there
+
+
+async def lock(unit: UnitOfWork, account_id: UUID) -> Account | None:
+    """An account, kept from other writers until the transaction ends."""
+    return await unit.get(Account, account_id, lock=True)
+
+
+async def batch(unit: UnitOfWork, ids: Sequence[UUID]) -> dict[UUID, Account]:
+    """Accounts by id; unknown ones are left out."""
+    return {found.id: found for found in await unit.scalars(select(Account).where(col(Account.id).in_(ids)))}
+
+
+async def password_hash(unit: UnitOfWork, account_id: UUID) -> str:
+    """The encoded hash of an account, empty when it has no password."""
+    return (
+        await unit.scalar(select(col(Credential.password_hash)).where(col(Credential.account_id) == account_id)) or ""
+    )
+
+
+async def set_password_hash(unit: UnitOfWork, account_id: UUID, encoded: str) -> None:
+    """Stores a hash in place of what was there."""
+    values = {"password_hash": encoded, "changed_at": unit.now}
+    statement = insert(Credential).values(account_id=account_id, **values)
+    await unit.execute(statement.on_conflict_do_update(index_elements=["account_id"], set_=values))
+
+
+async def find_link(unit: UnitOfWork, digest: bytes, *, lock_it: bool = False) -> tuple[Link, Account] | None:
+    """The link with this secret and its account; locked when it is about to be used."""
+    query = (
+        select(Link, Account).join(Account, col(Account.id) == col(Link.account_id)).where(col(Link.digest) == digest)
+    )
+    if lock_it:
+        query = query.with_for_update()
+    found = (await unit.session.execute(query)).first()
+    return None if found is None else (found[0], found[1])
+
+
+async def insert_link(unit: UnitOfWork, link: Link) -> None:
+    """Adds a link unless one with its id is there."""
+    await unit.execute(insert(Link).values(**link.model_dump()).on_conflict_do_nothing())
+
+
+async def revoke_links(
+    unit: UnitOfWork,
+    account_id: UUID,
+    *,
+    purpose: str | None = None,
+    organisation_id: UUID | None = None,
+    but: UUID | None = None,
+) -> None:
+    """Makes unused links of an account worthless: all, or those of a purpose or an organisation; never `but`."""
+    statement = update(Link).where(
+        col(Link.account_id) == account_id, col(Link.used_at).is_(None), col(Link.revoked_at).is_(None)
+    )
+    if purpose is not None:
+        statement = statement.where(col(Link.purpose) == purpose)
+    if organisation_id is not None:
+        statement = statement.where(col(Link.organisation_id) == organisation_id)
+    if but is not None:
+        statement = statement.where(col(Link.id) != but)
+    await unit.execute(statement.values(revoked_at=unit.now).execution_options(synchronize_session=False))
+
+
+async def touch_sign_in(unit: UnitOfWork, account_id: UUID, at: datetime) -> None:
+    """Remembers when the account last signed in."""
+    statement = update(Account).where(col(Account.id) == account_id).values(last_sign_in_at=at)
+    await unit.execute(statement.execution_options(synchronize_session=False))

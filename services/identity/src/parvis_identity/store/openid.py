@@ -1,0 +1,219 @@
+"""Clients, grants, codes, refresh tokens and keys. Reads of the token endpoint are written by hand: they are the busiest of the service."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import asyncpg
+from parvis_kit.unit import UnitOfWork
+from sqlalchemy import delete, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col
+
+from parvis_identity.domain import sessions as rules
+from parvis_identity.models import (
+    Account,
+    AuthorizationCode,
+    Client,
+    Grant,
+    Link,
+    RefreshToken,
+    Session,
+    SigningKey,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """A grant with what tokens say of its account, and whether it still counts."""
+
+    grant: Grant
+    account: Account
+    #: Not revoked, session open, account active.
+    alive: bool
+    last_seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PresentedCode:
+    """A code that was presented, and its grant."""
+
+    code: AuthorizationCode
+    granted: Granted
+
+
+@dataclass(frozen=True, slots=True)
+class PresentedRefreshToken:
+    """A refresh token that was presented, and its grant."""
+
+    token: RefreshToken
+    granted: Granted
+
+
+_GRANTED = """
+       g.id AS g_id, g.client_id, g.account_id, g.session_id, g.scope, g.auth_time, g.acr, g.amr, g.organisation_id AS g_organisation_id,
+       g.organisation_name, g.organisation_slug, g.created_at AS g_created_at, g.revoked_at,
+       a.kind, a.state, a.organisation_id AS a_organisation_id, a.identifier, a.identifier_key, a.mail, a.given_name, a.family_name,
+       a.locale, a.version, a.created_at AS a_created_at, a.activated_at, a.last_sign_in_at, s.last_seen_at,
+       g.revoked_at IS NULL AND a.state = 'active' AND s.ended_at IS NULL AND s.last_seen_at > $2 AND s.started_at > $3 AS alive
+  FROM grants g JOIN accounts a ON a.id = g.account_id JOIN sessions s ON s.id = g.session_id
+"""
+_CODE = f"""
+SELECT c.digest, c.grant_id, c.redirect_uri, c.nonce, c.code_challenge, c.expires_at, c.used_at, {_GRANTED}
+  JOIN authorization_codes c ON c.grant_id = g.id WHERE c.digest = $1
+"""  # noqa: S608 - constants of this module
+_REFRESH_TOKEN = f"""
+SELECT r.digest, r.grant_id, r.issued_at, r.expires_at, r.replaced_at, {_GRANTED}
+  JOIN refresh_tokens r ON r.grant_id = g.id WHERE r.digest = $1
+"""  # noqa: S608 - idem
+_BY_ID = f"SELECT {_GRANTED} WHERE g.id = $1"  # noqa: S608 - idem
+
+
+def _granted(row: asyncpg.Record) -> Granted:
+    grant = Grant(
+        id=row["g_id"],
+        organisation_id=row["g_organisation_id"],
+        created_at=row["g_created_at"],
+        **{
+            name: row[name]
+            for name in (
+                "client_id",
+                "account_id",
+                "session_id",
+                "scope",
+                "auth_time",
+                "acr",
+                "amr",
+                "organisation_name",
+                "organisation_slug",
+                "revoked_at",
+            )
+        },
+    )
+    account = Account(
+        id=row["account_id"],
+        organisation_id=row["a_organisation_id"],
+        created_at=row["a_created_at"],
+        **{
+            name: row[name]
+            for name in (
+                "kind",
+                "state",
+                "identifier",
+                "identifier_key",
+                "mail",
+                "given_name",
+                "family_name",
+                "locale",
+                "version",
+                "activated_at",
+                "last_sign_in_at",
+            )
+        },
+    )
+    return Granted(grant, account, row["alive"], row["last_seen_at"])
+
+
+async def _one(unit: UnitOfWork, query: str, key: object) -> asyncpg.Record | None:
+    rows = await unit.fetch(query, key, unit.now - rules.IDLE, unit.now - rules.ABSOLUTE)
+    return rows[0] if rows else None
+
+
+async def presented_code(unit: UnitOfWork, digest: bytes) -> PresentedCode | None:
+    """The code with this secret and its grant, used and expired ones too."""
+    row = await _one(unit, _CODE, digest)
+    if row is None:
+        return None
+    names = ("digest", "grant_id", "redirect_uri", "nonce", "code_challenge", "expires_at", "used_at")
+    return PresentedCode(AuthorizationCode(**{name: row[name] for name in names}), _granted(row))
+
+
+async def presented_refresh_token(unit: UnitOfWork, digest: bytes) -> PresentedRefreshToken | None:
+    """The refresh token with this secret and its grant, replaced and expired ones too."""
+    row = await _one(unit, _REFRESH_TOKEN, digest)
+    if row is None:
+        return None
+    names = ("digest", "grant_id", "issued_at", "expires_at", "replaced_at")
+    return PresentedRefreshToken(RefreshToken(**{name: row[name] for name in names}), _granted(row))
+
+
+async def granted(unit: UnitOfWork, grant_id: UUID) -> Granted | None:
+    """A grant by id."""
+    row = await _one(unit, _BY_ID, grant_id)
+    return None if row is None else _granted(row)
+
+
+async def save_code(unit: UnitOfWork, grant: Grant, code: AuthorizationCode) -> None:
+    """A new grant and its code."""
+    await unit.execute(insert(Grant).values(**grant.model_dump()))
+    await unit.execute(insert(AuthorizationCode).values(**code.model_dump()))
+
+
+async def use_code(unit: UnitOfWork, digest: bytes) -> bool:
+    """Marks a code used; False when somebody else was first."""
+    unused = (col(AuthorizationCode.digest) == digest, col(AuthorizationCode.used_at).is_(None))
+    statement = update(AuthorizationCode).where(*unused).values(used_at=unit.now)
+    return (await unit.execute(statement.returning(col(AuthorizationCode.digest)))).first() is not None
+
+
+async def replace_refresh_token(unit: UnitOfWork, digest: bytes) -> bool:
+    """Marks a refresh token replaced; False when somebody else was first."""
+    unused = (col(RefreshToken.digest) == digest, col(RefreshToken.replaced_at).is_(None))
+    statement = update(RefreshToken).where(*unused).values(replaced_at=unit.now)
+    return (await unit.execute(statement.returning(col(RefreshToken.digest)))).first() is not None
+
+
+async def save_refresh_token(unit: UnitOfWork, token: RefreshToken) -> None:
+    """A new refresh token."""
+    await unit.execute(insert(RefreshToken).values(**token.model_dump()))
+
+
+async def revoke_grant(unit: UnitOfWork, grant_id: UUID) -> None:
+    """Makes every token of a grant worthless."""
+    statement = update(Grant).where(col(Grant.id) == grant_id, col(Grant.revoked_at).is_(None))
+    await unit.execute(statement.values(revoked_at=unit.now))
+
+
+async def touch_session(unit: UnitOfWork, session_id: UUID) -> None:
+    """Remembers that a session was used."""
+    statement = update(Session).where(col(Session.id) == session_id).values(last_seen_at=unit.now)
+    await unit.execute(statement)
+
+
+async def find_client(unit: UnitOfWork, client_id: str) -> Client | None:
+    """A client."""
+    return await unit.get(Client, client_id)
+
+
+async def save_client(unit: UnitOfWork, client: Client) -> None:
+    """Adds a client, or brings one that is there to what is given."""
+    values = client.model_dump()
+    kept = {name: value for name, value in values.items() if name not in {"client_id", "created_at"}}
+    statement = insert(Client).values(**values)
+    await unit.execute(statement.on_conflict_do_update(index_elements=["client_id"], set_=kept))
+
+
+async def keys(unit: UnitOfWork) -> Sequence[SigningKey]:
+    """All keys, oldest first."""
+    return await unit.scalars(select(SigningKey).order_by(col(SigningKey.created_at)))
+
+
+async def insert_key(unit: UnitOfWork, key: SigningKey) -> None:
+    """Adds a key unless there is a current one of its purpose and algorithm: replicas that start together make one."""
+    await unit.execute(insert(SigningKey).values(**key.model_dump()).on_conflict_do_nothing())
+
+
+async def reseal_key(unit: UnitOfWork, key_id: str, sealed: bytes) -> None:
+    """Stores a private part that was sealed again under the newest encryption key."""
+    await unit.execute(update(SigningKey).where(col(SigningKey.id) == key_id).values(sealed=sealed))
+
+
+async def sweep(unit: UnitOfWork) -> None:
+    """Deletes what is too old to be presented again: codes of yesterday, tokens and links long expired."""
+    await unit.execute(
+        delete(AuthorizationCode).where(col(AuthorizationCode.expires_at) < unit.now - timedelta(days=1))
+    )
+    old = unit.now - timedelta(days=90)
+    await unit.execute(delete(RefreshToken).where(col(RefreshToken.expires_at) < old))
+    await unit.execute(delete(Link).where(col(Link.expires_at) < old))

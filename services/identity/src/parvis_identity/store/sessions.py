@@ -1,0 +1,116 @@
+"""Sessions, and the counting of failed sign-ins."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from parvis_kit.unit import UnitOfWork
+from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col
+
+from parvis_identity.domain import sessions as rules
+from parvis_identity.domain.throttle import Throttle
+from parvis_identity.models import Account, AccountState, Session, SignInAttempt
+
+
+def _open(now: datetime) -> tuple[object, ...]:
+    return (
+        col(Session.ended_at).is_(None),
+        col(Session.last_seen_at) > now - rules.IDLE,
+        col(Session.started_at) > now - rules.ABSOLUTE,
+    )
+
+
+async def find_open(unit: UnitOfWork, digest: bytes) -> tuple[Session, Account] | None:
+    """The open session of a cookie, and its account; None when it has ended or the account was disabled."""
+    query = (
+        select(Session, Account)
+        .join(Account, col(Account.id) == col(Session.account_id))
+        .where(
+            col(Session.digest) == digest,
+            col(Account.state) == AccountState.ACTIVE,
+            *_open(unit.now),  # type: ignore[arg-type] # conditions, whose types SQLAlchemy spells per operator
+        )
+    )
+    found = (await unit.session.execute(query)).first()
+    return None if found is None else (found[0], found[1])
+
+
+async def touch(unit: UnitOfWork, session: Session) -> None:
+    """Remembers that the session was used, once a minute at most."""
+    if unit.now - session.last_seen_at >= rules.SEEN_EVERY:
+        session.last_seen_at = unit.now
+
+
+async def list_open(unit: UnitOfWork, account_id: UUID) -> Sequence[Session]:
+    """The open sessions of an account, newest first."""
+    query = select(Session).where(col(Session.account_id) == account_id, *_open(unit.now))  # type: ignore[arg-type] # idem
+    return await unit.scalars(query.order_by(col(Session.started_at).desc()).limit(100))
+
+
+async def end(
+    unit: UnitOfWork, account_id: UUID, *, session_id: UUID | None = None, but: UUID | None = None
+) -> list[UUID]:
+    """Ends one session of an account, or all (`but` one); answers with those that were not ended before."""
+    statement = update(Session).where(col(Session.account_id) == account_id, col(Session.ended_at).is_(None))
+    if session_id is not None:
+        statement = statement.where(col(Session.id) == session_id)
+    if but is not None:
+        statement = statement.where(col(Session.id) != but)
+    ended = await unit.execute(
+        statement.values(ended_at=unit.now).returning(col(Session.id)).execution_options(synchronize_session=False)
+    )
+    return [row[0] for row in ended]
+
+
+async def is_open(unit: UnitOfWork, session_id: UUID, account_id: UUID) -> bool:
+    """Whether a session of an account that may sign in still counts."""
+    rows = await unit.fetch(_IS_OPEN, session_id, account_id, unit.now - rules.IDLE, unit.now - rules.ABSOLUTE)
+    return bool(rows)
+
+
+_IS_OPEN = """
+SELECT 1 FROM sessions s JOIN accounts a ON a.id = s.account_id
+WHERE s.id = $1 AND s.account_id = $2 AND s.ended_at IS NULL AND s.last_seen_at > $3 AND s.started_at > $4 AND a.state = 'active'
+"""
+
+
+async def charge(unit: UnitOfWork, key: bytes, throttle: Throttle) -> tuple[bool, timedelta]:
+    """Counts a try before its password is looked at; so that ten tries at once are ten tries.
+
+    Answers whether it may go on, and how long the next one has to wait if this one fails. Success takes the count back (`forgive`).
+    """
+    fresh = {"key": key, "failures": 0, "last_at": unit.now, "blocked_until": unit.now}
+    statement = insert(SignInAttempt).values(**fresh)
+    row = (
+        await unit.execute(
+            statement.on_conflict_do_update(index_elements=["key"], set_={"key": key}).returning(
+                col(SignInAttempt.failures), col(SignInAttempt.last_at), col(SignInAttempt.blocked_until)
+            )
+        )
+    ).one()
+    if row.blocked_until > unit.now:
+        return False, row.blocked_until - unit.now
+    failures = 1 if row.last_at < unit.now - throttle.forgets_after else row.failures + 1
+    wait = throttle.wait(failures)
+    values = {"failures": failures, "last_at": unit.now, "blocked_until": unit.now + wait}
+    await unit.execute(update(SignInAttempt).where(col(SignInAttempt.key) == key).values(**values))
+    return True, wait
+
+
+async def forgive(unit: UnitOfWork, key: bytes, *, only_this: bool = False) -> None:
+    """Forgets the failures of a key; with `only_this`, takes back one try (an address from which somebody signed in)."""
+    if only_this:
+        values = {"failures": func.greatest(col(SignInAttempt.failures) - 1, 0), "blocked_until": unit.now}
+        await unit.execute(update(SignInAttempt).where(col(SignInAttempt.key) == key).values(**values))
+    else:
+        await unit.execute(delete(SignInAttempt).where(col(SignInAttempt.key) == key))
+
+
+async def sweep(unit: UnitOfWork) -> None:
+    """Deletes counts that no longer matter, and sessions (with their grants) that ended three months ago."""
+    await unit.execute(delete(SignInAttempt).where(col(SignInAttempt.last_at) < unit.now - timedelta(days=1)))
+    old = unit.now - timedelta(days=90)
+    gone = or_(col(Session.ended_at) < old, col(Session.last_seen_at) < old)
+    await unit.execute(delete(Session).where(gone))
