@@ -1,0 +1,3 @@
+from parvis_web.main import main
+
+main()

@@ -1,0 +1,32 @@
+"""The services as the pages call them: one stub for each gRPC service, made once."""
+
+from collections.abc import Callable
+
+import grpc
+
+from parvis.billing.v1 import billing_pb2_grpc
+from parvis.documents.v1 import documents_pb2_grpc
+from parvis.identity.v1 import identity_pb2_grpc
+from parvis.notify.v1 import notify_pb2_grpc
+from parvis.tenancy.v1 import tenancy_pb2_grpc
+
+
+class Clients:
+    """Stubs by what they are about. A failing call raises `ServiceError`; none is ever tried by hand."""
+
+    def __init__(self, channel: Callable[[str], grpc.aio.Channel]) -> None:
+        identity, tenancy = channel("identity"), channel("tenancy")
+        documents, notify, billing = channel("documents"), channel("notify"), channel("billing")
+        self.accounts = identity_pb2_grpc.AccountServiceStub(identity)
+        self.sessions = identity_pb2_grpc.SessionServiceStub(identity)
+        self.organisations = tenancy_pb2_grpc.OrganisationServiceStub(tenancy)
+        self.members = tenancy_pb2_grpc.MemberServiceStub(tenancy)
+        self.products = tenancy_pb2_grpc.ProductServiceStub(tenancy)
+        self.contacts = tenancy_pb2_grpc.ContactServiceStub(tenancy)
+        self.rights = tenancy_pb2_grpc.RightsServiceStub(tenancy)
+        self.folders = documents_pb2_grpc.FolderServiceStub(documents)
+        self.documents = documents_pb2_grpc.DocumentServiceStub(documents)
+        self.uploads = documents_pb2_grpc.UploadServiceStub(documents)
+        self.templates = notify_pb2_grpc.TemplateServiceStub(notify)
+        self.messages = notify_pb2_grpc.MessageServiceStub(notify)
+        self.invoices = billing_pb2_grpc.InvoiceServiceStub(billing)

@@ -1,0 +1,142 @@
+"""From a route to an answer: session, organisation, token, rule, form, handler, and every error as a page.
+
+One request is read top to bottom in `_Page.__call__`. What is checked here is who is there and that a form is ours; what they may
+do is decided by the services, and shown by `errors`.
+"""
+
+import time
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from parvis_kit.caller import Acting, acting_as, acting_for
+from parvis_kit.errors import Kind, ServiceError, forbidden, internal, invalid, limit, not_found, unauthenticated
+from parvis_kit.telemetry import new_traceparent
+from parvis_web import errors
+from parvis_web.access import Area, PageRoute
+from parvis_web.visit import AccountVisit, Form, OrganisationVisit, Portal, Visit
+
+#: Seconds that a page may take; what it asks of the services takes no longer either.
+DEADLINE = 10.0
+#: Bytes of a form or of a JSON body: files never come this way.
+LARGEST_BODY = 256 * 1024
+SAFE = {"GET", "HEAD"}
+#: Errors that are a reader's everyday life; the others are logged with their reference.
+_EVERYDAY = {Kind.NOT_FOUND, Kind.FORBIDDEN, Kind.UNAUTHENTICATED, Kind.INVALID, Kind.CONFLICT, Kind.PRECONDITION}
+
+_log = structlog.get_logger(__name__)
+
+
+def routes(portal: Portal, areas: Iterable[Area]) -> list[Route]:
+    """The routes of all areas."""
+    return [
+        Route(
+            route.path, _Page(portal, route), methods=list(route.methods), name=f"{area.name}.{route.handler.__name__}"
+        )
+        for area in areas
+        for route in area.routes
+    ]
+
+
+class _Page:
+    """One route. An instance is not a function, so Starlette takes it as an ASGI application."""
+
+    def __init__(self, portal: Portal, route: PageRoute) -> None:
+        self._portal = portal
+        self._route = route
+        self._kind = OrganisationVisit if route.rule.inside else Visit if route.rule.who == "anyone" else AccountVisit
+
+    async def __call__(self, scope: object, receive: object, send: object) -> None:
+        request = Request(scope, receive)  # type: ignore[arg-type]
+        answer = await self.answer(request)
+        await answer(scope, receive, send)  # type: ignore[arg-type]
+
+    async def answer(self, request: Request) -> Response:
+        """What the reader gets, whatever happens."""
+        traceparent = new_traceparent()
+        visit = self._kind(self._portal, request, self._route, traceparent[3:19])
+        try:
+            visit.session = await self._portal.sessions.find(request.cookies.get(self._portal.cookie("session"), ""))
+            if request.method not in SAFE:
+                await self._take_form(visit)
+            if isinstance(visit, AccountVisit):
+                return await self._inside(visit, traceparent)
+            with acting_for(None, traceparent=traceparent):
+                return await self._route.handler(visit)
+        except ServiceError as error:
+            if error.kind not in _EVERYDAY:
+                _log.error("page_failed", path=request.url.path, reference=visit.reference, error=str(error))
+            return await errors.answer(visit, error)
+        except HTTPException:
+            return await errors.answer(visit, invalid("malformed_request"))
+        except Exception:
+            _log.exception("page_failed", path=request.url.path, reference=visit.reference)
+            return await errors.answer(visit, internal())
+
+    async def _inside(self, visit: AccountVisit, traceparent: str) -> Response:
+        """With the token of the reader for the organisation of the address. A token that is refused is replaced once."""
+        if visit.session is None:
+            raise unauthenticated("signed_out")
+        for last in (False, True):
+            organisation_id = ""
+            if isinstance(visit, OrganisationVisit):
+                slug = visit.request.path_params["slug"]
+                visit.enter(await self._portal.sessions.organisation(visit.session, slug))
+                organisation_id = visit.organisation.face.id
+            try:
+                token = await self._portal.sessions.token(visit.session, organisation_id)
+            except ServiceError as error:
+                if error.kind is Kind.NOT_FOUND and isinstance(visit, OrganisationVisit):
+                    visit.session.organisations_at = float("-inf")
+                    raise not_found("access_ended", organisation=visit.organisation.face.name) from error
+                raise
+            now = Acting(token.value, traceparent=traceparent, deadline=time.monotonic() + DEADLINE)
+            try:
+                with acting_as(now):
+                    return await self._route.handler(visit)
+            except ServiceError as error:
+                if error.kind is not Kind.UNAUTHENTICATED or last:
+                    raise
+                visit.session.tokens.clear()
+                visit.session.organisations_at = float("-inf")
+                if visit.request.method not in SAFE:
+                    # What was typed is sent again by the reader: half of it may have been done.
+                    await self._portal.sessions.token(visit.session, organisation_id)
+                    raise unauthenticated("token_replaced") from error
+        raise AssertionError  # the second turn returned or raised
+
+    async def _take_form(self, visit: Visit) -> None:
+        """Reads the body and refuses what does not come from a page of ours (CSRF)."""
+        request = visit.request
+        if int(request.headers.get("content-length") or 0) > LARGEST_BODY or "transfer-encoding" in request.headers:
+            raise limit("too_large")
+        json_body = request.headers.get("content-type", "").startswith("application/json")
+        if not json_body and request.method == "POST":
+            visit.form = Form(await request.form(max_files=0, max_fields=2000))
+        own = _is_own_origin(request, self._portal.settings.public_url)
+        if own is False:
+            raise forbidden("foreign_origin")
+        if self._route.rule.who == "anyone":
+            if own is None:
+                raise forbidden("foreign_origin")
+            return
+        if visit.session is None:
+            raise unauthenticated("signed_out")
+        if (request.headers.get("x-csrf") or visit.form["csrf"]) != visit.session.csrf:
+            # From our origin, but of a session that is over: the reader confirms what they typed.
+            raise unauthenticated("token_replaced") if own else forbidden("foreign_origin")
+
+
+def _is_own_origin(request: Request, public_url: str) -> bool | None:
+    """Whether a page of ours made this request; None when the browser does not say."""
+    origin = request.headers.get("origin")
+    if origin is not None:
+        ours = urlsplit(public_url)
+        return origin == f"{ours.scheme}://{ours.netloc}"
+    site = request.headers.get("sec-fetch-site")
+    return None if site is None else site == "same-origin"

@@ -1,0 +1,177 @@
+"""Every error as an answer: a page that says what happened to the reader's work and what they can do, or a problem document."""
+
+import json
+from urllib.parse import quote, urlsplit
+
+from starlette.responses import RedirectResponse, Response
+
+from parvis.tenancy.v1 import tenancy_pb2
+from parvis_kit.errors import Kind, ServiceError
+from parvis_web.rights import right_label
+from parvis_web.sentences import sentence, violation
+from parvis_web.visit import OrganisationVisit, Visit, if_allowed, sign_in_path
+
+STATUS = {
+    Kind.INVALID: 422,
+    Kind.UNAUTHENTICATED: 401,
+    Kind.FORBIDDEN: 403,
+    Kind.NOT_FOUND: 404,
+    Kind.CONFLICT: 409,
+    Kind.PRECONDITION: 409,
+    Kind.LIMIT: 429,
+    Kind.UNAVAILABLE: 503,
+    Kind.INTERNAL: 500,
+}
+#: Errors after which sending the same again may work.
+_AGAIN = {Kind.UNAVAILABLE, Kind.UNAUTHENTICATED, Kind.INTERNAL}
+
+
+async def answer(visit: Visit, error: ServiceError) -> Response:
+    """The answer to a request that ended with an error."""
+    if visit.route.api:
+        return _problem(visit, error)
+    if error.kind is Kind.UNAUTHENTICATED and visit.request.method == "GET":
+        return _sign_in(visit)
+    if error.kind in _AGAIN and visit.request.method == "POST" and visit.form.items():
+        return _kept(visit, error)
+    _ = visit.words
+    match error.kind:
+        case Kind.NOT_FOUND if error.reason == "access_ended":
+            return _ended(visit, error.params.get("organisation", ""))
+        case Kind.NOT_FOUND:
+            return visit.error(
+                404,
+                _("This page does not exist, or not for you"),
+                _(
+                    "The address may be mistyped, the thing may be gone, or it belongs to an organisation that you are not part of."
+                ),
+                actions=_ways_out(visit),
+            )
+        case Kind.FORBIDDEN:
+            return await _refused(visit, error)
+        case Kind.UNAVAILABLE:
+            return visit.error(
+                503,
+                _("Part of the portal is not answering"),
+                _("Your data is safe and the rest works. Try again in a moment."),
+                actions=((_("Try again"), visit.address), *_ways_out(visit)),
+                reference=visit.reference,
+            )
+        case Kind.INTERNAL:
+            return visit.error(
+                500,
+                _("Something went wrong on our side"),
+                _("The page could not be made. What you saved before is safe."),
+                actions=((_("Try again"), visit.address), *_ways_out(visit)),
+                reference=visit.reference,
+            )
+        case _:
+            text = " ".join(dict.fromkeys(violation(_, found) for found in error.violations)) or sentence(_, error)
+            back = _back(visit)
+            return visit.error(
+                STATUS[error.kind], _("This could not be done"), text, actions=((_("Back"), back), *_ways_out(visit))
+            )
+
+
+def _ways_out(visit: Visit) -> tuple[tuple[str, str], ...]:
+    _ = visit.words
+    if isinstance(visit, OrganisationVisit) and visit.frame_or_none is not None:
+        return ((_("Home"), f"{visit.base}/"),)
+    return ((_("My organisations"), "/organisations"),) if visit.session else ((_("Sign in"), "/auth/start"),)
+
+
+def _back(visit: Visit) -> str:
+    """The page that the form was on."""
+    referer = urlsplit(visit.request.headers.get("referer", ""))
+    if referer.path and visit.portal.settings.public_url.startswith(f"{referer.scheme}://{referer.netloc}"):
+        return f"{referer.path}?{referer.query}" if referer.query else referer.path
+    return "/"
+
+
+def _sign_in(visit: Visit) -> Response:
+    """To the sign-in page and back; anew when the session's own token was refused, so that nobody goes round in circles."""
+    current = visit.request.headers.get("hx-current-url", "")
+    url = urlsplit(current) if current else None
+    address = visit.address if url is None else f"{url.path}?{url.query}" if url.query else url.path
+    target = sign_in_path(address) + ("&again=1" if visit.session is not None else "")
+    if visit.request.headers.get("hx-request"):
+        return Response(status_code=401, headers={"HX-Redirect": target})
+    return RedirectResponse(target, 303)
+
+
+def _kept(visit: Visit, error: ServiceError) -> Response:
+    """Nothing that was typed is lost: the form's values stand in this page, to be sent again."""
+    fields = [(name, value) for name, value in visit.form.items() if name != "csrf"]
+    context = {
+        "why": "signed_out" if visit.session is None else "confirm" if error.kind is Kind.UNAUTHENTICATED else "down",
+        "action": visit.address,
+        "fields": fields,
+        "shown": [(name, value) for name, value in fields if value and not name.endswith(("_id", "version", "token"))],
+        "sign_in": sign_in_path("/auth/return"),
+        "reference": "" if error.kind is Kind.UNAUTHENTICATED else visit.reference,
+    }
+    return visit.bare("frame/kept.html", context, status=STATUS[error.kind])
+
+
+def _ended(visit: Visit, organisation: str) -> Response:
+    _ = visit.words
+    return visit.error(
+        403,
+        _("Your access to %(organisation)s has ended", organisation=organisation),
+        _(
+            "The organisation closed it. Your account is untouched, and so are your other organisations. If this is a mistake, ask an"
+            " administrator of %(organisation)s to open it again.",
+            organisation=organisation,
+        ),
+        actions=((_("My organisations"), "/organisations"),),
+    )
+
+
+async def _refused(visit: Visit, error: ServiceError) -> Response:
+    """What right is missing, who gives it, and the words to ask for it."""
+    _ = visit.words
+    if error.reason != "right_missing" or not isinstance(visit, OrganisationVisit):
+        text = (
+            _(
+                "The request did not come from a page of this portal, so nothing was done. Open the page again and repeat what you did."
+            )
+            if error.reason == "foreign_origin"
+            else sentence(_, error)
+        )
+        return visit.error(403, _("You may not do this"), text, actions=((_("Back"), _back(visit)), *_ways_out(visit)))
+    code = error.params.get("right", "")
+    decision = await if_allowed(visit.clients.rights.Check(tenancy_pb2.CheckRequest(right=code)))
+    label = right_label(_, code)
+    subject = _("Right needed: %(right)s", right=label)
+    body = _(
+        "Hello,\n\nI need the right “%(right)s” at %(organisation)s, for this page:\n%(address)s\n\nThank you.",
+        right=label,
+        organisation=visit.organisation.face.name,
+        address=visit.portal.settings.public_url.rstrip("/") + visit.address,
+    )
+    context = {
+        "right": label,
+        "granters": list(decision.granters) if decision else [],
+        "mailto": f"mailto:?subject={quote(subject)}&body={quote(body)}",
+        "message": body,
+    }
+    return visit.render("frame/refused.html", context, status=403)
+
+
+def _problem(visit: Visit, error: ServiceError) -> Response:
+    """An error for a script (RFC 9457), in the reader's language."""
+    _ = visit.words
+    detail = " ".join(dict.fromkeys(violation(_, found) for found in error.violations)) or sentence(_, error)
+    body = {
+        "type": "about:blank",
+        "status": STATUS[error.kind],
+        "code": error.reason,
+        "detail": detail,
+        "reference": visit.reference,
+    }
+    return Response(
+        json.dumps(body, ensure_ascii=False),
+        STATUS[error.kind],
+        media_type="application/problem+json",
+        headers={"Cache-Control": "no-store"},
+    )

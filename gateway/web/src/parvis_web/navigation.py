@@ -1,0 +1,95 @@
+"""What stands around the pages of an organisation: its navigation, the organisations to switch to, who is reading."""
+
+from typing import TYPE_CHECKING
+
+from parvis_ui.frame import MAXIMUM_ENTRIES, Entry, Frame, Group, Organisation, Person
+
+if TYPE_CHECKING:
+    from parvis.tenancy.v1 import tenancy_pb2
+    from parvis_ui.translations import Words
+    from parvis_web.visit import OrganisationVisit
+
+
+def frame_of(visit: "OrganisationVisit", frame: "tenancy_pb2.Frame") -> Frame:
+    """The frame of a page, in the reader's language."""
+    _, face, member = visit.words, frame.organisation, frame.membership
+    name = f"{member.given_name} {member.family_name}".strip() or _("My account")
+    mine = visit.session.organisations
+    others = [
+        Organisation(
+            each.face.name,
+            f"/o/{each.face.slug}/",
+            detail=each.profile_name or _("Client access"),
+            current=each.face.slug == face.slug,
+            accent=each.face.accent,
+        )
+        for each in mine
+    ]
+    return Frame(
+        organisation=Organisation(face.name, f"{visit.base}/", current=True, accent=face.accent),
+        navigation=_portal(visit) if visit.is_portal else _staff(visit),
+        person=Person(name, member.profile_name or _("Client access"), f"{visit.base}/account", "/auth/sign-out"),
+        organisations=others if len(others) > 1 else (),
+        csrf=visit.csrf,
+    )
+
+
+def _portal(visit: "OrganisationVisit") -> list[Group]:
+    return [
+        Group(
+            [
+                _entry(visit, "home", visit.words("Home"), "/", "home"),
+                _entry(visit, "documents", visit.words("Documents"), "/documents", "documents"),
+                _entry(visit, "invoices", visit.words("Invoices"), "/invoices", "invoice"),
+            ]
+        )
+    ]
+
+
+def _staff(visit: "OrganisationVisit") -> list[Group]:
+    _, may = visit.words, visit.may
+    work = [
+        _entry(visit, "home", _("Home"), "/", "home"),
+        _entry(visit, "applications", _("Applications"), "/applications", "applications"),
+    ]
+    if visit.is_provider and may("organisations.manage"):
+        work.append(_entry(visit, "customers", _("Customers"), "/customers", "company"))
+    if may("documents.read"):
+        work.append(_entry(visit, "documents", _("Documents"), "/documents", "documents"))
+    if may("contacts.read"):
+        work.append(
+            _entry(visit, "contacts", _("Contacts") if visit.is_provider else _("Clients"), "/contacts", "clients")
+        )
+    if may("invoices.read"):
+        work.append(_entry(visit, "invoices", _("Invoices"), "/invoices", "invoice"))
+    tabs = settings_tabs(visit)
+    if may("notifications.read") and len(work) + bool(tabs) < MAXIMUM_ENTRIES:
+        work.append(_entry(visit, "notifications", _("Notifications"), "/notifications", "bell"))
+    groups = [Group(work)]
+    if tabs:
+        label = _("Organisation") if visit.is_provider else _("Firm")
+        groups.append(Group([Entry(label, tabs[0].href, "firm", current=visit.route.entry.startswith("settings"))]))
+    return groups
+
+
+def _entry(visit: "OrganisationVisit", key: str, label: str, path: str, icon: str) -> Entry:
+    return Entry(label, visit.base + path, icon, current=visit.route.entry == key)
+
+
+def settings_tabs(visit: "OrganisationVisit") -> list[Entry]:
+    """The pages of the organisation's administration that the reader may open: `ui.tabs(tabs, …)` heads each of them."""
+    _: Words = visit.words
+    offered = (
+        ("settings.people", _("People"), "people", ("members.read",)),
+        ("settings.profiles", _("Profiles"), "profiles", ("members.read",)),
+        ("settings.organisation", _("Record"), "organisation", ("organisation.manage",)),
+        ("settings.structures", _("Structures"), "structures", ("organisation.manage",)),
+        ("settings.folders", _("Folders"), "folders", ("folders.configure",)),
+        ("settings.templates", _("Mail templates"), "templates", ("notifications.configure",)),
+        ("settings.products", _("Products"), "products", ("products.manage",)),
+    )
+    return [
+        Entry(label, f"{visit.base}/settings/{path}", current=visit.route.entry == key)
+        for key, label, path, rights in offered
+        if all(map(visit.may, rights))
+    ]

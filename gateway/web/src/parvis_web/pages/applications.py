@@ -1,0 +1,57 @@
+"""Applications: the products that the portal opens, and for the others who can help."""
+
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from starlette.responses import Response
+
+from parvis.tenancy.v1 import tenancy_pb2
+from parvis_web.access import STAFF, Area, staff
+from parvis_web.sentences import N_
+from parvis_web.visit import OrganisationVisit
+
+pages = Area(
+    "applications",
+    sentences={"not_subscribed": N_("Your organisation no longer has this application, so it cannot be assigned.")},
+)
+
+
+def launch_address(launch_url: str, slug: str) -> str:
+    """Where "Start" leads: the product's address with the organisation it is opened for; the product then signs in by itself."""
+    parts = urlsplit(launch_url)
+    query = [
+        *((name, value) for name, value in parse_qsl(parts.query) if name != "organisation"),
+        ("organisation", slug),
+    ]
+    return urlunsplit(parts._replace(query=urlencode(query)))
+
+
+@pages.get("/o/{slug}/applications", STAFF)
+async def applications(visit: OrganisationVisit) -> Response:
+    """All products, those that can be opened first."""
+    _, found = await visit.together(visit.clients.products.ListMyProducts(tenancy_pb2.ListMyProductsRequest()))
+    states = (
+        tenancy_pb2.PRODUCT_STATE_ASSIGNED,
+        tenancy_pb2.PRODUCT_STATE_NOT_ASSIGNED,
+        tenancy_pb2.PRODUCT_STATE_NOT_SUBSCRIBED,
+    )
+    groups = {state: [product for product in found.products if product.state == state] for state in states}
+    context = {
+        "assigned": groups[states[0]],
+        "unassigned": groups[states[1]],
+        "unsubscribed": groups[states[2]],
+        "launch": lambda product: launch_address(product.launch_url, visit.organisation.face.slug),
+    }
+    return visit.render("applications/list.html", context)
+
+
+@pages.post("/o/{slug}/applications/{id}/assign-to-me", staff("products.assign"))
+async def assign_to_me(visit: OrganisationVisit) -> Response:
+    """An administrator without the product gives it to themself, where they are."""
+    _ = visit.words
+    frame = (await visit.together())[0]
+    await visit.clients.products.SetAssignment(
+        tenancy_pb2.SetAssignmentRequest(
+            product_id=visit.request.path_params["id"], membership_id=frame.membership.id, assigned=True
+        )
+    )
+    return visit.redirect(f"{visit.base}/applications", _("The application is assigned to you."))

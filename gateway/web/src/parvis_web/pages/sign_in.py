@@ -1,0 +1,116 @@
+"""Signing in and out: the portal as a relying party of identity."""
+
+import hashlib
+import re
+from urllib.parse import urlencode
+
+from starlette.responses import RedirectResponse, Response
+
+from parvis_kit.errors import Kind, ServiceError
+from parvis_ui.languages import LANGUAGE_COOKIE, LANGUAGES
+from parvis_web.access import ANYONE, Area
+from parvis_web.relying_party import ATTEMPT
+from parvis_web.visit import Visit, local_path
+
+pages = Area("sign_in")
+
+_SLUG = re.compile(r"/o/([a-z0-9-]+)(?:/|$)")
+
+
+@pages.get("/", ANYONE)
+async def front(visit: Visit) -> Response:
+    """The front door: to one's organisation, or to the sign-in page."""
+    return RedirectResponse("/organisations" if visit.session else "/auth/start", 303)
+
+
+@pages.get("/auth/start", ANYONE)
+async def start(visit: Visit) -> Response:
+    """Begins a sign-in. `next` is where the reader was going, `again` asks for the password whatever session identity has."""
+    target = local_path(visit.query.get("next", "/organisations"))
+    found = _SLUG.match(target)
+    party = visit.portal.relying_party
+    language = visit.request.cookies.get(LANGUAGE_COOKIE, "")
+    address, attempt = party.begin(
+        target,
+        organisation=found[1] if found else "",
+        language=language if language in LANGUAGES else "",
+        prompt="login" if visit.query.get("again") else "",
+    )
+    answer: Response = RedirectResponse(address, 303)
+    visit.portal.set_cookie(answer, _attempt_cookie(attempt.state), party.keep(attempt), seconds=ATTEMPT)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+@pages.get("/auth/callback", ANYONE)
+async def callback(visit: Visit) -> Response:
+    """Identity sends the reader back with a code (or an error)."""
+    _ = visit.words
+    state = visit.query.get("state", "")
+    name = _attempt_cookie(state)
+    attempt = visit.portal.relying_party.recall(visit.request.cookies.get(visit.portal.cookie(name), ""))
+    if attempt is None or attempt.state != state:
+        # Reloaded, or older than ten minutes: whoever is signed in goes on, whoever is not begins again.
+        return RedirectResponse("/organisations" if visit.session else "/auth/start", 303)
+    if "code" not in visit.query:
+        return _not_signed_in(visit, attempt.next)
+    try:
+        proven = await visit.portal.relying_party.finish(attempt, visit.query["code"])
+    except ServiceError as error:
+        if error.kind is not Kind.INVALID:
+            raise
+        return _not_signed_in(visit, attempt.next)
+    if visit.session is not None:
+        await visit.portal.sessions.end(visit.session)
+    cookie = await visit.portal.sessions.start(
+        account_id=proven.account_id,
+        session_id=proven.session_id,
+        refresh_token=proven.refresh_token,
+        id_token=proven.id_token,
+    )
+    answer: Response = RedirectResponse(attempt.next, 303)
+    visit.portal.set_cookie(answer, "session", cookie)
+    visit.portal.drop_cookie(answer, name)
+    if proven.locale in LANGUAGES and LANGUAGE_COOKIE not in visit.request.cookies:
+        answer.set_cookie(
+            LANGUAGE_COOKIE, proven.locale, max_age=365 * 24 * 3600, samesite="lax", httponly=True,
+            secure=visit.portal.settings.secure,
+        )  # fmt: skip
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def _not_signed_in(visit: Visit, target: str) -> Response:
+    _ = visit.words
+    return visit.error(
+        400,
+        _("You are not signed in"),
+        _("The sign-in was given up or took too long. Nothing was changed."),
+        actions=((_("Sign in"), f"/auth/start?{urlencode({'next': target})}"),),
+        reference=visit.reference,
+    )
+
+
+@pages.get("/auth/return", ANYONE)
+async def come_back(visit: Visit) -> Response:
+    """Where a sign-in in a second tab ends: the form waits in the first."""
+    _ = visit.words
+    return visit.error(
+        200, _("You are signed in again"), _("Close this tab, go back to the one with your form, and send it.")
+    )
+
+
+@pages.post("/auth/sign-out", ANYONE)
+async def sign_out(visit: Visit) -> Response:
+    """Ends this session here, then everywhere: identity closes the products too."""
+    if visit.session is None:
+        return RedirectResponse("/", 303)
+    await visit.portal.sessions.end(visit.session)
+    answer: Response = RedirectResponse(visit.portal.relying_party.sign_out_address(visit.session.id_token), 303)
+    visit.portal.drop_cookie(answer, "session")
+    visit.portal.drop_cookie(answer, "flash")
+    return answer
+
+
+def _attempt_cookie(state: str) -> str:
+    return f"attempt-{hashlib.sha256(state.encode()).hexdigest()[:12]}"

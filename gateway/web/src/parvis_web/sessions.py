@@ -1,0 +1,276 @@
+"""Sessions of the pages: an opaque cookie, a row, and in memory what the cookie's owner needs on every page.
+
+The row is found by the SHA-256 of the cookie, and the tokens of the sign-in are encrypted with a key that only the cookie
+yields: neither the database nor a backup of it opens a session. Tokens for organisations live in memory only; a process that
+has none asks identity for one, without a new sign-in.
+
+A session that ends anywhere (sign-out, another device, account closed) is on the revocation stream: its row goes and memory
+forgets it. While the stream is silent, memory is not trusted and the row is read on every request.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from parvis.identity.v1 import identity_pb2
+from parvis.tenancy.v1 import tenancy_pb2
+from parvis_kit.caller import Acting, Caller, acting_as, acting_for
+from parvis_kit.errors import Kind, ServiceError, not_found, unauthenticated
+from parvis_kit.unit import Database
+from parvis_web.clients import Clients
+
+#: Seconds that a session found in the database is trusted in memory while the revocation stream is heard.
+LEASE = 30.0
+#: Seconds that the list of a person's organisations is kept.
+ORGANISATIONS_LEASE = 60.0
+#: Seconds before its end at which a token is replaced.
+TOKEN_MARGIN = 30.0
+#: Sessions kept in memory, at most.
+REMEMBERED = 10_000
+_NONCE = 12
+_COOKIE_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token of the internal audience, until `expires_at` (Unix time in seconds)."""
+
+    value: str
+    expires_at: float
+    membership_id: str
+
+
+@dataclass(slots=True)
+class Session:
+    """A person who is signed in, on one browser."""
+
+    cookie_sha256: bytes
+    key: bytes
+    account_id: UUID
+    session_id: UUID
+    refresh_token: str
+    id_token: str
+    expires_at: datetime
+    #: Value that every form carries; it dies with the session.
+    csrf: str
+    checked_at: float = 0.0
+    tokens: dict[str, Token] = field(default_factory=dict)
+    organisations: tuple[tenancy_pb2.MyOrganisation, ...] = ()
+    organisations_at: float = float("-inf")
+    #: The frame of each organisation as it last came, shown when tenancy is down.
+    frames: dict[str, tenancy_pb2.Frame] = field(default_factory=dict)
+
+    def sign(self, text: str) -> str:
+        """A signature that only this session can make, for what the browser keeps (flash messages)."""
+        return _mac(self.key, f"signed:{text}")
+
+    def find(self, slug: str) -> tenancy_pb2.MyOrganisation | None:
+        """The organisation of that slug, as it was last known."""
+        return next((mine for mine in self.organisations if mine.face.slug == slug), None)
+
+
+class Sessions:
+    """All sessions of this process's readers. `stale` says whether revocations may be missing."""
+
+    def __init__(
+        self, database: Database, clients: Clients, *, hours: int, stale: Callable[[], bool] = lambda: True
+    ) -> None:
+        self._database = database
+        self._clients = clients
+        self._hours = timedelta(hours=hours)
+        self._stale = stale
+        self._known: OrderedDict[bytes, Session] = OrderedDict()
+        self._caller = Caller("web")
+
+    async def start(self, *, account_id: UUID, session_id: UUID, refresh_token: str, id_token: str) -> str:
+        """Keeps a sign-in; returns the cookie. Sessions that are over are swept on the way."""
+        cookie = secrets.token_urlsafe(_COOKIE_BYTES)
+        digest, key = _digest(cookie), _key(cookie)
+        sealed = _seal(key, {"refresh_token": refresh_token, "id_token": id_token})
+        expires = datetime.now(UTC) + self._hours
+        async with self._database.begin(self._caller) as unit:
+            await unit.fetch("DELETE FROM web_sessions WHERE expires_at < now()")
+            await unit.fetch(
+                "INSERT INTO web_sessions (cookie_sha256, account_id, session_id, sealed, expires_at)"
+                " VALUES ($1, $2, $3, $4, $5)",
+                digest, account_id, session_id, sealed, expires,
+            )  # fmt: skip
+        return cookie
+
+    async def find(self, cookie: str) -> Session | None:
+        """The session of a cookie; None when there is none or it is over. One SQL statement, or none while it is in memory."""
+        if not cookie:
+            return None
+        digest = _digest(cookie)
+        known = self._known.get(digest)
+        if known is not None and known.checked_at > time.monotonic() - LEASE and not self._stale():
+            return known if known.expires_at > datetime.now(UTC) else None
+        async with self._database.begin(self._caller) as unit:
+            # The expiry moves at most once an hour, so that reading a page writes nothing.
+            rows = await unit.fetch(
+                "SELECT account_id, session_id, sealed, expires_at FROM web_sessions"
+                " WHERE cookie_sha256 = $1 AND expires_at > now()",
+                digest,
+            )
+            if rows and rows[0]["expires_at"] < datetime.now(UTC) + self._hours - timedelta(hours=1):
+                await unit.fetch(
+                    "UPDATE web_sessions SET expires_at = $2 WHERE cookie_sha256 = $1",
+                    digest, datetime.now(UTC) + self._hours,
+                )  # fmt: skip
+        if not rows:
+            self._known.pop(digest, None)
+            return None
+        if known is None:
+            known = _open(cookie, digest, dict(rows[0]))
+            if known is None:
+                return None
+            self._known[digest] = known
+            if len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+        known.expires_at = rows[0]["expires_at"]
+        known.checked_at = time.monotonic()
+        return known
+
+    async def end(self, session: Session) -> None:
+        """Forgets a session here and in the database."""
+        self._known.pop(session.cookie_sha256, None)
+        async with self._database.begin(self._caller) as unit:
+            await unit.fetch("DELETE FROM web_sessions WHERE cookie_sha256 = $1", session.cookie_sha256)
+
+    async def session_ended(self, session_id: UUID) -> None:
+        """Identity ended a session."""
+        self._forget(lambda session: session.session_id == session_id)
+        async with self._database.begin(self._caller) as unit:
+            await unit.fetch("DELETE FROM web_sessions WHERE session_id = $1", session_id)
+
+    async def account_disabled(self, account_id: UUID) -> None:
+        """Identity closed an account."""
+        self._forget(lambda session: session.account_id == account_id)
+        async with self._database.begin(self._caller) as unit:
+            await unit.fetch("DELETE FROM web_sessions WHERE account_id = $1", account_id)
+
+    def membership_changed(self, account_id: UUID) -> None:
+        """An access of the account was cut or opened: tokens and the list of organisations are asked for anew."""
+        for session in self._known.values():
+            if session.account_id == account_id:
+                session.tokens.clear()
+                session.organisations_at = float("-inf")
+
+    def _forget(self, over: Callable[[Session], bool]) -> None:
+        for digest in [digest for digest, session in self._known.items() if over(session)]:
+            del self._known[digest]
+
+    async def token(self, session: Session, organisation_id: str = "") -> Token:
+        """A token for an organisation, or for the account alone.
+
+        Raises UNAUTHENTICATED when the session has ended, NOT_FOUND when the account has no open membership there.
+        """
+        held = session.tokens.get(organisation_id)
+        if held is not None and held.expires_at > time.time() + TOKEN_MARGIN:
+            return held
+        request = identity_pb2.GetOrganisationTokenRequest(
+            refresh_token=session.refresh_token, organisation_id=organisation_id
+        )
+        session.tokens.pop(organisation_id, None)
+        try:
+            with acting_for(None):
+                made = await self._clients.sessions.GetOrganisationToken(request)
+        except ServiceError as error:
+            if error.kind is Kind.UNAUTHENTICATED:
+                await self.end(session)
+            raise
+        held = Token(made.token, made.expires_at.ToDatetime(UTC).timestamp(), made.membership_id)
+        session.tokens[organisation_id] = held
+        return held
+
+    async def organisations(self, session: Session, *, fresh: bool = False) -> tuple[tenancy_pb2.MyOrganisation, ...]:
+        """The person's organisations, at most a minute old."""
+        if fresh or session.organisations_at < time.monotonic() - ORGANISATIONS_LEASE:
+            token = await self.token(session)
+            with acting_as(Acting(token=token.value)):
+                answer = await self._clients.organisations.ListMyOrganisations(tenancy_pb2.ListMyOrganisationsRequest())
+            session.organisations = tuple(answer.organisations)
+            session.organisations_at = time.monotonic()
+        return session.organisations
+
+    async def organisation(self, session: Session, slug: str) -> tenancy_pb2.MyOrganisation:
+        """The organisation of that slug. Raises NOT_FOUND not_found, or access_ended when the person was in it a moment ago."""
+        known = session.find(slug)
+        if known is not None and session.organisations_at > time.monotonic() - ORGANISATIONS_LEASE:
+            return known
+        try:
+            await self.organisations(session, fresh=True)
+        except ServiceError as error:
+            # Tenancy is down: who belonged to it a minute ago still does; what they may do is asked of each service anyway.
+            if error.kind is not Kind.UNAVAILABLE or known is None:
+                raise
+            return known
+        found = session.find(slug)
+        if found is not None:
+            return found
+        if known is not None:
+            raise not_found("access_ended", organisation=known.face.name)
+        raise not_found()
+
+
+def require(session: Session | None) -> Session:
+    """The session. Raises UNAUTHENTICATED when there is none."""
+    if session is None:
+        raise unauthenticated("signed_out")
+    return session
+
+
+def _digest(cookie: str) -> bytes:
+    return hashlib.sha256(cookie.encode()).digest()
+
+
+def _key(cookie: str) -> bytes:
+    # The cookie is 256 random bits: one keyed hash makes an independent key of it (NIST SP 800-108, counter mode).
+    return hmac.digest(cookie.encode(), b"parvis-web session key\x01", "sha256")
+
+
+def _mac(key: bytes, text: str) -> str:
+    return base64.urlsafe_b64encode(hmac.digest(key, text.encode(), "sha256")).rstrip(b"=").decode()
+
+
+def _seal(key: bytes, values: dict[str, str]) -> bytes:
+    nonce = os.urandom(_NONCE)
+    return nonce + AESGCM(key).encrypt(nonce, json.dumps(values).encode(), None)
+
+
+def _open(cookie: str, digest: bytes, row: dict[str, object]) -> Session | None:
+    key, sealed = _key(cookie), row["sealed"]
+    account_id, session_id, expires_at = row["account_id"], row["session_id"], row["expires_at"]
+    if not (
+        isinstance(sealed, bytes)
+        and isinstance(account_id, UUID)
+        and isinstance(session_id, UUID)
+        and isinstance(expires_at, datetime)
+    ):
+        return None
+    try:
+        values = json.loads(AESGCM(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], None))
+    except (InvalidTag, ValueError):
+        return None
+    return Session(
+        cookie_sha256=digest,
+        key=key,
+        account_id=account_id,
+        session_id=session_id,
+        refresh_token=values["refresh_token"],
+        id_token=values["id_token"],
+        expires_at=expires_at,
+        csrf=_mac(key, "csrf"),
+    )

@@ -1,0 +1,381 @@
+"""A request as a page's handler sees it: who is reading, in which organisation, in which language, and how to answer.
+
+    async def people(visit: OrganisationVisit) -> Response:
+        frame, found = await visit.together(visit.clients.members.ListMembers(request))
+        return visit.render("people/list.html", {"members": found.members})
+
+`together` makes the page's one fan-out: the frame and everything else at once. Calls carry the reader's token by themselves.
+"""
+
+import asyncio
+import base64
+import json
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeVar, overload
+from urllib.parse import quote
+
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from parvis.tenancy.v1 import tenancy_pb2
+from parvis_kit.errors import Kind, ServiceError, forbidden, not_found
+from parvis_ui import frame as ui
+from parvis_ui.forms import Errors
+from parvis_ui.pages import Pages
+from parvis_ui.translations import Words
+from parvis_web import navigation
+from parvis_web.access import PageRoute
+from parvis_web.clients import Clients
+from parvis_web.relying_party import RelyingParty
+from parvis_web.sentences import form_errors
+from parvis_web.sessions import Session, Sessions
+from parvis_web.settings import WebSettings
+
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
+
+#: Errors after which the rest of a page still works.
+_BEARABLE = {Kind.UNAVAILABLE, Kind.INTERNAL, Kind.LIMIT}
+_LONGEST_FLASH = 1500
+
+
+@dataclass(frozen=True, slots=True)
+class Portal:
+    """What every page is made with; one per process."""
+
+    settings: WebSettings
+    pages: Pages
+    clients: Clients
+    sessions: Sessions
+    relying_party: RelyingParty
+
+    def cookie(self, purpose: str) -> str:
+        """The name of a cookie: bound to the installation, and to the host under TLS (RFC 6265bis, 4.1.3.2)."""
+        return f"{'__Host-' if self.settings.secure else ''}{self.settings.instance}-{purpose}"
+
+    def set_cookie(self, answer: Response, purpose: str, value: str, *, seconds: int | None = None) -> None:
+        """Sets one of our cookies, for the browser's session unless `seconds` is given."""
+        answer.set_cookie(
+            self.cookie(purpose), value, max_age=seconds, path="/", httponly=True, samesite="lax",
+            secure=self.settings.secure,
+        )  # fmt: skip
+
+    def drop_cookie(self, answer: Response, purpose: str) -> None:
+        """Removes one of our cookies."""
+        answer.delete_cookie(self.cookie(purpose), path="/", httponly=True, samesite="lax", secure=self.settings.secure)
+
+
+class Form:
+    """What was typed: text without spaces around it."""
+
+    def __init__(self, sent: FormData | None = None) -> None:
+        self._sent = sent or FormData()
+
+    def __getitem__(self, name: str) -> str:
+        value = self._sent.get(name, "")
+        return value.strip() if isinstance(value, str) else ""
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._sent
+
+    def all(self, name: str) -> list[str]:
+        """Every value of a field that may come several times."""
+        return [value.strip() for value in self._sent.getlist(name) if isinstance(value, str)]
+
+    def items(self) -> list[tuple[str, str]]:
+        """Names and values in their order, to be sent again."""
+        return [(name, value) for name, value in self._sent.multi_items() if isinstance(value, str)]
+
+
+class Visit:
+    """A request of anyone."""
+
+    def __init__(self, portal: Portal, request: Request, route: PageRoute, reference: str) -> None:
+        self.portal = portal
+        self.request = request
+        self.route = route
+        #: What a reader can quote and we can find in the logs: the trace.
+        self.reference = reference
+        self.form = Form()
+        self.session: Session | None = None
+
+    @property
+    def clients(self) -> Clients:
+        """The services."""
+        return self.portal.clients
+
+    @cached_property
+    def words(self) -> Words:
+        """Words in the reader's language: `_ = visit.words`."""
+        return self.portal.pages.translator(self.request)
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """Parameters of the address."""
+        return self.request.query_params
+
+    @property
+    def address(self) -> str:
+        """Path and query of this page."""
+        url = self.request.url
+        return f"{url.path}?{url.query}" if url.query else url.path
+
+    @property
+    def csrf(self) -> str:
+        """The value that forms carry."""
+        return self.session.csrf if self.session else ""
+
+    def errors(self, error: ServiceError, *fields: str, **places: str) -> Errors:
+        """What to show at a form that has these fields; raises the error again when it is not about what was typed."""
+        if (
+            error.kind not in {Kind.INVALID, Kind.CONFLICT, Kind.PRECONDITION, Kind.LIMIT}
+            and error.reason not in places
+        ):
+            raise error
+        return form_errors(self.words, error, fields, **places)
+
+    def redirect(self, path: str, flash: ui.Flash | str | None = None) -> Response:
+        """Goes on to a page of this site (303), with a message that it will show."""
+        answer: Response = RedirectResponse(path, 303)
+        if flash is not None and self.session is not None:
+            said = flash if isinstance(flash, ui.Flash) else ui.Flash("ok", flash)
+            self.portal.set_cookie(answer, "flash", pack_flash(self.session, said), seconds=60)
+        return answer
+
+    def bare(self, template: str, context: Mapping[str, object] | None = None, *, status: int = 200) -> HTMLResponse:
+        """A page without the frame of an organisation, wherever it is."""
+        return self._answer(template, context, status=status, blocks=())
+
+    def render(
+        self,
+        template: str,
+        context: Mapping[str, object] | None = None,
+        *,
+        status: int = 200,
+        blocks: Sequence[str] = (),
+    ) -> HTMLResponse:
+        """The page. `blocks` are the blocks that htmx may ask for alone: the one whose name is the `HX-Target`."""
+        return self._answer(template, context, status=status, blocks=blocks)
+
+    def _answer(
+        self,
+        template: str,
+        context: Mapping[str, object] | None,
+        *,
+        status: int,
+        blocks: Sequence[str],
+        frame: ui.Frame | None = None,
+        zone: str = "Europe/Paris",
+    ) -> HTMLResponse:
+        target = self.request.headers.get("hx-target", "")
+        kept = self.request.cookies.get(self.portal.cookie("flash"), "") if self.session else ""
+        flash = unpack_flash(self.session, kept) if kept and self.session else None
+        answer = self.portal.pages.render(
+            self.request,
+            template,
+            {"csrf": self.csrf, "errors": Errors(), **(context or {})},
+            frame=frame,
+            block=target if target in blocks else None,
+            status=status,
+            zone=zone,
+            flash=(flash,) if flash else (),
+        )
+        if flash:
+            self.portal.drop_cookie(answer, "flash")
+        return answer
+
+    def error(
+        self, status: int, title: str, text: str, *, actions: Sequence[tuple[str, str]] = (), reference: str = ""
+    ) -> HTMLResponse:
+        """An error page."""
+        return self.portal.pages.error(
+            self.request, status, title, text, reference=reference, frame=self.frame_or_none, actions=actions
+        )
+
+    @property
+    def frame_or_none(self) -> ui.Frame | None:
+        """What stands around the page, where it is known."""
+        return None
+
+
+class AccountVisit(Visit):
+    """A request of somebody who is signed in."""
+
+    session: Session
+
+    async def organisations(self, *, fresh: bool = False) -> tuple[tenancy_pb2.MyOrganisation, ...]:
+        """The organisations of the reader, by name."""
+        return await self.portal.sessions.organisations(self.session, fresh=fresh)
+
+
+class OrganisationVisit(AccountVisit):
+    """A request of a member, in the organisation of the address."""
+
+    _organisation: tenancy_pb2.MyOrganisation | None = None
+    _frame: tenancy_pb2.Frame | None = None
+
+    @property
+    def organisation(self) -> tenancy_pb2.MyOrganisation:
+        """The organisation of the address; known before the handler runs."""
+        if self._organisation is None:
+            raise not_found()
+        return self._organisation
+
+    def enter(self, organisation: tenancy_pb2.MyOrganisation) -> None:
+        """The reader belongs to the organisation."""
+        self._organisation = organisation
+
+    @property
+    def base(self) -> str:
+        """`/o/<slug>`: what every address of this organisation begins with."""
+        return f"/o/{self.organisation.face.slug}"
+
+    @property
+    def is_portal(self) -> bool:
+        """Whether the reader is here through a portal access."""
+        return self.organisation.kind == tenancy_pb2.MEMBERSHIP_KIND_PORTAL
+
+    @property
+    def is_provider(self) -> bool:
+        """Whether this is the organisation that runs the installation."""
+        return self.organisation.face.kind == tenancy_pb2.ORGANISATION_KIND_PROVIDER
+
+    @property
+    def frame(self) -> tenancy_pb2.Frame:
+        """The frame that came with this page, else the one before, else what is known without tenancy."""
+        if self._frame is not None:
+            return self._frame
+        return self.session.frames.get(self.organisation.face.id) or tenancy_pb2.Frame(
+            organisation=self.organisation.face,
+            membership=tenancy_pb2.Membership(kind=self.organisation.kind, profile_name=self.organisation.profile_name),
+        )
+
+    @cached_property
+    def rights(self) -> frozenset[str]:
+        """Codes of the rights that the reader holds, with any scope."""
+        return frozenset(self.frame.rights)
+
+    def may(self, right: str) -> bool:
+        """Whether the reader holds a right, with any scope; for what the page offers, never for what it does."""
+        return right in self.rights
+
+    def keep_frame(self, frame: tenancy_pb2.Frame) -> None:
+        """Takes the frame of an answer, and holds it against the page's rule. Raises NOT_FOUND, FORBIDDEN right_missing."""
+        self._frame = frame
+        self.session.frames[self.organisation.face.id] = frame
+        self.__dict__.pop("rights", None)
+        rule = self.route.rule
+        portal = frame.membership.kind == tenancy_pb2.MEMBERSHIP_KIND_PORTAL
+        if (rule.who == "staff" and portal) or (rule.who == "portal" and not portal):
+            raise not_found()
+        if rule.right and not portal and rule.right not in frame.rights:
+            raise forbidden("right_missing", right=rule.right)
+
+    async def _load_frame(self) -> tenancy_pb2.Frame:
+        try:
+            frame = await self.clients.organisations.GetFrame(tenancy_pb2.GetFrameRequest())
+        except ServiceError as error:
+            if error.kind not in _BEARABLE:
+                raise
+            return self.frame
+        self.keep_frame(frame)
+        return frame
+
+    @overload
+    async def together(self) -> tuple[tenancy_pb2.Frame]: ...
+    @overload
+    async def together(self, a: Awaitable[A], /) -> tuple[tenancy_pb2.Frame, A]: ...
+    @overload
+    async def together(self, a: Awaitable[A], b: Awaitable[B], /) -> tuple[tenancy_pb2.Frame, A, B]: ...
+    @overload
+    async def together(
+        self, a: Awaitable[A], b: Awaitable[B], c: Awaitable[C], /
+    ) -> tuple[tenancy_pb2.Frame, A, B, C]: ...
+    @overload
+    async def together(
+        self, a: Awaitable[A], b: Awaitable[B], c: Awaitable[C], d: Awaitable[D], /
+    ) -> tuple[tenancy_pb2.Frame, A, B, C, D]: ...
+    async def together(self, *calls: Awaitable[Any]) -> tuple[Any, ...]:
+        """The frame and the answers of the calls, all asked for at once (five at most). Raises the first error, frame first."""
+        return await at_once(self._load_frame(), *calls)
+
+    def render(
+        self,
+        template: str,
+        context: Mapping[str, object] | None = None,
+        *,
+        status: int = 200,
+        blocks: Sequence[str] = (),
+    ) -> HTMLResponse:
+        """The page in its frame. Templates also know `base`, `rights` and `portal` (whether the reader is a portal access)."""
+        values = {"base": self.base, "rights": self.rights, "portal": self.is_portal, **(context or {})}
+        frame = self.frame
+        return self._answer(
+            template, values, status=status, blocks=blocks, frame=navigation.frame_of(self, frame),
+            zone=frame.time_zone or "Europe/Paris",
+        )  # fmt: skip
+
+    @property
+    def frame_or_none(self) -> ui.Frame | None:
+        return None if self._organisation is None else navigation.frame_of(self, self.frame)
+
+
+async def at_once(*calls: Awaitable[Any]) -> tuple[Any, ...]:
+    """All answers; every call has ended when this does. Raises the first error in the order of the calls."""
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+    return tuple(answers)
+
+
+async def or_down(call: Awaitable[A]) -> A | None:
+    """The answer, or None when the service that gives it is down: its part of the page says so, the rest works."""
+    try:
+        return await call
+    except ServiceError as error:
+        if error.kind in _BEARABLE:
+            return None
+        raise
+
+
+async def if_allowed(call: Awaitable[A]) -> A | None:
+    """The answer, or None when the reader may not have it or the service is down: a part of a page that is offered, not needed."""
+    try:
+        return await call
+    except ServiceError as error:
+        if error.kind in _BEARABLE | {Kind.FORBIDDEN, Kind.NOT_FOUND}:
+            return None
+        raise
+
+
+def pack_flash(session: Session, flash: ui.Flash) -> str:
+    """A flash message as a cookie value, signed."""
+    text = json.dumps([flash.kind, flash.text[:_LONGEST_FLASH], flash.href, flash.link])
+    packed = base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
+    return f"{packed}.{session.sign(packed)}"
+
+
+def unpack_flash(session: Session, kept: str) -> ui.Flash | None:
+    """The message of a cookie value; None when this session did not sign it."""
+    packed, _, signature = kept.partition(".")
+    if signature != session.sign(packed):
+        return None
+    return ui.Flash(*json.loads(base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4))))
+
+
+def sign_in_path(address: str) -> str:
+    """Where somebody who is not signed in is sent, to come back to `address`."""
+    return f"/auth/start?next={quote(address, safe='')}"
+
+
+def local_path(address: str) -> str:
+    """`address` when it is a path of this site, else the home page: nobody is sent elsewhere."""
+    if not address.startswith("/") or address.startswith(("//", "/\\")) or any(ord(sign) < 0x20 for sign in address):  # noqa: PLR2004 - control characters
+        return "/"
+    return address
