@@ -189,6 +189,26 @@ async def test_a_mistake_mended_in_time_leaves_no_letter(database, broker, relay
     assert await letters(database, bus) == []
 
 
+async def test_the_next_release_of_a_service_hears_one_more_event(database, broker, relay):
+    heard = []
+
+    async def hear(_unit, event, _envelope):
+        heard.append(event.DESCRIPTOR.name)
+
+    before, after = (Bus(broker, database, consumer="grows") for _ in range(2))
+    before.on(AccountActivated, hear)
+    async with running(before.consume):
+        await emit(database)
+        await until(lambda: something(heard))
+    after.on(AccountActivated, hear)
+    after.on(SessionEnded, hear)
+    async with running(after.consume):
+        async with database.begin(ME) as unit:
+            unit.emit(SessionEnded(session_id="x"), aggregate_id=uuid7())
+        await until(lambda: has(heard, "SessionEnded"))
+    assert heard == ["AccountActivated", "SessionEnded"]
+
+
 async def test_steps_commit_one_by_one_and_the_message_is_handled_at_the_last(database, broker, relay):
     attempts = []
     bus = consumer_of(broker, database)

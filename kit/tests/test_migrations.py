@@ -116,3 +116,19 @@ async def test_two_replicas_migrate_once_and_then_there_is_nothing_to_do(databas
 async def test_the_owner_may_not_be_the_service(database_urls, service_package):
     with pytest.raises(ValueError, match="must differ"):
         await upgrade_schema(service_package, database_urls.owner, service_role=f"{service_package}_owner")
+
+
+async def test_a_migration_that_meets_a_lock_gives_way_and_tries_again(databases, service_package):
+    urls = await databases._create(service_package, "locked_sample", "template1")
+    await upgrade_schema(service_package, urls.owner)
+    connection = await asyncpg.connect(urls.owner)
+    await connection.execute("ALTER TABLE notes DROP COLUMN length; UPDATE alembic_version SET version_num = '0001'")
+    transaction = connection.transaction()
+    await transaction.start()
+    await connection.execute("SELECT 1 FROM notes")
+    migrating = asyncio.create_task(upgrade_schema(service_package, urls.owner))
+    await asyncio.sleep(5.3)  # one attempt has given up: whoever reads behind it is not stalled for longer
+    assert not migrating.done()
+    await transaction.rollback()
+    assert await migrating == ["0002"]
+    await connection.close()

@@ -146,7 +146,7 @@ async def test_a_heartbeat_follows_what_was_committed_before(database, database_
 
 async def test_what_is_past_its_time_is_deleted(database, database_urls, broker):
     old = outbox.row(AccountActivated(), organisation_id=None, aggregate_id=uuid7())
-    old["id"] = type(old["id"])(int=int(outbox.first_id_at(1_600_000_000_000), 16))
+    old["id"] = outbox.first_id_at(datetime(2020, 1, 1, tzinfo=UTC))
     async with database.begin(ME) as unit:
         await outbox.append(unit.connection, old)
     async with running(Relay(database_urls.service, broker, source="sample").run):

@@ -170,7 +170,9 @@ class _Listening:
                 try:
                     await self._tick(client)
                 except (nats.errors.Error, APIError, OSError, TimeoutError) as error:
-                    _log.debug("listening_interrupted", error=repr(error))
+                    (_log.warning if isinstance(error, APIError) else _log.debug)(
+                        "listening_interrupted", error=repr(error)
+                    )
                     if isinstance(error, NotFoundError):
                         self._broker.doubt()
                     self._reset()

@@ -23,6 +23,7 @@ import asyncpg
 import nats.errors
 import structlog
 from google.protobuf.message import Message
+from prometheus_client import Counter
 from sqlalchemy import bindparam, case, delete, func, null, select
 from sqlalchemy import exc as sql_errors
 from sqlalchemy.dialects.postgresql import insert
@@ -46,6 +47,8 @@ BACK_OFF = (5.0, 30.0, 120.0, 600.0, 3600.0)  # s; one attempt more than pauses
 GRACE = 8.0  # s that running handlers get when the process stops
 QUICK = (1.0, 2.0, 5.0, 10.0)  # s; the last one for ever
 ONLY = "parvis-only"  # header of a replayed message: the one consumer that it is for
+
+HANDLED = Counter("parvis_events_handled", "Events by what became of them", ["subject", "outcome"])
 
 _UNKNOWN = 30.0  # s; a replica of the next release will know the event
 _log = structlog.get_logger(__name__)
@@ -72,7 +75,7 @@ _FAIL = _new_letter.on_conflict_do_update(
 ).returning(dead_letters.c.attempts)
 
 
-class Retry(Exception):  # noqa: N818 - it is no error
+class Retry(Exception):
     """Raised by a handler that wants its message again in `after_seconds`; its transaction is undone."""
 
     def __init__(self, after_seconds: float) -> None:
@@ -269,10 +272,12 @@ class Bus:
                 await self._fail(message, envelope, error)
             else:
                 await message.ack()
+                HANDLED.labels(envelope.subject, "done").inc()
 
     async def _fail(self, message: "Msg", envelope: Envelope, error: Exception) -> None:
         quick = QUICK[min(envelope.delivered, len(QUICK)) - 1]
         if is_transient(error):
+            HANDLED.labels(envelope.subject, "waits").inc()
             _log.warning("event_waits", error=repr(error), retry_in=quick)
             await message.nak(quick)
             return
@@ -295,6 +300,7 @@ class Bus:
             await message.nak(quick)
             return
         dead = attempts > len(self._back_off)
+        HANDLED.labels(envelope.subject, "dead" if dead else "failed").inc()
         _log.error("event_dead" if dead else "event_failed", attempts=attempts, exc_info=error)
         if dead:
             await message.ack()

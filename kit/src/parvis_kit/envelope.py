@@ -3,10 +3,11 @@
 The subject of an event is the full name of its protobuf message, `parvis.documents.v1.DocumentFiled`.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 if TYPE_CHECKING:
@@ -37,32 +38,23 @@ def subject_of(event: "Message | type[Message]") -> str:
     return event.DESCRIPTOR.full_name
 
 
-def headers(  # the attributes of one row of the outbox
-    *,
-    message_id: UUID,
-    subject: str,
-    source: str,
-    time: datetime,
-    organisation_id: UUID | None,
-    aggregate_id: UUID,
-    version: int,
-    extra: Mapping[str, str],
-) -> dict[str, str]:
-    """The headers of one message; `extra` (trace context) never overrides an attribute."""
+def headers(row: Mapping[str, Any], source: str) -> dict[str, str]:
+    """The headers of an outbox row; its own (trace context) never override an attribute."""
     attributes = {
-        MESSAGE_ID: str(message_id),
+        MESSAGE_ID: str(row["id"]),
         "content-type": "application/protobuf",
         "ce-specversion": "1.0",
-        "ce-id": str(message_id),
-        "ce-type": subject,
+        "ce-id": str(row["id"]),
+        "ce-type": row["subject"],
         "ce-source": source,
-        "ce-time": time.astimezone(UTC).isoformat(),
-        "ce-subject": str(aggregate_id),
-        "ce-aggregateversion": str(version),
+        "ce-time": row["created_at"].astimezone(UTC).isoformat(),
+        "ce-subject": str(row["aggregate_id"]),
+        "ce-aggregateversion": str(row["version"]),
     }
-    if organisation_id is not None:
-        attributes["ce-organisation"] = str(organisation_id)
-    return {**extra, **attributes}
+    if row["organisation_id"] is not None:
+        attributes["ce-organisation"] = str(row["organisation_id"])
+    own = row["headers"]
+    return {**(json.loads(own) if isinstance(own, str) else own), **attributes}
 
 
 def open_envelope(message: "Msg") -> Envelope:

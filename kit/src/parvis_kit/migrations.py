@@ -149,7 +149,7 @@ async def upgrade_schema(package: str, url: str, *, service_role: str | None = N
     """Runs the pending migrations of `package` (`parvis_X`) on the database at `url`, as its owner.
 
     `service_role` is granted what the tables say; by default the owner's name without `_owner`. Several replicas may
-    call this at once: one migrates, the others wait. Returns the revision that it reached, nothing when there was nothing to do.
+    call this at once: one migrates, the others wait. Returns the revision that it reached, nothing when it was there.
     """
     owner = urlsplit(url).username or ""
     role = service_role or owner.removesuffix("_owner")

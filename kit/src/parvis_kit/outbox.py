@@ -6,13 +6,12 @@ nothing. A row that was published but not marked is published again under the sa
 """
 
 import asyncio
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import structlog
+from prometheus_client import Counter
 
 from parvis_kit import envelope, tables
 from parvis_kit.ids import uuid7
@@ -29,12 +28,13 @@ KEPT = timedelta(days=30)  # as long as the stream: rows replay what a broken br
 INBOX_KEPT = timedelta(days=40)  # longer than any row that could come again
 LARGEST = 512 * 1024  # bytes; half of what NATS takes: an event says what happened, it carries no file
 
+PUBLISHED = Counter("parvis_events_published", "Events that JetStream acknowledged")
+
 _BATCH = 256
 _POLL = 1.0  # s; what a lost NOTIFY costs
 _HEARTBEAT = 5.0  # s
 _PRUNE_EVERY = 3600.0  # s
 _PRUNE_BATCH = 5000
-_log = structlog.get_logger(__name__)
 
 _CLAIM = """
 SELECT id, subject, payload, headers, organisation_id, aggregate_id, version, created_at
@@ -73,8 +73,8 @@ async def append(connection: "AsyncConnection | AsyncSession", *rows: dict[str, 
 async def replay(connection: "asyncpg.Connection", since: datetime) -> int:
     """Marks the rows of `since` and later unsent, after a broker lost them; inboxes absorb what was not lost."""
     mark = "UPDATE outbox SET sent_at = NULL WHERE id >= $1 AND created_at >= $2 AND sent_at IS NOT NULL"
-    # One second and more of margin: an id is made before its transaction's commit, and by another clock.
-    first = UUID(first_id_at(int((since - timedelta(minutes=5)).timestamp() * 1000)))
+    # A margin: an id is made before its transaction's commit, and by another clock.
+    first = first_id_at(since - timedelta(minutes=5))
     return int((await connection.execute(mark, first, since)).split()[-1])
 
 
@@ -123,7 +123,7 @@ class Relay:
             rows = await connection.fetch(_CLAIM, _BATCH)
             if not rows:
                 return 0
-            publishing = asyncio.gather(*(self._publish(each) for each in rows), return_exceptions=True)
+            publishing = asyncio.gather(*(self._publish(dict(each)) for each in rows), return_exceptions=True)
             waiting: set[asyncio.Future[Any]] = {publishing, lost}
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             if not publishing.done():
@@ -132,44 +132,22 @@ class Relay:
             results = publishing.result()
             sent = [each["id"] for each, result in zip(rows, results, strict=True) if result is None]
             await connection.execute("UPDATE outbox SET sent_at = clock_timestamp() WHERE id = ANY($1)", sent)
+        PUBLISHED.inc(len(sent))
         for result in results:
             if result is not None:
                 raise result
         return len(rows)
 
-    async def _publish(self, claimed: "asyncpg.Record") -> None:
-        await self._broker.publish(
-            claimed["subject"],
-            claimed["payload"],
-            envelope.headers(
-                message_id=claimed["id"],
-                subject=claimed["subject"],
-                source=self._source,
-                time=claimed["created_at"],
-                organisation_id=claimed["organisation_id"],
-                aggregate_id=claimed["aggregate_id"],
-                version=claimed["version"],
-                extra=json.loads(claimed["headers"]),
-            ),
-        )
+    async def _publish(self, claimed: Mapping[str, Any]) -> None:
+        await self._broker.publish(claimed["subject"], claimed["payload"], envelope.headers(claimed, self._source))
 
     async def _beat(self) -> None:
         now = asyncio.get_running_loop().time()
         if self._heartbeat is None or now - self._beaten < _HEARTBEAT - _POLL / 2:
             return
         self._beaten = now
-        subject, message_id = envelope.subject_of(self._heartbeat), uuid7()
-        attributes = envelope.headers(
-            message_id=message_id,
-            subject=subject,
-            source=self._source,
-            time=datetime.now(UTC),
-            organisation_id=None,
-            aggregate_id=message_id,
-            version=0,
-            extra={"Nats-TTL": "60s"},
-        )
-        await self._broker.publish(subject, self._heartbeat.SerializeToString(), attributes)
+        beat = row(self._heartbeat, organisation_id=None, aggregate_id=uuid7(), headers={"Nats-TTL": "60s"})
+        await self._publish({**beat, "created_at": datetime.now(UTC)})
 
     async def _prune(self, connection: "asyncpg.Connection") -> None:
         """Deletes what is past its time, a batch at a time; comes back at once while there is more."""
@@ -181,7 +159,7 @@ class Relay:
             ("outbox", "id", KEPT, "AND sent_at IS NOT NULL"),
             ("inbox", "message_id", INBOX_KEPT, ""),
         ):
-            before = UUID(first_id_at(int((datetime.now(UTC) - kept).timestamp() * 1000)))
+            before = first_id_at(datetime.now(UTC) - kept)
             done = await connection.execute(
                 f"DELETE FROM {table} WHERE {column} IN (SELECT {column} FROM {table} "  # noqa: S608 - constants above
                 f"WHERE {column} < $1 {condition} LIMIT $2)",

@@ -3,7 +3,9 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import NoReturn
+from uuid import UUID
 
 import asyncpg
 import structlog
@@ -32,6 +34,6 @@ async def keep_connected(url: str, name: str, work: Callable[[asyncpg.Connection
         await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - spreads reconnections, guards nothing
 
 
-def first_id_at(milliseconds: int) -> str:
-    """The smallest UUIDv7 of that instant (ms since 1970): bounds a range of rows by their primary key."""
-    return f"{milliseconds:012x}".ljust(32, "0")
+def first_id_at(instant: datetime) -> UUID:
+    """The smallest UUIDv7 of that instant: bounds a range of rows by their primary key."""
+    return UUID(int=int(instant.timestamp() * 1000) << 80)
