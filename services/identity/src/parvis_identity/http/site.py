@@ -3,12 +3,13 @@
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from parvis_kit.caller import Caller
 from parvis_kit.errors import Kind, ServiceError
 from parvis_kit.unit import Database
+from parvis_ui.forms import Errors
 from parvis_ui.frame import Organisation
 from parvis_ui.pages import Pages
 from starlette.requests import Request
@@ -82,11 +83,12 @@ class Site:
     ) -> Response:
         """A page with the face of an organisation, and the secret that its forms carry."""
         token = self.cookies.form_token(request)
+        given = dict(context or {})
         values: dict[str, object] = {
             "csrf": token,
-            "errors": {},
             "brand": Organisation(face.name, f"/o/{face.slug}", accent=face.accent) if face else None,
-            **(context or {}),
+            **given,
+            "errors": Errors(cast("Mapping[str, str]", given.get("errors") or {})),
         }
         response = self.pages.render(
             request,

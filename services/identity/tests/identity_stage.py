@@ -1,0 +1,250 @@
+"""The service as tests see it: its pages over HTTP in process, its use cases on a real database, and tenancy played by a dictionary."""
+
+import base64
+import hashlib
+import re
+import secrets
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
+
+import httpx
+from parvis_identity.http.app import make_app
+from parvis_identity.http.site import Site
+from parvis_identity.models import Account, AccountState, Client
+from parvis_identity.service import accounts, housekeeping
+from parvis_identity.service.authorization import Authorization
+from parvis_identity.service.clients import Clients
+from parvis_identity.service.hashing import Hasher
+from parvis_identity.service.keys import KeyRing
+from parvis_identity.service.organisations import Face, Membership, ProductAnswer
+from parvis_identity.service.sealing import Seal
+from parvis_identity.service.sessions import OrganisationTokens
+from parvis_identity.service.sign_in import Passwords
+from parvis_identity.service.tokens import Tokens
+from parvis_identity.settings import Settings
+from parvis_identity.store import accounts as account_store
+from parvis_ui.pages import Pages
+from sqlalchemy import text
+
+from parvis_kit.caller import Caller
+from parvis_kit.errors import not_found, precondition
+from parvis_kit.ids import uuid7
+from parvis_kit.unit import Database
+
+PUBLIC_URL = "http://localhost:8600"
+PASSWORD = "Portail-2026!"
+ENCRYPTION_KEY = base64.b64encode(b"k" * 32).decode()
+WEB_SECRET = "web-secret-of-the-tests"
+
+
+@dataclass
+class Town:
+    """What tenancy would answer."""
+
+    faces: dict[str, Face] = field(default_factory=dict)
+    memberships: dict[tuple[UUID, UUID], Membership] = field(default_factory=dict)
+    products: dict[tuple[UUID, str], list[Face]] = field(default_factory=dict)
+    assigners: tuple[str, ...] = ("Anne Roche",)
+
+    async def face(self, slug: str) -> Face | None:
+        return self.faces.get(slug)
+
+    async def membership(self, account_id: UUID, organisation_id: UUID) -> Membership:
+        found = self.memberships.get((account_id, organisation_id))
+        if found is None:
+            raise not_found("membership_not_found")
+        return found
+
+    async def product(self, account_id: UUID, client_id: str, organisation_id: UUID | None) -> ProductAnswer:
+        mine = self.products.get((account_id, client_id), [])
+        mine = [face for face in mine if organisation_id in {None, face.id}]
+        if not mine:
+            face = next((face for face in self.faces.values() if face.id == organisation_id), None)
+            return ProductAnswer(assigned=False, organisation=face, assigners=self.assigners)
+        if len(mine) > 1:
+            raise precondition("choose_organisation")
+        return ProductAnswer(assigned=True, organisation=mine[0], assigners=())
+
+    def found(self, slug: str, name: str) -> Face:
+        self.faces[slug] = Face(uuid7(), slug, name, "#175c4a")
+        return self.faces[slug]
+
+
+def settings_for(**changes: Any) -> Settings:
+    values = {
+        "instance": "parvis-test", "database_url": "postgresql://x", "nats_url": "nats://x", "http_listen": "127.0.0.1:1",
+        "tls_ca": "/x", "tls_certificate": "/x", "tls_key": "/x", "public_url": PUBLIC_URL,
+        "key_encryption_keys": ENCRYPTION_KEY, "web_client_secret": WEB_SECRET,
+        "argon2_memory_kib": 64, "argon2_passes": 1,  # cheap: the tests count hashes, they do not measure them
+    }  # fmt: skip
+    return Settings(**{**values, **changes})
+
+
+class Stage:
+    """The service and its collaborators."""
+
+    def __init__(self, database: Database, settings: Settings, ring: KeyRing) -> None:
+        self.database, self.settings, self.ring = database, settings, ring
+        self.town = Town()
+        self.tokens = Tokens(ring, issuer=PUBLIC_URL)
+        self.clients = Clients()
+        self.hasher = Hasher(settings)
+        self.links = accounts.Links(ring.link_secret, public_url=PUBLIC_URL)
+        self.passwords = Passwords(database, self.hasher, ring, settings.password_policy)
+        self.exchange = OrganisationTokens(self.tokens, self.town, gateway_client="web")
+        self.site = Site(
+            settings,
+            database,
+            Pages("parvis_identity"),
+            passwords=self.passwords,
+            authorization=Authorization(self.tokens, self.clients, self.town),
+            tokens=self.tokens,
+            ring=ring,
+            clients=self.clients,
+            organisations=self.town,
+        )
+        self.app = make_app(self.site)
+
+    def unit(self, organisation_id: UUID | None = None, **caller: Any):
+        return self.database.begin(Caller("tests", **caller), organisation_id=organisation_id)
+
+    def browser(self) -> "Browser":
+        return Browser(self)
+
+    async def person(self, *, mail: str = "", state: str = AccountState.ACTIVE, password: str = PASSWORD) -> Account:
+        """A personal account that can sign in."""
+        async with self.unit() as unit:
+            account = await accounts.ensure_personal(
+                unit, mail=mail or f"{secrets.token_hex(6)}@exemple.fr", given_name="Anne", family_name="Roche", locale="fr"
+            )
+        return await self._with_password(account, state, password)
+
+    async def client_of(self, firm: Face, identifier: str, *, state: str = AccountState.ACTIVE) -> Account:
+        """A managed account of a firm that can sign in."""
+        async with self.unit(firm.id) as unit:
+            account = await accounts.create_managed(
+                unit, identifier=identifier, mail="client@exemple.fr", given_name="Luc", family_name="Morel", locale="fr"
+            )
+        return await self._with_password(account, state, PASSWORD)
+
+    async def _with_password(self, account: Account, state: str, password: str) -> Account:
+        if state == AccountState.PENDING:
+            return account
+        async with self.unit() as unit:
+            await account_store.set_password_hash(unit, account.id, await self.hasher.hash(password))
+            row = await account_store.lock(unit, account.id)
+            row.state = state
+        return row
+
+    async def relying_party(self, **changes: Any) -> tuple[Client, str]:
+        """A product that people can sign in to."""
+        async with self.unit() as unit:
+            client, secret = await self.clients.register(
+                unit, name="Paie", redirect_uris=["https://paie.example/retour"],
+                post_logout_redirect_uris=["https://paie.example/"], product_id=None,
+            )  # fmt: skip
+            for name, value in changes.items():
+                setattr(client, name, value)
+        return client, secret
+
+    async def audited(self, act: str) -> int:
+        async with self.unit() as unit:
+            return await unit.scalar(text("SELECT count(*) FROM audit WHERE act = :act"), {"act": act})
+
+    async def events(self, name: str) -> list[bytes]:
+        async with self.unit() as unit:
+            query = text("SELECT payload FROM outbox WHERE subject = :subject ORDER BY id")
+            return list(await unit.scalars(query, {"subject": f"parvis.identity.v1.{name}"}))
+
+    async def run(self, statement: str, **values: Any) -> None:
+        async with self.unit() as unit:
+            await unit.execute(text(statement), values)
+
+    async def forget_failures(self) -> None:
+        await self.run("DELETE FROM sign_in_attempts")
+
+
+async def make_stage(database: Database, **changes: Any) -> Stage:
+    settings = settings_for(**changes)
+    ring = KeyRing(Seal(settings.key_encryption_keys.get_secret_value()))
+    await housekeeping.prepare(database, ring, settings)
+    return Stage(database, settings, ring)
+
+
+class Browser:
+    """One browser: cookies, forms as they are in the page, no script."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        transport = httpx.ASGITransport(stage.app, client=("192.0.2.7", 4711))
+        self.http = httpx.AsyncClient(transport=transport, base_url=PUBLIC_URL)
+
+    async def get(self, address: str, **options: Any) -> httpx.Response:
+        return await self.http.get(address, **options)
+
+    async def submit(self, address: str, *, action: str | None = None, **fields: str) -> httpx.Response:
+        """Opens a page, fills in its (last) form and sends it."""
+        page = await self.get(address)
+        forms = re.findall(r"<form.*?</form>", page.text, re.DOTALL)
+        form = next(f for f in forms if 'name="csrf"' in f)
+        hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', form))
+        target = action or re.search(r'action="([^"]+)"', form)[1]
+        hidden = {name: value.replace("&amp;", "&") for name, value in hidden.items()}
+        return await self.http.post(target.replace("&amp;", "&"), data={**hidden, **fields}, headers={"Origin": PUBLIC_URL})
+
+    async def sign_in(self, identifier: str, password: str = PASSWORD, *, at: str = "/login") -> httpx.Response:
+        return await self.submit(at, identifier=identifier, password=password)
+
+
+@dataclass
+class Flow:
+    """One authorization request, as a relying party makes it."""
+
+    client: Client
+    secret: str
+    extra: dict[str, str] = field(default_factory=dict)
+    verifier: str = field(default_factory=lambda: secrets.token_urlsafe(48))
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        digest = hashlib.sha256(self.verifier.encode()).digest()
+        return {
+            "response_type": "code", "client_id": self.client.client_id, "redirect_uri": self.client.redirect_uris[0],
+            "scope": "openid profile email", "state": "s-123", "nonce": "n-456",
+            "code_challenge": base64.urlsafe_b64encode(digest).decode().rstrip("="), "code_challenge_method": "S256",
+            **self.extra,
+        }  # fmt: skip
+
+    async def authorize(self, browser: Browser, **changes: str | None) -> httpx.Response:
+        asked = {name: value for name, value in {**self.parameters, **changes}.items() if value is not None}
+        return await browser.get("/oauth2/authorize", params=asked)
+
+    async def code(self, browser: Browser) -> str:
+        return answer_of(await self.authorize(browser))["code"]
+
+    async def exchange(self, browser: Browser, code: str, **changes: str) -> httpx.Response:
+        form = {
+            "grant_type": "authorization_code", "code": code, "redirect_uri": self.client.redirect_uris[0],
+            "code_verifier": self.verifier, **changes,
+        }  # fmt: skip
+        return await browser.http.post("/oauth2/token", data=form, auth=(self.client.client_id, self.secret))
+
+    async def refresh(self, browser: Browser, token: str, **changes: str) -> httpx.Response:
+        form = {"grant_type": "refresh_token", "refresh_token": token, **changes}
+        return await browser.http.post("/oauth2/token", data=form, auth=(self.client.client_id, self.secret))
+
+
+def answer_of(response: httpx.Response) -> dict[str, str]:
+    """The parameters that a redirect carries to the relying party."""
+    query = parse_qs(urlsplit(response.headers["location"]).query)
+    return {name: values[0] for name, values in query.items()}
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    """The claims of a JWT, unverified."""
+    import json  # noqa: PLC0415 - only here
+
+    body = token.split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
