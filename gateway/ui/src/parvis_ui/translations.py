@@ -59,7 +59,7 @@ class Words:
     def __call__(self, message: str, /, **parameters: object) -> str:
         """The message with its `%(name)s` filled in."""
         text = self.gettext(message)
-        return text % parameters if parameters else text
+        return text % parameters if parameters or "%%" in text else text
 
     def plural(self, singular: str, plural: str, number: int, /, **parameters: object) -> str:
         """The form for `number`, which is also `%(num)s`."""
