@@ -125,8 +125,12 @@ def _programs(account: pwd.struct_passwd | None) -> Path:
 
 
 def _others_reach(path: Path) -> bool:
-    folders = path.resolve().parents
-    return all(folder.stat().st_mode & stat.S_IXOTH for folder in folders) and bool(path.stat().st_mode & stat.S_IROTH)
+    """Whether any account may read the file, or enter the folder."""
+    path = path.resolve()
+    folders = [*path.parents, path] if path.is_dir() else [*path.parents]
+    return all(folder.stat().st_mode & stat.S_IXOTH for folder in folders) and (
+        path.is_dir() or bool(path.stat().st_mode & stat.S_IROTH)
+    )
 
 
 def _cluster(layout: Layout, account: pwd.struct_passwd | None) -> Path:
@@ -137,9 +141,20 @@ def _cluster(layout: Layout, account: pwd.struct_passwd | None) -> Path:
     if _others_reach(layout.data):
         return folder
     SHARED.mkdir(mode=0o755, parents=True, exist_ok=True)
+    _remove_orphans()
     elsewhere = Path(tempfile.mkdtemp(prefix="cluster-", dir=SHARED))
+    elsewhere.with_suffix(".link").write_text(str(folder))
     folder.symlink_to(elsewhere)
     return elsewhere
+
+
+def _remove_orphans() -> None:
+    """Clusters elsewhere whose data folder was deleted."""
+    for note in SHARED.glob("cluster-*.link"):
+        cluster = note.with_suffix("")
+        if Path(note.read_text()).resolve() != cluster:
+            shutil.rmtree(cluster, ignore_errors=True)
+            note.unlink(missing_ok=True)
 
 
 def _make_cluster(layout: Layout, credentials: Credentials) -> None:
