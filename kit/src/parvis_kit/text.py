@@ -9,8 +9,10 @@ _SEPARATORS = re.compile(r"[^0-9a-z]+")
 
 def fold(text: str) -> str:
     """`text` without accents and case: "Élan & Cœur" → "elan & coeur"."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold().translate(_LIGATURES))
-    return "".join(c for c in decomposed if not unicodedata.combining(c))
+    # Twice: a compatibility form may decompose into capitals (Unicode, section 3.13, D146).
+    for _ in range(2):
+        text = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(c for c in text.translate(_LIGATURES) if not unicodedata.combining(c))
 
 
 def search_key(*texts: str) -> str:
