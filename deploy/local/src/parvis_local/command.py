@@ -80,8 +80,8 @@ def _up(options: argparse.Namespace) -> int:
     only = [name for name in options.only.split(",") if name]
     suite = Suite(options.data, options.port, demo=options.demo, only=only, keep_going=options.keep_going)
     already = suite.is_running()
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGINT))
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # also where a shell has switched SIGINT off (`&`)
+        signal.signal(number, signal.default_int_handler)
     try:
         if already:
             suite.start()
