@@ -9,6 +9,7 @@ from parvis_kit.app import Service, run
 from parvis_kit.caller import Caller
 from parvis_kit.errors import ServiceError, unauthenticated
 from parvis_kit.grants import GrantSet, from_message
+from parvis_kit.tokens import FetchKeys
 from parvis_tenancy import events
 from parvis_tenancy.rpc.contacts import ContactRpc
 from parvis_tenancy.rpc.members import MemberRpc
@@ -20,8 +21,10 @@ from parvis_tenancy.service.accounts import Identity
 from parvis_tenancy.settings import Settings
 
 
-async def wire(settings: Settings, identity: Identity | None = None) -> Service[Settings]:
-    """The service with all it answers and listens to. Tests pass an identity of their own."""
+async def wire(
+    settings: Settings, *, identity: Identity | None = None, fetch_keys: FetchKeys | None = None
+) -> Service[Settings]:
+    """The service with all it answers and listens to. Tests play identity: its stubs and its keys."""
 
     async def compile_grants(caller: Caller) -> GrantSet:
         """Grant sets are compiled here: the service that decides asks nobody."""
@@ -34,7 +37,7 @@ async def wire(settings: Settings, identity: Identity | None = None) -> Service[
             except ServiceError as error:
                 raise unauthenticated("membership_ended") from error
 
-    service: Service[Settings] = Service(settings, fetch_grants=compile_grants)
+    service: Service[Settings] = Service(settings, fetch_grants=compile_grants, fetch_keys=fetch_keys)
     if identity is None:
         channel = service.peers.channel("identity")
         identity = Identity(
