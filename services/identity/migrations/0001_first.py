@@ -2,8 +2,9 @@
 
 import sqlalchemy as sa
 from alembic import op
-from parvis_kit.migrations import global_table, kit_tables
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, JSONB, TIMESTAMP
+
+from parvis_kit.migrations import global_table, kit_tables
 
 revision = "0001"
 down_revision = None

@@ -1,4 +1,6 @@
-"""The service as tests see it: its pages over HTTP in process, its use cases on a real database, and tenancy played by a dictionary."""
+"""The service as tests see it: its pages over HTTP in process, its use cases on a real database, and tenancy
+played by a dictionary.
+"""
 
 import base64
 import hashlib
@@ -10,6 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 import httpx
+from sqlalchemy import text
+
 from parvis_identity.http.app import make_app
 from parvis_identity.http.site import Site
 from parvis_identity.models import Account, AccountState, Client
@@ -25,13 +29,11 @@ from parvis_identity.service.sign_in import Passwords
 from parvis_identity.service.tokens import Tokens
 from parvis_identity.settings import Settings
 from parvis_identity.store import accounts as account_store
-from parvis_ui.pages import Pages
-from sqlalchemy import text
-
 from parvis_kit.caller import Caller
 from parvis_kit.errors import not_found, precondition
 from parvis_kit.ids import uuid7
 from parvis_kit.unit import Database
+from parvis_ui.pages import Pages
 
 PUBLIC_URL = "http://localhost:8600"
 PASSWORD = "Portail-2026!"
@@ -74,7 +76,8 @@ class Town:
 
 def settings_for(**changes: Any) -> Settings:
     values = {
-        "instance": "parvis-test", "database_url": "postgresql://x", "nats_url": "nats://x", "http_listen": "127.0.0.1:1",
+        "instance": "parvis-test", "database_url": "postgresql://x", "nats_url": "nats://x",
+        "http_listen": "127.0.0.1:1",
         "tls_ca": "/x", "tls_certificate": "/x", "tls_key": "/x", "public_url": PUBLIC_URL,
         "key_encryption_keys": ENCRYPTION_KEY, "web_client_secret": WEB_SECRET,
         "argon2_memory_kib": 64, "argon2_passes": 1,  # cheap: the tests count hashes, they do not measure them
@@ -117,7 +120,11 @@ class Stage:
         """A personal account that can sign in."""
         async with self.unit() as unit:
             account = await accounts.ensure_personal(
-                unit, mail=mail or f"{secrets.token_hex(6)}@exemple.fr", given_name="Anne", family_name="Roche", locale="fr"
+                unit,
+                mail=mail or f"{secrets.token_hex(6)}@exemple.fr",
+                given_name="Anne",
+                family_name="Roche",
+                locale="fr",
             )
         return await self._with_password(account, state, password)
 
@@ -125,7 +132,12 @@ class Stage:
         """A managed account of a firm that can sign in."""
         async with self.unit(firm.id) as unit:
             account = await accounts.create_managed(
-                unit, identifier=identifier, mail="client@exemple.fr", given_name="Luc", family_name="Morel", locale="fr"
+                unit,
+                identifier=identifier,
+                mail="client@exemple.fr",
+                given_name="Luc",
+                family_name="Morel",
+                locale="fr",
             )
         return await self._with_password(account, state, PASSWORD)
 
@@ -192,7 +204,9 @@ class Browser:
         hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', form))
         target = action or re.search(r'action="([^"]+)"', form)[1]
         hidden = {name: value.replace("&amp;", "&") for name, value in hidden.items()}
-        return await self.http.post(target.replace("&amp;", "&"), data={**hidden, **fields}, headers={"Origin": PUBLIC_URL})
+        return await self.http.post(
+            target.replace("&amp;", "&"), data={**hidden, **fields}, headers={"Origin": PUBLIC_URL}
+        )
 
     async def sign_in(self, identifier: str, password: str = PASSWORD, *, at: str = "/login") -> httpx.Response:
         return await self.submit(at, identifier=identifier, password=password)
@@ -244,7 +258,7 @@ def answer_of(response: httpx.Response) -> dict[str, str]:
 
 def claims_of(token: str) -> dict[str, Any]:
     """The claims of a JWT, unverified."""
-    import json  # noqa: PLC0415 - only here
+    import json
 
     body = token.split(".")[1]
     return json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))

@@ -8,7 +8,6 @@ from joserfc.jwk import KeySet
 
 from parvis_kit.ids import uuid7
 
-
 pytestmark = pytest.mark.usefixtures("nobody_failed_before")
 
 

@@ -3,10 +3,6 @@
 from collections.abc import Sequence
 
 from parvis.identity.v1 import events_pb2, identity_pb2
-from parvis_kit.app import Service, run
-from parvis_kit.caller import Caller
-from parvis_ui.pages import Pages
-
 from parvis_identity.http.app import make_app
 from parvis_identity.http.site import Site
 from parvis_identity.rpc import AccountRpc, ClientRpc, SessionRpc
@@ -22,6 +18,9 @@ from parvis_identity.service.sessions import OrganisationTokens
 from parvis_identity.service.sign_in import Passwords
 from parvis_identity.service.tokens import Tokens
 from parvis_identity.settings import Settings
+from parvis_kit.app import Service, run
+from parvis_kit.caller import Caller
+from parvis_ui.pages import Pages
 
 
 async def wire(settings: Settings) -> Service[Settings]:

@@ -4,10 +4,10 @@ import os
 from collections.abc import Mapping
 from typing import ClassVar
 
-from parvis_kit.settings import ServiceSettings
 from pydantic import SecretStr
 
 from parvis_identity.domain.passwords import PasswordPolicy
+from parvis_kit.settings import ServiceSettings
 
 
 def _cores() -> int:
@@ -25,7 +25,8 @@ class Settings(ServiceSettings):
         "parvis.identity.v1.ClientService": frozenset({"tenancy"}),
     }
 
-    #: Comma-separated base64 of 32 bytes each. The first encrypts private keys at rest, any decrypts: to rotate, put a new one in front.
+    #: Comma-separated base64 of 32 bytes each. The first encrypts private keys at rest, any decrypts: to
+    #: rotate, put a new one in front.
     key_encryption_keys: SecretStr
     #: The gateway's OpenID client, registered at every start.
     web_client_id: str = "web"
@@ -47,7 +48,7 @@ class Settings(ServiceSettings):
     password_digit: bool = True
     password_capital: bool = True
     #: One of these must be in a password; empty: none is asked for.
-    password_special_characters: str = "$?!&%*@"
+    password_special_characters: str = "$?!&%*@"  # noqa: S105 - a rule, not a secret
 
     @property
     def password_policy(self) -> PasswordPolicy:

@@ -1,4 +1,6 @@
-"""Which addresses a browser may be sent to: the registered ones of a client, and a few pages of our own. Nothing else."""
+"""Which addresses a browser may be sent to: the registered ones of a client, and a few pages of our own.
+Nothing else.
+"""
 
 from ipaddress import ip_address
 from urllib.parse import parse_qsl, urlsplit
@@ -10,7 +12,8 @@ _CONTINUATIONS = ("/oauth2/authorize", "/password")
 
 
 def is_redirect_uri(uri: str) -> bool:
-    """Whether a client may register this address: https, or http on the machine itself; absolute, ASCII, no fragment, no user.
+    """Whether a client may register this address: https, or http on the machine itself; absolute, ASCII, no
+    fragment, no user.
 
     RFC 6749, 3.1.2; RFC 9700, 2.1 and 4.1: compared as a whole string later, so nothing in it is a pattern.
     """

@@ -40,7 +40,9 @@ def state_of(
 
 
 def token_of(secret: bytes, link_id: UUID, purpose: Purpose) -> str:
-    """The secret part of a link's address: the same for the same link, so that a mail that is tried again carries the same one."""
+    """The secret part of a link's address: the same for the same link, so that a mail that is tried again
+    carries the same one.
+    """
     digest = hmac.digest(secret, link_id.bytes + purpose.encode(), "sha256")
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 

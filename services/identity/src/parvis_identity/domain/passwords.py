@@ -1,4 +1,6 @@
-"""What a password must be (requirement D1). The provider's policy for personal accounts; managed accounts use it until the firm has its own."""
+"""What a password must be (requirement D1). The provider's policy for personal accounts; managed accounts use
+it until the firm has its own.
+"""
 
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -24,7 +26,8 @@ class PasswordPolicy:
     def broken(self, password: str, avoids: Iterable[str] = ()) -> Iterator[str]:
         """Codes of the rules that `password` breaks, in the order in which they are shown.
 
-        `avoids` are what the person types at sign-in (mail address, identifier): the password may contain neither them nor
+        `avoids` are what the person types at sign-in (mail address, identifier): the password may contain
+        neither them nor
         the part of an address before its "@".
         """
         if len(password) < self.minimum:

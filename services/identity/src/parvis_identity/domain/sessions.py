@@ -41,7 +41,7 @@ _SYSTEMS = (
 
 
 def device_of(user_agent: str) -> str:
-    """ "Firefox, Windows" from a User-Agent; only what is recognised, empty when nothing is."""
+    """The device of a User-Agent: "Firefox, Windows". Only what is recognised, empty when nothing is."""
     found = (
         next((name for name, pattern in table if pattern.search(user_agent)), "") for table in (_BROWSERS, _SYSTEMS)
     )

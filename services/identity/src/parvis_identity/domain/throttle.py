@@ -1,6 +1,7 @@
 """How long somebody who fails must wait before the next try counts. The wait grows; it never becomes a closed door.
 
-Tries are counted by what was typed, whether or not such an account exists, so that waiting tells nothing; and, more loosely, by address, since
+Tries are counted by what was typed, whether or not such an account exists, so that waiting tells nothing; and,
+more loosely, by address, since
 a firm's people may all come from one.
 """
 
@@ -24,7 +25,7 @@ class Throttle:
         if over <= 0:
             return timedelta(0)
         # Capped before it is computed: 2 ** 10_000 seconds is no timedelta.
-        return min(self.longest, self.first * 2 ** min(over - 1, 30))
+        return min(self.longest, self.first * (1 << min(over - 1, 30)))
 
 
 BY_IDENTIFIER = Throttle(

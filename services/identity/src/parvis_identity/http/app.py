@@ -1,6 +1,5 @@
 """The HTTP application of identity."""
 
-from parvis_kit.errors import not_found
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -10,6 +9,7 @@ from parvis_identity.http.openid import OpenIdPages
 from parvis_identity.http.passwords import PasswordPages
 from parvis_identity.http.sign_in import SignInPages
 from parvis_identity.http.site import Site
+from parvis_kit.errors import not_found
 
 
 def make_app(site: Site) -> Starlette:

@@ -6,11 +6,11 @@ import secrets
 from collections.abc import Mapping
 from urllib.parse import parse_qsl, urlsplit
 
-from parvis_kit.errors import forbidden, invalid
 from starlette.requests import Request
 from starlette.responses import Response
 
 from parvis_identity.service.sign_in import Visitor
+from parvis_kit.errors import forbidden, invalid
 
 #: Bytes of a form or a request of the protocol, and its fields, at most.
 LARGEST = 32 * 1024
@@ -51,7 +51,8 @@ class Cookies:
     def check_form(self, request: Request, form: Mapping[str, str], *, origin: str) -> None:
         """Refuses a form that another site made this browser send. Raises FORBIDDEN form_not_ours.
 
-        The browser says where a form comes from (Origin, Sec-Fetch-Site); and the form carries the secret of a cookie that other
+        The browser says where a form comes from (Origin, Sec-Fetch-Site); and the form carries the secret of a
+        cookie that other
         sites cannot read.
         """
         sent_from = request.headers.get("origin")

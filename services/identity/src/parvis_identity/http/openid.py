@@ -7,8 +7,6 @@ from uuid import UUID
 
 import structlog
 from authlib.common.urls import add_params_to_uri
-from parvis_kit.caller import Caller
-from parvis_kit.errors import Kind, ServiceError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -20,6 +18,8 @@ from parvis_identity.service import sessions
 from parvis_identity.service.authorization import BadRequest, ChooseOrganisation, Go, NotAssigned, SignIn
 from parvis_identity.service.keys import OPENID
 from parvis_identity.service.provider import SCOPES
+from parvis_kit.caller import Caller
+from parvis_kit.errors import Kind, ServiceError
 
 AUTHORIZE = "/oauth2/authorize"
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
@@ -199,7 +199,9 @@ class OpenIdPages:
 
 
 def _back(client: Client | None, parameters: Mapping[str, str], *, trusted: bool) -> str:
-    """The registered address to go to after a sign-out, with `state`; empty when none was asked for or it is not registered."""
+    """The registered address to go to after a sign-out, with `state`; empty when none was asked for or it is
+    not registered.
+    """
     address = parameters.get("post_logout_redirect_uri", "")
     if client is None or not trusted or address not in client.post_logout_redirect_uris:
         return ""

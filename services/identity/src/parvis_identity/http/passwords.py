@@ -4,9 +4,6 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-from parvis_kit.caller import Caller
-from parvis_kit.errors import ServiceError
-from parvis_ui.forms import Rule
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -20,6 +17,9 @@ from parvis_identity.service import sessions
 from parvis_identity.service.organisations import Face
 from parvis_identity.service.provider import SignedIn
 from parvis_identity.service.sign_in import Broken, Opened, Refused, avoided
+from parvis_kit.caller import Caller
+from parvis_kit.errors import ServiceError
+from parvis_ui.forms import Rule
 
 #: A reset answers after this long whether or not there is an account, so that time tells nothing (seconds).
 _EVEN = 0.15
@@ -125,7 +125,7 @@ class PasswordPages:
             async with site.database.begin(Caller("identity")) as unit:
                 who = await sessions.signed_in(unit, site.cookies.visitor(request).cookie)
             mine = who is not None and account is not None and who.account.id == account.id
-            context = {
+            closed: dict[str, object] = {
                 "state": opened.state.value,
                 "purpose": purpose.value,
                 "firm": face,
@@ -134,9 +134,9 @@ class PasswordPages:
                 "again": f"{request.url.path}/again",
             }
             status = 404 if opened.state is LinkState.UNKNOWN else 410
-            return site.page(request, "link_closed.html", context, face=face, status=status)
+            return site.page(request, "link_closed.html", closed, face=face, status=status)
         chosen = site.pages.language(request, language or "")
-        context = {
+        context: dict[str, object] = {
             "errors": errors,
             "purpose": purpose.value,
             "firm": face,

@@ -1,9 +1,9 @@
-"""The sign-in pages: the portal's own (`/login`, personal accounts) and each firm's (`/login/<slug>`, its managed accounts too)."""
+"""The sign-in pages: the portal's own (`/login`, personal accounts) and each firm's (`/login/<slug>`, its
+managed accounts too).
+"""
 
 from urllib.parse import quote, urlencode
 
-from parvis_kit.caller import Caller
-from parvis_kit.errors import not_found
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -14,6 +14,8 @@ from parvis_identity.http.site import Site, see_other, wait_text
 from parvis_identity.service import sessions
 from parvis_identity.service.organisations import Face
 from parvis_identity.service.sign_in import Refused
+from parvis_kit.caller import Caller
+from parvis_kit.errors import not_found
 
 _LONGEST_HINT = 254
 

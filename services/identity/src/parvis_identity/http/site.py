@@ -6,12 +6,6 @@ from http import HTTPStatus
 from typing import Any, cast
 
 import structlog
-from parvis_kit.caller import Caller
-from parvis_kit.errors import Kind, ServiceError
-from parvis_kit.unit import Database
-from parvis_ui.forms import Errors
-from parvis_ui.frame import Organisation
-from parvis_ui.pages import Pages
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -24,6 +18,12 @@ from parvis_identity.service.organisations import Face, Organisations
 from parvis_identity.service.sign_in import Passwords
 from parvis_identity.service.tokens import Tokens
 from parvis_identity.settings import Settings
+from parvis_kit.caller import Caller
+from parvis_kit.errors import Kind, ServiceError
+from parvis_kit.unit import Database
+from parvis_ui.forms import Errors
+from parvis_ui.frame import Organisation
+from parvis_ui.pages import Pages
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -171,7 +171,9 @@ class Site:
         )
 
     async def form_targets(self, next_address: str, parameters: Mapping[str, str]) -> Sequence[str]:
-        """Origins that the sign-in form ends at: the registered address of the client that asked (form-action holds redirects too)."""
+        """Origins that the sign-in form ends at: the registered address of the client that asked (form-action
+        holds redirects too).
+        """
         if not continuation(next_address).startswith("/oauth2/authorize"):
             return ()
         async with self.database.begin(Caller("identity")) as unit:

@@ -1,4 +1,5 @@
-"""Tables of identity. All are global: an account, its sessions and its links belong to a person or to the installation, not to an
+"""Tables of identity. All are global: an account, its sessions and its links belong to a person or to the
+installation, not to an
 organisation; a managed account names the firm that owns it. What somebody may do in an organisation is tenancy's.
 """
 

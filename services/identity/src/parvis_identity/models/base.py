@@ -4,11 +4,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from parvis_kit.ids import uuid7
 from sqlalchemy import ARRAY, Text
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
+
+from parvis_kit.ids import uuid7
 
 
 class Base(SQLModel, registry=registry()):

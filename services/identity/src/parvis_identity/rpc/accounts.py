@@ -3,14 +3,14 @@
 from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
-from parvis.identity.v1 import identity_pb2 as pb
-from parvis_kit import ids
-from parvis_kit.errors import Violation, invalid
-from parvis_kit.unit import UnitOfWork
 
+from parvis.identity.v1 import identity_pb2 as pb
 from parvis_identity.domain.links import Purpose
 from parvis_identity.models import Account, AccountKind, AccountState
 from parvis_identity.service import accounts
+from parvis_kit import ids
+from parvis_kit.errors import Violation, invalid
+from parvis_kit.unit import UnitOfWork
 
 _KINDS = {
     AccountKind.PERSONAL: pb.ACCOUNT_KIND_PERSONAL,
@@ -33,9 +33,7 @@ class AccountRpc:
     def __init__(self, links: accounts.Links) -> None:
         self._links = links
 
-    async def EnsurePersonalAccount(  # noqa: N802 - the contract's name
-        self, unit: UnitOfWork, request: pb.EnsurePersonalAccountRequest
-    ) -> pb.Account:
+    async def EnsurePersonalAccount(self, unit: UnitOfWork, request: pb.EnsurePersonalAccountRequest) -> pb.Account:
         return message(
             await accounts.ensure_personal(
                 unit,
@@ -46,9 +44,7 @@ class AccountRpc:
             )
         )
 
-    async def CreateManagedAccount(  # noqa: N802 - idem
-        self, unit: UnitOfWork, request: pb.CreateManagedAccountRequest
-    ) -> pb.Account:
+    async def CreateManagedAccount(self, unit: UnitOfWork, request: pb.CreateManagedAccountRequest) -> pb.Account:
         return message(
             await accounts.create_managed(
                 unit,
@@ -60,13 +56,13 @@ class AccountRpc:
             )
         )
 
-    async def BatchGetAccounts(  # noqa: N802 - idem
+    async def BatchGetAccounts(
         self, unit: UnitOfWork, request: pb.BatchGetAccountsRequest
     ) -> pb.BatchGetAccountsResponse:
         found = await accounts.batch(unit, [ids.parse(each, "ids") for each in request.ids])
         return pb.BatchGetAccountsResponse(accounts=map(message, found))
 
-    async def MintLink(self, unit: UnitOfWork, request: pb.MintLinkRequest) -> pb.Link:  # noqa: N802 - idem
+    async def MintLink(self, unit: UnitOfWork, request: pb.MintLinkRequest) -> pb.Link:
         purpose = _PURPOSES.get(request.purpose)
         if purpose is None:
             raise invalid("malformed_request", [Violation("purpose", "required")])
@@ -79,15 +75,15 @@ class AccountRpc:
         )
         return pb.Link(url=url, expires_at=timestamp(expires_at))
 
-    async def RevokeLinks(self, unit: UnitOfWork, request: pb.RevokeLinksRequest) -> pb.RevokeLinksResponse:  # noqa: N802 - idem
+    async def RevokeLinks(self, unit: UnitOfWork, request: pb.RevokeLinksRequest) -> pb.RevokeLinksResponse:
         await accounts.revoke_links(unit, ids.parse(request.account_id, "account_id"))
         return pb.RevokeLinksResponse()
 
-    async def GetMyAccount(self, unit: UnitOfWork, request: pb.GetMyAccountRequest) -> pb.Account:  # noqa: N802 - idem
+    async def GetMyAccount(self, unit: UnitOfWork, request: pb.GetMyAccountRequest) -> pb.Account:
         del request
         return message(await accounts.mine(unit))
 
-    async def UpdateMyAccount(self, unit: UnitOfWork, request: pb.UpdateMyAccountRequest) -> pb.Account:  # noqa: N802 - idem
+    async def UpdateMyAccount(self, unit: UnitOfWork, request: pb.UpdateMyAccountRequest) -> pb.Account:
         return message(
             await accounts.update_mine(
                 unit,

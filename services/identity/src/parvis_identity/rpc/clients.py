@@ -1,10 +1,9 @@
 """parvis.identity.v1.ClientService."""
 
 from parvis.identity.v1 import identity_pb2 as pb
+from parvis_identity.service.clients import Clients
 from parvis_kit import ids
 from parvis_kit.unit import UnitOfWork
-
-from parvis_identity.service.clients import Clients
 
 
 class ClientRpc:
@@ -13,7 +12,7 @@ class ClientRpc:
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
 
-    async def RegisterClient(self, unit: UnitOfWork, request: pb.RegisterClientRequest) -> pb.RegisteredClient:  # noqa: N802 - the contract's name
+    async def RegisterClient(self, unit: UnitOfWork, request: pb.RegisterClientRequest) -> pb.RegisteredClient:
         client, secret = await self._clients.register(
             unit,
             name=request.name,

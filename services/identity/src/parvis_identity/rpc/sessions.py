@@ -1,15 +1,15 @@
 """parvis.identity.v1.SessionService."""
 
 from google.protobuf.timestamp_pb2 import Timestamp
-from parvis.identity.v1 import identity_pb2 as pb
-from parvis_kit import ids
-from parvis_kit.errors import forbidden
-from parvis_kit.unit import UnitOfWork
 
+from parvis.identity.v1 import identity_pb2 as pb
 from parvis_identity.rpc.accounts import timestamp
 from parvis_identity.service import sessions
 from parvis_identity.service.keys import KeyRing
 from parvis_identity.store import sessions as store
+from parvis_kit import ids
+from parvis_kit.errors import forbidden
+from parvis_kit.unit import UnitOfWork
 
 
 class SessionRpc:
@@ -20,7 +20,7 @@ class SessionRpc:
         self._ring = ring
         self._gateway = gateway
 
-    async def GetOrganisationToken(  # noqa: N802 - the contract's name
+    async def GetOrganisationToken(
         self, unit: UnitOfWork, request: pb.GetOrganisationTokenRequest
     ) -> pb.OrganisationToken:
         if unit.caller.service != self._gateway:
@@ -35,18 +35,16 @@ class SessionRpc:
             membership_id=str(issued.membership_id or ""),
         )
 
-    async def ListSigningKeys(self, unit: UnitOfWork, request: pb.ListSigningKeysRequest) -> pb.SigningKeys:  # noqa: N802 - idem
+    async def ListSigningKeys(self, unit: UnitOfWork, request: pb.ListSigningKeysRequest) -> pb.SigningKeys:
         del unit, request
         return pb.SigningKeys(jwks_json=self._ring.internal_keys())
 
-    async def CheckSession(self, unit: UnitOfWork, request: pb.CheckSessionRequest) -> pb.SessionState:  # noqa: N802 - idem
+    async def CheckSession(self, unit: UnitOfWork, request: pb.CheckSessionRequest) -> pb.SessionState:
         session_id = ids.parse(request.session_id, "session_id")
         account_id = ids.parse(request.account_id, "account_id")
         return pb.SessionState(open=await store.is_open(unit, session_id, account_id))
 
-    async def ListMySessions(  # noqa: N802 - idem
-        self, unit: UnitOfWork, request: pb.ListMySessionsRequest
-    ) -> pb.ListMySessionsResponse:
+    async def ListMySessions(self, unit: UnitOfWork, request: pb.ListMySessionsRequest) -> pb.ListMySessionsResponse:
         del request
         return pb.ListMySessionsResponse(
             sessions=[
@@ -61,6 +59,6 @@ class SessionRpc:
             ]
         )
 
-    async def EndMySession(self, unit: UnitOfWork, request: pb.EndMySessionRequest) -> pb.EndMySessionResponse:  # noqa: N802 - idem
+    async def EndMySession(self, unit: UnitOfWork, request: pb.EndMySessionRequest) -> pb.EndMySessionResponse:
         await sessions.end_mine(unit, ids.parse(request.session_id, "session_id"))
         return pb.EndMySessionResponse()

@@ -5,14 +5,13 @@ from datetime import datetime
 from uuid import UUID
 
 from parvis.identity.v1 import events_pb2
-from parvis_kit.errors import Violation, conflict, invalid, not_found, unauthenticated
-from parvis_kit.unit import UnitOfWork
-
 from parvis_identity.domain.identifiers import identifier_key, is_identifier, is_mail, mail_key
 from parvis_identity.domain.links import Purpose, token_of
 from parvis_identity.models import Account, AccountKind, AccountState, Link
 from parvis_identity.service.sign_in import new_link
 from parvis_identity.store import accounts as store
+from parvis_kit.errors import Violation, conflict, invalid, not_found, unauthenticated
+from parvis_kit.unit import UnitOfWork
 
 LOCALES = ("fr", "en")
 MOST_AT_ONCE = 200

@@ -10,8 +10,6 @@ from urllib.parse import unquote_plus
 from uuid import UUID
 
 from authlib.common.urls import add_params_to_uri
-from parvis_kit.errors import Kind, ServiceError
-from parvis_kit.unit import UnitOfWork
 
 from parvis_identity.domain import sessions as rules
 from parvis_identity.domain.interaction import Interaction, after_login, needed
@@ -29,6 +27,8 @@ from parvis_identity.service.provider import (
 )
 from parvis_identity.service.tokens import Tokens, person
 from parvis_identity.store import openid as store
+from parvis_kit.errors import Kind, ServiceError
+from parvis_kit.unit import UnitOfWork
 
 _NONCE = re.compile(r"[\x20-\x7e]{1,255}")
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -75,6 +75,16 @@ class BadRequest:
 Outcome = Go | SignIn | NotAssigned | ChooseOrganisation | BadRequest
 
 
+@dataclass(frozen=True, slots=True)
+class _Valid:
+    """An authorization request that can be answered."""
+
+    client: Client
+    provider: Provider
+    request: ProtocolRequest
+    grant: Any
+
+
 class Authorization:
     """Authorization and token endpoint."""
 
@@ -87,23 +97,55 @@ class Authorization:
         self, unit: UnitOfWork, parameters: Mapping[str, str], signed_in: SignedIn | None, path: str
     ) -> Outcome:
         """What comes next for an authorization request (RFC 6749, 4.1.1; OpenID Connect Core 3.1.2)."""
+        valid = await self._validate(unit, parameters, signed_in)
+        if not isinstance(valid, _Valid):
+            return valid
+        who = self._signed_in(unit, parameters, signed_in, path)
+        if not isinstance(who, SignedIn):
+            return who
+        organisation: Face | None = None
+        if valid.client.product_id is not None:
+            found = await self._product(valid.client, who, parameters)
+            if not isinstance(found, Face):
+                return self._unusable(unit, found, who, parameters)
+            organisation = found
+        answer = valid.provider.code_for(valid.request, valid.grant)
+        if valid.provider.new_code is not None:
+            grant, code = valid.provider.new_code
+            if organisation is not None:
+                grant.organisation_id = organisation.id
+                grant.organisation_name = organisation.name
+                grant.organisation_slug = organisation.slug
+            await store.save_code(unit, grant, code)
+        return Go(answer.location)
+
+    async def _validate(
+        self, unit: UnitOfWork, parameters: Mapping[str, str], signed_in: SignedIn | None
+    ) -> "_Valid | BadRequest | Go":
+        """The request, checked: an error page where nobody can be sent anywhere, else an error for the client."""
         if name := unacceptable(parameters):
             return BadRequest("invalid_request", f"Invalid '{name}' in request.")
         client = await self._clients.find(unit, parameters.get("client_id", ""))
-        provider = Provider(self._tokens, unit.now, client=client, signed_in=signed_in)
-        request = ProtocolRequest("GET", parameters, {})
-        redirect_uri = parameters.get("redirect_uri", "")
-        if client is None or redirect_uri not in client.redirect_uris:
+        if client is None or parameters.get("redirect_uri", "") not in client.redirect_uris:
             what = "client_id" if client is None else "redirect_uri"
             return BadRequest("invalid_request", f"Unknown '{what}'.")
         if refusal := _unsupported(parameters):
             return self._refuse(parameters, *refusal)
+        provider = Provider(self._tokens, unit.now, client=client, signed_in=signed_in)
+        request = ProtocolRequest("GET", parameters, {})
         grant, failure = provider.validate(request)
-        if failure is not None:
-            if failure.location:
-                return Go(failure.location)
-            body = failure.body
-            return self._refuse(parameters, body.get("error", "invalid_request"), body.get("error_description", ""))
+        if failure is None:
+            return _Valid(client, provider, request, grant)
+        if failure.location:
+            return Go(failure.location)
+        return self._refuse(
+            parameters, failure.body.get("error", "invalid_request"), failure.body.get("error_description", "")
+        )
+
+    def _signed_in(
+        self, unit: UnitOfWork, parameters: Mapping[str, str], signed_in: SignedIn | None, path: str
+    ) -> SignedIn | SignIn | Go:
+        """Who the answer is about, once they have signed in as recently as the client asks."""
         try:
             interaction = needed(parameters, signed_in.session.auth_time if signed_in else None, unit.now)
         except ValueError as error:
@@ -113,31 +155,25 @@ class Authorization:
         if interaction is Interaction.LOGIN or signed_in is None:
             slug = parameters.get("organisation", "")
             return SignIn(after_login(path, parameters, unit.now), slug if _SLUG.fullmatch(slug) else "")
-        organisation: Face | None = None
-        if client.product_id is not None:
-            found = await self._product(client, signed_in, parameters)
-            if not isinstance(found, Face):
-                if "none" in parameters.get("prompt", "").split():
-                    return self._refuse(parameters, "interaction_required", "The product cannot be used as is.")
-                if isinstance(found, NotAssigned):
-                    unit.record(
-                        "product.refused",
-                        target_kind="client",
-                        target_id=client.client_id,
-                        account=str(signed_in.account.id),
-                    )
-                return found
-            organisation = found
-        answer = provider.code_for(request, grant)
-        if provider.new_code is None:
-            return Go(answer.location)
-        made, code = provider.new_code
-        if organisation is not None:
-            made.organisation_id = organisation.id
-            made.organisation_name = organisation.name
-            made.organisation_slug = organisation.slug
-        await store.save_code(unit, made, code)
-        return Go(answer.location)
+        return signed_in
+
+    def _unusable(
+        self,
+        unit: UnitOfWork,
+        why: NotAssigned | ChooseOrganisation,
+        who: SignedIn,
+        parameters: Mapping[str, str],
+    ) -> Outcome:
+        if "none" in parameters.get("prompt", "").split():
+            return self._refuse(parameters, "interaction_required", "The product cannot be used as is.")
+        if isinstance(why, NotAssigned):
+            unit.record(
+                "product.refused",
+                target_kind="client",
+                target_id=why.client.client_id,
+                account=str(who.account.id),
+            )
+        return why
 
     async def _product(
         self, client: Client, signed_in: SignedIn, parameters: Mapping[str, str]
@@ -202,7 +238,9 @@ class Authorization:
         return await self._write(unit, provider, answer)
 
     async def _write(self, unit: UnitOfWork, provider: Provider, answer: Answer) -> Answer:
-        """Uses up what was presented, in one statement that only one of several requests wins; then saves what was issued."""
+        """Uses up what was presented, in one statement that only one of several requests wins; then saves what
+        was issued.
+        """
         granted = None
         if provider.code is not None:
             granted = provider.code.granted
@@ -278,7 +316,9 @@ def _unauthenticated() -> Answer:
 
 
 def _basic_client(header: str) -> str:
-    """The client of a Basic header, empty when there is none. Raises ValueError when it is malformed (RFC 6749, 2.3.1)."""
+    """The client of a Basic header, empty when there is none. Raises ValueError when it is malformed (RFC 6749,
+    2.3.1).
+    """
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic":
         return ""

@@ -6,9 +6,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from parvis_kit.errors import Violation, conflict, invalid
-from parvis_kit.ids import uuid7
-from parvis_kit.unit import UnitOfWork
 from sqlalchemy.exc import IntegrityError
 
 from parvis_identity.domain.addresses import is_redirect_uri
@@ -16,6 +13,9 @@ from parvis_identity.domain.links import digest_of
 from parvis_identity.models import Client
 from parvis_identity.settings import Settings
 from parvis_identity.store import openid as store
+from parvis_kit.errors import Violation, conflict, invalid
+from parvis_kit.ids import uuid7
+from parvis_kit.unit import UnitOfWork
 
 #: Seconds that a client is used without reading it again: it changes rarely and is needed by every request.
 _FRESH = 30.0
@@ -94,7 +94,8 @@ class Clients:
 def gateway_client(settings: Settings, now: datetime) -> Client:
     """The gateway's client, as the settings describe it: brought up to them at every start.
 
-    It is a confidential client that calls from inside, so its refresh tokens are not rotated (RFC 9700, 2.2.2): two pages that
+    It is a confidential client that calls from inside, so its refresh tokens are not rotated (RFC 9700, 2.2.2):
+    two pages that
     refresh at once would otherwise sign the person out.
     """
     return Client(

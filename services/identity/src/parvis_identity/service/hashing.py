@@ -1,16 +1,22 @@
-"""Passwords are hashed in a bounded pool: 19 MiB and 40 ms each would otherwise be everyone's memory and everyone's time."""
+"""Passwords are hashed in a bounded pool: 19 MiB and 40 ms each would otherwise be everyone's memory and
+everyone's time.
+"""
 
 import asyncio
 import base64
 import secrets
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import argon2
 from argon2.exceptions import InvalidHashError, VerificationError
-from parvis_kit.errors import limit
 
 from parvis_identity.domain.passwords import LONGEST, prepare
 from parvis_identity.settings import Settings
+from parvis_kit.errors import limit
+
+Result = TypeVar("Result")
 
 
 class Hasher:
@@ -31,21 +37,24 @@ class Hasher:
 
     @staticmethod
     def _unmatched(settings: Settings) -> str:
-        """An encoded hash that no password has, at the same price as a real one: random digest, so it was never computed."""
+        """An encoded hash that no password has, at the same price as a real one: random digest, so it was never
+        computed.
+        """
         salt, digest = (base64.b64encode(secrets.token_bytes(size)).decode().rstrip("=") for size in (16, 32))
         cost = f"m={settings.argon2_memory_kib},t={settings.argon2_passes},p={settings.argon2_lanes}"
         return f"$argon2id$v=19${cost}${salt}${digest}"
 
     async def hash(self, password: str) -> str:
         """The encoded hash of a password. Raises LIMIT hashing_busy when too many wait."""
-        return str(await self._run(self._argon2.hash, prepare(password)))
+        return await self._run(self._argon2.hash, prepare(password))
 
     async def matches(self, encoded: str, password: str) -> bool:
-        """Whether `password` has the hash; an empty `encoded` (nobody, or no password yet) costs the same and never matches.
+        """Whether `password` has the hash; an empty `encoded` (nobody, or no password yet) costs the same and
+        never matches.
 
         Raises LIMIT hashing_busy when too many wait.
         """
-        return bool(await self._run(self._verify, encoded or self._nobody, prepare(password[: LONGEST + 1])))
+        return await self._run(self._verify, encoded or self._nobody, prepare(password[: LONGEST + 1]))
 
     def is_outdated(self, encoded: str) -> bool:
         """Whether a hash was made with other parameters than today's."""
@@ -57,12 +66,12 @@ class Hasher:
         except (VerificationError, InvalidHashError):
             return False
 
-    async def _run(self, function: object, *arguments: object) -> object:
+    async def _run(self, function: Callable[..., Result], *arguments: str | bytes) -> Result:
         if self._taken >= self._places:
             raise limit("hashing_busy", retry_after="5")
         self._taken += 1
         self.computed += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)  # type: ignore[arg-type] # one of the two above
+            return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
         finally:
             self._taken -= 1

@@ -2,13 +2,12 @@
 
 import asyncio
 
-from parvis_kit.caller import Caller
-from parvis_kit.unit import Database
-
 from parvis_identity.service.clients import gateway_client
 from parvis_identity.service.keys import KeyRing
 from parvis_identity.settings import Settings
 from parvis_identity.store import openid, sessions
+from parvis_kit.caller import Caller
+from parvis_kit.unit import Database
 
 _SWEEP_EVERY = 3600.0  # s
 _SELF = Caller("identity")

@@ -7,11 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 from joserfc.jwk import ECKey, KeySet, RSAKey
-from parvis_kit.unit import UnitOfWork
 
 from parvis_identity.models import SigningKey
 from parvis_identity.service.sealing import Seal
 from parvis_identity.store import openid as store
+from parvis_kit.unit import UnitOfWork
 
 Key = ECKey | RSAKey
 
@@ -58,10 +58,7 @@ class KeyRing:
             if row.retired_at is None or row.retired_at > unit.now - OVERLAP:
                 public[row.purpose].append(row.public_jwk)
         self._public = public
-        self._verifying = {
-            purpose: KeySet.import_key_set({"keys": keys})  # type: ignore[typeddict-item] # dictionaries from JSON
-            for purpose, keys in public.items()
-        }
+        self._verifying = {purpose: KeySet.import_key_set({"keys": keys}) for purpose, keys in public.items()}
 
     def signing(self, purpose: str, algorithm: str) -> Key:
         """The private key that signs now."""

@@ -55,7 +55,9 @@ class Organisations(Protocol):
         ...
 
     async def product(self, account_id: UUID, client_id: str, organisation_id: UUID | None) -> ProductAnswer:
-        """Whether the product that a client is may be used. Raises PRECONDITION choose_organisation, NOT_FOUND, UNAVAILABLE."""
+        """Whether the product that a client is may be used. Raises PRECONDITION choose_organisation, NOT_FOUND,
+        UNAVAILABLE.
+        """
         ...
 
 

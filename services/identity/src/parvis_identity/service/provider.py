@@ -1,7 +1,10 @@
-"""The OpenID provider's protocol, by Authlib: called synchronously, without input or output, on rows that were loaded before.
+"""The OpenID provider's protocol, by Authlib: called synchronously, without input or output, on rows that were
+loaded before.
 
-One `Provider` serves one request. It holds what was loaded, answers Authlib's questions from it and collects what is to be written; the use
-cases (`authorization`) do the reading and writing. Everything that Authlib takes as it comes and raises on (quotes, other alphabets) is
+One `Provider` serves one request. It holds what was loaded, answers Authlib's questions from it and collects
+what is to be written; the use
+cases (`authorization`) do the reading and writing. Everything that Authlib takes as it comes and raises on
+(quotes, other alphabets) is
 refused before it is called.
 """
 
@@ -22,20 +25,28 @@ from authlib.oauth2.rfc6749 import (
 )
 from authlib.oauth2.rfc6749.grants import (
     AuthorizationCodeGrant,
-    BaseGrant,
     ClientCredentialsGrant,
     RefreshTokenGrant,
 )
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oidc.core.util import create_half_hash
-from parvis_kit.ids import uuid7
 
 from parvis_identity.domain import sessions as rules
 from parvis_identity.domain.links import digest_of
 from parvis_identity.models import Account, AuthorizationCode, Client, Grant, RefreshToken, Session
 from parvis_identity.service.tokens import ACCESS_LIFETIME, Tokens
 from parvis_identity.store.openid import Granted, PresentedCode, PresentedRefreshToken
+from parvis_kit.ids import uuid7
+
+# Authlib's stubs describe its classes more narrowly than it calls them: here they are taken as they are.
+_Server: Any = AuthorizationServer
+_Client: Any = ClientMixin
+_Request: Any = OAuth2Request
+_CodeGrant: Any = AuthorizationCodeGrant
+_RefreshGrant: Any = RefreshTokenGrant
+_CredentialsGrant: Any = ClientCredentialsGrant
+_Challenge: Any = CodeChallenge
 
 SCOPES = ("openid", "profile", "email", "offline_access")
 CODE_LIFETIME = timedelta(seconds=60)
@@ -73,7 +84,7 @@ def protocol_error(status: int, error: str, description: str) -> Answer:
     )
 
 
-class ClientPolicy(ClientMixin):
+class ClientPolicy(_Client):  # type: ignore[misc] # see above
     """A client as Authlib asks about it."""
 
     def __init__(self, client: Client) -> None:
@@ -96,7 +107,7 @@ class ClientPolicy(ClientMixin):
     def check_client_secret(self, client_secret: str) -> bool:
         return secrets.compare_digest(digest_of(client_secret), self.row.secret_digest)
 
-    def check_endpoint_auth_method(self, method: str, endpoint: Any) -> bool:
+    def check_endpoint_auth_method(self, method: str, endpoint: Any) -> bool:  # noqa: ARG002 - Authlib's signature
         return method in _METHODS
 
     def check_response_type(self, response_type: str) -> bool:
@@ -106,11 +117,12 @@ class ClientPolicy(ClientMixin):
         return grant_type in self.row.grant_types
 
 
-class ProtocolRequest(OAuth2Request):
+class ProtocolRequest(_Request):  # type: ignore[misc] # see above
     """A request that was parsed and checked: each parameter once."""
 
     def __init__(self, method: str, parameters: Mapping[str, str], headers: Mapping[str, str]) -> None:
-        # Authlib refuses plain HTTP but on the machine itself; whether that is so is decided by who sets PARVIS_PUBLIC_URL.
+        # Authlib refuses plain HTTP but on the machine itself; whether that is so is decided by who sets
+        # PARVIS_PUBLIC_URL.
         super().__init__(method, "https://localhost/oauth2", headers=headers)
         self._parameters = dict(parameters)
         self.payload = BasicOAuth2Payload(self._parameters)
@@ -132,7 +144,7 @@ class SignedIn:
     account: Account
 
 
-class Provider(AuthorizationServer):  # type: ignore[misc] # untyped bases of Authlib
+class Provider(_Server):  # type: ignore[misc] # see above
     """See the module."""
 
     def __init__(
@@ -166,8 +178,8 @@ class Provider(AuthorizationServer):  # type: ignore[misc] # untyped bases of Au
     def query_client(self, client_id: str) -> ClientPolicy | None:
         return self.policy if self.policy is not None and self.policy.get_client_id() == client_id else None
 
-    def create_oauth2_request(self, request: Any) -> OAuth2Request:
-        return request  # type: ignore[no-any-return] # always a ProtocolRequest
+    def create_oauth2_request(self, request: ProtocolRequest) -> ProtocolRequest:
+        return request
 
     def handle_response(self, status: int, body: Any, headers: list[tuple[str, str]]) -> Answer:
         fields = dict(headers)
@@ -179,22 +191,22 @@ class Provider(AuthorizationServer):  # type: ignore[misc] # untyped bases of Au
     def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:
         """Authlib's signals are not used."""
 
-    def save_token(self, token: Any, request: OAuth2Request) -> None:
+    def save_token(self, token: Any, request: ProtocolRequest) -> None:
         """Tokens are collected in `generate_token`."""
 
     def generate_token(
         self,
-        grant_type: str,
+        grant_type: str,  # noqa: ARG002 - Authlib's signature
         client: Any,
         user: Any = None,
         scope: str | None = None,
-        expires_in: int | None = None,
-        include_refresh_token: bool = True,  # noqa: FBT001, FBT002 - Authlib's signature
+        expires_in: int | None = None,  # noqa: ARG002 - idem
+        include_refresh_token: bool = True,  # noqa: FBT001, FBT002 - idem
     ) -> dict[str, Any]:
         granted = self._granted()
         scope = client.get_allowed_scope(scope)
         grant = granted.grant if granted is not None and user is not None else None
-        token = {
+        token: dict[str, Any] = {
             "token_type": "Bearer",
             "access_token": self.tokens.access(client.row, scope or "", grant),
             "expires_in": ACCESS_LIFETIME,
@@ -242,7 +254,7 @@ class Provider(AuthorizationServer):  # type: ignore[misc] # untyped bases of Au
         return answer
 
 
-class _Code(AuthorizationCodeGrant):  # type: ignore[misc] # untyped base of Authlib
+class _Code(_CodeGrant):  # type: ignore[misc] # see above
     TOKEN_ENDPOINT_AUTH_METHODS = _METHODS
 
     def generate_authorization_code(self) -> str:
@@ -276,7 +288,7 @@ class _Code(AuthorizationCodeGrant):  # type: ignore[misc] # untyped base of Aut
             ),
         )
 
-    def query_authorization_code(self, code: str, client: ClientPolicy) -> "_PresentedCode | None":
+    def query_authorization_code(self, code: str, client: ClientPolicy) -> "_PresentedCode | None":  # noqa: ARG002 - Authlib's signature
         server: Provider = self.server
         presented = server.code
         if presented is None or presented.granted.grant.client_id != client.get_client_id():
@@ -310,14 +322,14 @@ class _PresentedCode:
         return self.presented.granted.grant.scope
 
 
-class _Refresh(RefreshTokenGrant):  # type: ignore[misc] # untyped base of Authlib
+class _Refresh(_RefreshGrant):  # type: ignore[misc] # see above
     TOKEN_ENDPOINT_AUTH_METHODS = _METHODS
 
     @property
     def INCLUDE_NEW_REFRESH_TOKEN(self) -> bool:  # noqa: N802 - Authlib's name
         return bool(self.request.client.row.rotates_refresh_tokens)
 
-    def authenticate_refresh_token(self, refresh_token: str) -> "_PresentedToken | None":
+    def authenticate_refresh_token(self, refresh_token: str) -> "_PresentedToken | None":  # noqa: ARG002 - Authlib's signature
         server: Provider = self.server
         presented = server.presented
         if presented is None:
@@ -349,14 +361,14 @@ class _PresentedToken:
         return self.granted.grant.scope
 
 
-class _Credentials(ClientCredentialsGrant):  # type: ignore[misc] # untyped base of Authlib
+class _Credentials(_CredentialsGrant):  # type: ignore[misc] # see above
     TOKEN_ENDPOINT_AUTH_METHODS = _METHODS
 
 
-class _Pkce(CodeChallenge):  # type: ignore[misc] # untyped base of Authlib
+class _Pkce(_Challenge):  # type: ignore[misc] # see above
     """RFC 7636 with S256 alone, asked of every client whose policy does not say otherwise."""
 
-    def validate_code_challenge(self, grant: BaseGrant, redirect_uri: str) -> None:
+    def validate_code_challenge(self, grant: Any, redirect_uri: str) -> None:  # noqa: ARG002 - Authlib's signature
         asked = grant.request.payload.data
         challenge, method = asked.get("code_challenge", ""), asked.get("code_challenge_method", "")
         if not challenge and not method:
@@ -368,17 +380,17 @@ class _Pkce(CodeChallenge):  # type: ignore[misc] # untyped base of Authlib
         if not _CHALLENGE.fullmatch(challenge):
             raise InvalidRequestError("Invalid 'code_challenge'")
 
-    def get_authorization_code_challenge_method(self, authorization_code: Any) -> str:
+    def get_authorization_code_challenge_method(self, authorization_code: Any) -> str:  # noqa: ARG002 - Authlib's signature
         return "S256"
 
 
 class _IdToken:
     """Adds the ID token to answers of grants with the scope openid."""
 
-    def __call__(self, grant: BaseGrant) -> None:
+    def __call__(self, grant: Any) -> None:
         grant.register_hook("after_create_token_response", self.add)
 
-    def add(self, grant: BaseGrant, response: tuple[int, dict[str, Any], Any]) -> None:
+    def add(self, grant: Any, response: tuple[int, dict[str, Any], Any]) -> None:
         _, token, _ = response
         server: Provider = grant.server
         granted = server._granted()  # noqa: SLF001 - two halves of one thing

@@ -20,12 +20,15 @@ class SealBrokenError(Exception):
 class Seal:
     """Seals under the first of its keys, opens what any of them sealed.
 
-    A sealed text is: version (1 byte), fingerprint of the key (8), nonce (12), ciphertext and tag. The label is authenticated with it, so that
+    A sealed text is: version (1 byte), fingerprint of the key (8), nonce (12), ciphertext and tag. The label is
+    authenticated with it, so that
     two rows cannot be exchanged.
     """
 
     def __init__(self, keys: str) -> None:
-        """`keys`: base64 of 32 bytes each, separated by commas. Raises ValueError when one is malformed or there is none."""
+        """`keys`: base64 of 32 bytes each, separated by commas. Raises ValueError when one is malformed or
+        there is none.
+        """
         self._keys: dict[bytes, AESGCM] = {}
         for text in filter(None, (part.strip() for part in keys.split(","))):
             try:

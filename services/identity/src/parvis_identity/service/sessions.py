@@ -1,4 +1,6 @@
-"""Sessions: begun by a password, ended by the person, the clock or whoever owns the account; and the gateway's tokens."""
+"""Sessions: begun by a password, ended by the person, the clock or whoever owns the account; and the gateway's
+tokens.
+"""
 
 import secrets
 from collections.abc import Sequence
@@ -6,9 +8,6 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from parvis.identity.v1 import events_pb2
-from parvis_kit.errors import not_found, unauthenticated
-from parvis_kit.unit import UnitOfWork
-
 from parvis_identity.domain import sessions as rules
 from parvis_identity.domain.links import digest_of
 from parvis_identity.models import Account, AccountKind, AccountState, Session
@@ -18,6 +17,8 @@ from parvis_identity.service.tokens import Tokens
 from parvis_identity.store import accounts as account_store
 from parvis_identity.store import openid as openid_store
 from parvis_identity.store import sessions as store
+from parvis_kit.errors import not_found, unauthenticated
+from parvis_kit.unit import UnitOfWork
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Signing in with a password, and everything that sets one.
 
-Hashing takes 40 ms and may wait for its turn, so it happens between two transactions: the first counts the try and reads, the second
+Hashing takes 40 ms and may wait for its turn, so it happens between two transactions: the first counts the try
+and reads, the second
 decides on what is there then, and writes.
 """
 
@@ -12,10 +13,6 @@ from datetime import timedelta
 from uuid import UUID
 
 from parvis.identity.v1 import events_pb2
-from parvis_kit.caller import Caller
-from parvis_kit.ids import uuid7
-from parvis_kit.unit import Database, UnitOfWork
-
 from parvis_identity.domain.identifiers import LONGEST_MAIL, identifier_key
 from parvis_identity.domain.links import LIFETIMES, LinkState, Purpose, digest_of, state_of, token_of
 from parvis_identity.domain.passwords import PasswordPolicy
@@ -28,6 +25,9 @@ from parvis_identity.service.provider import SignedIn
 from parvis_identity.service.sessions import Begun
 from parvis_identity.store import accounts as store
 from parvis_identity.store import sessions as session_store
+from parvis_kit.caller import Caller
+from parvis_kit.ids import uuid7
+from parvis_kit.unit import Database, UnitOfWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,9 @@ class Visitor:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Wrong, unknown, closed or too soon: never said which. `wait` is until the next try counts; the same for names that do not exist."""
+    """Wrong, unknown, closed or too soon: never said which. `wait` is until the next try counts; the same for
+    names that do not exist.
+    """
 
     wait: timedelta
 
@@ -212,7 +214,9 @@ class Passwords:
     async def set_through_link(
         self, token: str, purpose: Purpose, password: str, visitor: Visitor
     ) -> Begun | Broken | Opened:
-        """Sets a password through a link and signs in; of two tabs that do so at once, one does. Raises LIMIT hashing_busy."""
+        """Sets a password through a link and signs in; of two tabs that do so at once, one does. Raises LIMIT
+        hashing_busy.
+        """
         opened = await self.open_link(token, purpose)
         if opened.state is not LinkState.OPEN or opened.account is None:
             return opened

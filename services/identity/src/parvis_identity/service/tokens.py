@@ -1,4 +1,6 @@
-"""JSON Web Tokens: for services (RFC 9068, audience of the internal API), for clients (ID tokens, access tokens), and reading ours back."""
+"""JSON Web Tokens: for services (RFC 9068, audience of the internal API), for clients (ID tokens, access
+tokens), and reading ours back.
+"""
 
 import secrets
 import time
@@ -7,11 +9,11 @@ from typing import Any
 
 from joserfc import jwt
 from joserfc.errors import JoseError
-from parvis_kit.tokens import AUDIENCE
 
 from parvis_identity.models import Account, AccountKind, Client, Grant
 from parvis_identity.service.keys import INTERNAL, OPENID, KeyRing
 from parvis_identity.service.organisations import Membership
+from parvis_kit.tokens import AUDIENCE
 
 #: Lifetimes in seconds.
 INTERNAL_LIFETIME = 300
@@ -53,7 +55,9 @@ class Tokens:
         return self._sign(claims, INTERNAL, "ES256", typ="at+jwt"), expires
 
     def access(self, client: Client, scope: str, grant: Grant | None) -> str:
-        """An access token of a client, for userinfo and the client's own interfaces (RFC 9068). Without a grant: the client itself."""
+        """An access token of a client, for userinfo and the client's own interfaces (RFC 9068). Without a
+        grant: the client itself.
+        """
         now = int(time.time())
         claims: dict[str, Any] = {
             "iss": self.issuer,
@@ -92,7 +96,9 @@ class Tokens:
         return claims if claims is not None and claims.get("exp", 0) > time.time() else None
 
     def read_hint(self, token: str) -> dict[str, Any] | None:
-        """Claims of an ID token of ours, expired or not (RP-Initiated Logout 1.0, section 4); None for anything else."""
+        """Claims of an ID token of ours, expired or not (RP-Initiated Logout 1.0, section 4); None for anything
+        else.
+        """
         return self._read(token, "JWT")
 
     def _read(self, token: str, typ: str) -> dict[str, Any] | None:
@@ -111,7 +117,9 @@ class Tokens:
 
 
 def person(account: Account, grant: Grant) -> dict[str, Any]:
-    """Claims about a person, as far as the grant's scope goes; the organisation that the product was launched for always."""
+    """Claims about a person, as far as the grant's scope goes; the organisation that the product was launched
+    for always.
+    """
     scopes = grant.scope.split()
     claims: dict[str, Any] = {"sub": str(account.id)}
     if "profile" in scopes:

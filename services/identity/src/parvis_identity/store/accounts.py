@@ -4,19 +4,20 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from parvis_kit.unit import UnitOfWork
 from sqlalchemy import and_, case, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
 from parvis_identity.domain.identifiers import identifier_key, mail_key
 from parvis_identity.models import Account, AccountKind, Credential, Link
+from parvis_kit.unit import UnitOfWork
 
 
 async def find(unit: UnitOfWork, identifier: str, organisation_id: UUID | None) -> tuple[Account, str] | None:
     """The account that signs in with `identifier`, and its encoded hash (empty: none yet).
 
-    Without an organisation only personal accounts are found. On a firm's own address the firm's managed accounts come first, then
+    Without an organisation only personal accounts are found. On a firm's own address the firm's managed
+    accounts come first, then
     personal ones by mail; managed accounts of other firms are never found.
     """
     wanted = and_(col(Account.organisation_id).is_(None), col(Account.identifier_key) == mail_key(identifier))

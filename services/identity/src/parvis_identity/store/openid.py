@@ -1,4 +1,6 @@
-"""Clients, grants, codes, refresh tokens and keys. Reads of the token endpoint are written by hand: they are the busiest of the service."""
+"""Clients, grants, codes, refresh tokens and keys. Reads of the token endpoint are written by hand: they are
+the busiest of the service.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +8,6 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import asyncpg
-from parvis_kit.unit import UnitOfWork
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
@@ -22,6 +23,7 @@ from parvis_identity.models import (
     Session,
     SigningKey,
 )
+from parvis_kit.unit import UnitOfWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +54,25 @@ class PresentedRefreshToken:
 
 
 _GRANTED = """
-       g.id AS g_id, g.client_id, g.account_id, g.session_id, g.scope, g.auth_time, g.acr, g.amr, g.organisation_id AS g_organisation_id,
+       g.id AS g_id, g.client_id, g.account_id, g.session_id, g.scope, g.auth_time, g.acr, g.amr,
+       g.organisation_id AS g_organisation_id,
        g.organisation_name, g.organisation_slug, g.created_at AS g_created_at, g.revoked_at,
-       a.kind, a.state, a.organisation_id AS a_organisation_id, a.identifier, a.identifier_key, a.mail, a.given_name, a.family_name,
+       a.kind, a.state, a.organisation_id AS a_organisation_id, a.identifier, a.identifier_key, a.mail,
+       a.given_name, a.family_name,
        a.locale, a.version, a.created_at AS a_created_at, a.activated_at, a.last_sign_in_at, s.last_seen_at,
-       g.revoked_at IS NULL AND a.state = 'active' AND s.ended_at IS NULL AND s.last_seen_at > $2 AND s.started_at > $3 AS alive
+       g.revoked_at IS NULL AND a.state = 'active' AND s.ended_at IS NULL AND s.last_seen_at > $2 AND
+       s.started_at > $3 AS alive
   FROM grants g JOIN accounts a ON a.id = g.account_id JOIN sessions s ON s.id = g.session_id
 """
 _CODE = f"""
 SELECT c.digest, c.grant_id, c.redirect_uri, c.nonce, c.code_challenge, c.expires_at, c.used_at, {_GRANTED}
   JOIN authorization_codes c ON c.grant_id = g.id WHERE c.digest = $1
-"""  # noqa: S608 - constants of this module
+"""
 _REFRESH_TOKEN = f"""
 SELECT r.digest, r.grant_id, r.issued_at, r.expires_at, r.replaced_at, {_GRANTED}
   JOIN refresh_tokens r ON r.grant_id = g.id WHERE r.digest = $1
-"""  # noqa: S608 - idem
-_BY_ID = f"SELECT {_GRANTED} WHERE g.id = $1"  # noqa: S608 - idem
+"""
+_BY_ID = f"SELECT {_GRANTED} WHERE g.id = $1"
 
 
 def _granted(row: asyncpg.Record) -> Granted:

@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from parvis_kit.unit import UnitOfWork
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
 from parvis_identity.domain import sessions as rules
 from parvis_identity.domain.throttle import Throttle
 from parvis_identity.models import Account, AccountState, Session, SignInAttempt
+from parvis_kit.unit import UnitOfWork
 
 
-def _open(now: datetime) -> tuple[object, ...]:
+def _open(now: datetime) -> tuple[ColumnElement[bool], ...]:
     return (
         col(Session.ended_at).is_(None),
         col(Session.last_seen_at) > now - rules.IDLE,
@@ -30,7 +30,7 @@ async def find_open(unit: UnitOfWork, digest: bytes) -> tuple[Session, Account] 
         .where(
             col(Session.digest) == digest,
             col(Account.state) == AccountState.ACTIVE,
-            *_open(unit.now),  # type: ignore[arg-type] # conditions, whose types SQLAlchemy spells per operator
+            *_open(unit.now),
         )
     )
     found = (await unit.session.execute(query)).first()
@@ -45,7 +45,7 @@ async def touch(unit: UnitOfWork, session: Session) -> None:
 
 async def list_open(unit: UnitOfWork, account_id: UUID) -> Sequence[Session]:
     """The open sessions of an account, newest first."""
-    query = select(Session).where(col(Session.account_id) == account_id, *_open(unit.now))  # type: ignore[arg-type] # idem
+    query = select(Session).where(col(Session.account_id) == account_id, *_open(unit.now))
     return await unit.scalars(query.order_by(col(Session.started_at).desc()).limit(100))
 
 
@@ -72,14 +72,16 @@ async def is_open(unit: UnitOfWork, session_id: UUID, account_id: UUID) -> bool:
 
 _IS_OPEN = """
 SELECT 1 FROM sessions s JOIN accounts a ON a.id = s.account_id
-WHERE s.id = $1 AND s.account_id = $2 AND s.ended_at IS NULL AND s.last_seen_at > $3 AND s.started_at > $4 AND a.state = 'active'
+WHERE s.id = $1 AND s.account_id = $2 AND s.ended_at IS NULL AND s.last_seen_at > $3 AND s.started_at > $4 AND
+a.state = 'active'
 """
 
 
 async def charge(unit: UnitOfWork, key: bytes, throttle: Throttle) -> tuple[bool, timedelta]:
     """Counts a try before its password is looked at; so that ten tries at once are ten tries.
 
-    Answers whether it may go on, and how long the next one has to wait if this one fails. Success takes the count back (`forgive`).
+    Answers whether it may go on, and how long the next one has to wait if this one fails. Success takes the
+    count back (`forgive`).
     """
     fresh = {"key": key, "failures": 0, "last_at": unit.now, "blocked_until": unit.now}
     statement = insert(SignInAttempt).values(**fresh)
@@ -100,7 +102,9 @@ async def charge(unit: UnitOfWork, key: bytes, throttle: Throttle) -> tuple[bool
 
 
 async def forgive(unit: UnitOfWork, key: bytes, *, only_this: bool = False) -> None:
-    """Forgets the failures of a key; with `only_this`, takes back one try (an address from which somebody signed in)."""
+    """Forgets the failures of a key; with `only_this`, takes back one try (an address from which somebody
+    signed in).
+    """
     if only_this:
         values = {"failures": func.greatest(col(SignInAttempt.failures) - 1, 0), "blocked_until": unit.now}
         await unit.execute(update(SignInAttempt).where(col(SignInAttempt.key) == key).values(**values))
