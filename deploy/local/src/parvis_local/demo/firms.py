@@ -187,10 +187,11 @@ async def _contact(portal: Portal, person: Person, firm: Firm, party: Party, mem
         record = await stub.GetContact(tenancy_pb2.GetContactRequest(id=known.id))
     else:
         record = await stub.CreateContact(_contact_request(party, members))
-    for index in range(party.accesses):
-        if not record.people[index].HasField("access"):
+    people = {made.mail: made for made in record.people}
+    for who in party.people[: party.accesses]:
+        if not people[who.mail].HasField("access"):
             await stub.GrantAccess(
-                tenancy_pb2.GrantAccessRequest(contact_id=record.contact.id, person_id=record.people[index].id)
+                tenancy_pb2.GrantAccessRequest(contact_id=record.contact.id, person_id=people[who.mail].id)
             )
     await _papers(portal, person, firm, party, record.contact.id)
     await _bills(portal, party, record.contact.id)
