@@ -15,10 +15,9 @@ def show(suite: Suite, *, as_json: bool) -> int:
     """Prints the parts; returns the exit status: 0 when all are healthy, 1 when not, 2 when nothing runs."""
     console = display.console()
     current = suite.state()
-    if current is None or not suite.is_running():
+    if current is None or not suite.find():
         print('{"parts": []}') if as_json else console.print(f"No suite runs on {suite.layout.data}. ./parvis up")
         return 2
-    suite.begin()  # finds the running one: its ports are the ones to ask
     parts = asyncio.run(collect(suite, current.parts))
     if as_json:
         print(json.dumps({"parts": [{key: part[key] for key in KEYS} for part in parts]}, indent=2))

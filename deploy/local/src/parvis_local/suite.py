@@ -84,8 +84,7 @@ class Suite:
 
     def begin(self) -> None:
         """Starts the supervisor if none runs, and does not wait."""
-        if state.is_held(self.layout):
-            self._follow_running()
+        if self.find():
             return
         self.layout.make()
         self._remember()
@@ -119,6 +118,14 @@ class Suite:
         if self._supervisor:
             self._supervisor.wait()
             self._supervisor = None
+        return True
+
+    def find(self) -> bool:
+        """Whether a suite runs on this folder; if so this object takes over its ports."""
+        if not state.is_held(self.layout):
+            return False
+        if current := self.state():
+            self.ports, self.demo = Ports(current.port), current.demo
         return True
 
     def wait_end(self) -> None:
@@ -215,10 +222,6 @@ class Suite:
         if self._only:
             return
         self.layout.installation.write_text(json.dumps({"port": self.ports.base, "demo": self.demo}) + "\n")
-
-    def _follow_running(self) -> None:
-        if current := self.state():
-            self.ports, self.demo = Ports(current.port), current.demo
 
 
 def explain(current: state.SuiteState | None, layout: Layout) -> str:
