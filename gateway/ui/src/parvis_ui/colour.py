@@ -1,4 +1,7 @@
-"""OKLCH (Björn Ottosson, 2020), sRGB and WCAG contrast; corrects an organisation's accent until text on it can be read."""
+"""OKLCH (Björn Ottosson, 2020), sRGB and WCAG contrast.
+
+Corrects an organisation's accent until it can be read.
+"""
 
 import math
 import re
@@ -80,7 +83,7 @@ def contrast(one: Rgb, other: Rgb) -> float:
 
 
 def _until_readable(start: float, chroma: float, hue: float, step: float, grounds: tuple[Rgb, ...]) -> str:
-    """First colour from `start` on, darker or lighter by `step`, that can be read on all grounds, as it will be written (8 bits)."""
+    """First colour from `start` on, by `step`, that can be read on all grounds once written in 8 bits."""
     lightness = start
     while 0 < lightness < 1:
         text = to_hex(from_oklch(lightness, chroma, hue))

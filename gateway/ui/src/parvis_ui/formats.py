@@ -1,12 +1,14 @@
 """Dates, amounts, sizes and counts as people read them, in French and English.
 
-Written by hand because they run for each cell of a table (Babel takes 15 to 50 µs a value, these 1 to 2); a test holds them against Babel.
+Written by hand because they run for each cell of a table (Babel takes 15 to 50 µs a value, these 1 to 2); a test holds
+them against Babel.
 """
 
 from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, date, datetime, tzinfo
 from functools import lru_cache
+from typing import Final
 from zoneinfo import ZoneInfo
 
 NARROW = "\u202f"
@@ -15,16 +17,44 @@ MINUS = "\u2212"
 NBSP = "\u00a0"
 """No-break space: before a unit and a colon."""
 
-zone_in_use: ContextVar[tzinfo] = ContextVar("zone_in_use", default=ZoneInfo("Europe/Paris"))
+_PARIS: Final[tzinfo] = ZoneInfo("Europe/Paris")
+
+zone_in_use: ContextVar[tzinfo] = ContextVar("zone_in_use", default=_PARIS)
 """Zone in which times are shown: the organisation's, set for the time of a rendering."""
 
 _MONTHS = {
-    "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre".split(),
-    "en": "January February March April May June July August September October November December".split(),
+    "fr": [
+        "janvier",
+        "février",
+        "mars",
+        "avril",
+        "mai",
+        "juin",
+        "juillet",
+        "août",
+        "septembre",
+        "octobre",
+        "novembre",
+        "décembre",
+    ],
+    "en": [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ],
 }
 _WEEKDAYS = {
-    "fr": "lundi mardi mercredi jeudi vendredi samedi dimanche".split(),
-    "en": "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split(),
+    "fr": ["lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche"],
+    "en": ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"],
 }
 _GROUP = {"fr": NARROW, "en": ","}
 _POINT = {"fr": ",", "en": "."}
@@ -160,7 +190,7 @@ def _distance(units: int, noun: str, language: str) -> str:
 
 
 def initials(name: str) -> str:
-    """Two letters at most for a person or an organisation: `Claire Martin` → `CM`, `Cabinet Durand & Associés` → `CD`."""
+    """Two letters at most: `Claire Martin` → `CM`, `Cabinet Durand & Associés` → `CD`."""
     words = [word for word in name.replace("-", " ").replace("’", " ").split() if word[:1].isalnum()]
     letters = [word[0] for word in words if len(word) > 2 or len(words) < 3]  # noqa: PLR2004 - skips "de", "et", "&"
     return "".join(letters[:2]).upper() or "?"

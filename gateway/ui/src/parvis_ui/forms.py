@@ -27,13 +27,16 @@ class Rule:
 
 
 _MONEY = re.compile(r"(?P<sign>[-+]?)(?P<whole>\d{1,15})(?:[.,](?P<cents>\d{1,2}))?")
-_GROUPED = re.compile(r"[-+]?\d{1,3}(?P<separator>[.,])\d{3}(?:(?P=separator)\d{3})*(?:[.,]\d{1,2})?")
+# Thousands with a dot or comma: two groups or more, or one followed by decimals. `1,234` alone could be either.
+_GROUPED = re.compile(
+    r"[-+]?\d{1,3}(?P<separator>[.,])\d{3}(?:(?:(?P=separator)\d{3})+|(?:(?P=separator)\d{3})*(?!(?P=separator))[.,]\d{1,2})",
+)
 
 
 def parse_money(text: str) -> int:
     """Cents of an amount as people type it: `1 234,50`, `1.234,50 €`, `1234.5`.
 
-    Raises ValueError when it is no amount with at most two decimals.
+    Raises ValueError when it is no amount with at most two decimals, or when it could be read in two ways (`1,234`).
     """
     compact = re.sub(r"[\s\u00a0\u202f€$£']", "", text).replace("\u2212", "-")
     grouped = _GROUPED.fullmatch(compact)

@@ -28,7 +28,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Organisation:
-    """An organisation as the switcher shows it. `detail` tells two of the same name apart; `accent` is `#rrggbb` or empty."""
+    """An organisation as the switcher shows it.
+
+    `detail` tells two of the same name apart; `accent` is `#rrggbb` or empty.
+    """
 
     name: str
     href: str

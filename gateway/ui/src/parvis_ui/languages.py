@@ -1,4 +1,7 @@
-"""Which language and theme a request is answered in. A choice made in the page (cookie) wins over the account, and that over the browser."""
+"""Which language and theme a request is answered in.
+
+A choice made in the page (cookie) wins over the account's, and that over the browser's.
+"""
 
 from typing import Final
 

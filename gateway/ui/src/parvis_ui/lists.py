@@ -57,7 +57,10 @@ class Task:
 
 
 def changed(url: str, **parameters: str | None) -> str:
-    """Path and query of `url` with these parameters set; `None` or `""` removes one. The cursor is dropped: it was of another list."""
+    """Path and query of `url` with these parameters set; `None` or `""` removes one.
+
+    The cursor is dropped: it was of another list.
+    """
     parts = urlsplit(url)
     query = {
         name: value

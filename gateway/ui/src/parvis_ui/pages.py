@@ -1,4 +1,4 @@
-"""Rendering: templates and words of the named packages, in the reader's language, with the headers that a page needs."""
+"""Rendering: templates and words of the named packages, in the reader's language, with the headers a page needs."""
 
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
@@ -23,7 +23,20 @@ from parvis_ui.translations import Words, words
 
 PANEL = "panel-body"
 """Value of `HX-Target` when the side panel asks."""
-MACRO_FILES = ("frame", "text", "page", "buttons", "overlays", "fields", "choices", "tables", "listing", "cards", "matrix", "transfer")
+MACRO_FILES = (
+    "frame",
+    "text",
+    "page",
+    "buttons",
+    "overlays",
+    "fields",
+    "choices",
+    "tables",
+    "listing",
+    "cards",
+    "matrix",
+    "transfer",
+)
 _theme_in_use: ContextVar[str] = ContextVar("theme_in_use", default=THEMES[0])
 _YEAR = 365 * 24 * 3600
 _FORM_LIMIT = 4096
@@ -32,7 +45,8 @@ _FORM_LIMIT = 4096
 def make_environment(*packages: str, language: str = "fr", assets: Assets | None = None) -> Environment:
     """A Jinja environment over `templates/` of the packages, first one first, then the design system's own.
 
-    Templates fail on what is missing, escape everything, and always know `ui` (the macros), `icon`, `asset`, `language` and the filters.
+    Templates fail on what is missing, escape everything, and always know `ui` (the macros), `icon`, `asset`, `language`
+    and the filters.
     """
     served = assets or Assets()
     loaders: list[BaseLoader] = [PackageLoader(package) for package in packages]
@@ -88,7 +102,12 @@ def _icons(assets: Assets) -> Any:
         if made is None:
             role = Markup('role="img" aria-label="{}"').format(label) if label else Markup('aria-hidden="true"')
             made = Markup('<svg class="icon icon-{}" {} width="{}" height="{}"><use href="{}#{}"></use></svg>').format(
-                size, role, size, size, assets.url("icons.svg"), name,
+                size,
+                role,
+                size,
+                size,
+                assets.url("icons.svg"),
+                name,
             )
             if len(known) < _FORM_LIMIT:
                 known[name, size, label] = made
@@ -191,7 +210,15 @@ class Pages:
         """
         wanted = block or ("main" if request.headers.get("hx-target") == PANEL else None)
         content = self.text(
-            request, template, context, frame=frame, block=wanted, zone=zone, language=language, flash=flash, accent=accent,
+            request,
+            template,
+            context,
+            frame=frame,
+            block=wanted,
+            zone=zone,
+            language=language,
+            flash=flash,
+            accent=accent,
         )
         answer = HTMLResponse(content, status)
         answer.headers.update(security_headers(self.store_origin, form_action, secure=request.url.scheme == "https"))
@@ -214,12 +241,15 @@ class Pages:
         actions: Sequence[tuple[str, str]] = (),
         headers: Mapping[str, str] | None = None,
     ) -> HTMLResponse:
-        """The page that says what happened, what it means and what to do; `actions` are `(label, href)`, `reference` is there to copy."""
+        """The page that says what happened, what it means and what to do.
+
+        `actions` are `(label, href)`, the first one main; `reference` is there to copy.
+        """
         values = {"status": int(status), "title": title, "text": text, "reference": reference, "actions": actions}
         return self.render(request, "parvis_ui/error.html", values, frame=frame, status=status, headers=headers)
 
     async def preferences(self, request: Request) -> Response:
-        """POST `theme` or `language`: remembers the choice in a cookie and goes back to the page it came from. Works without JavaScript."""
+        """POST `theme` or `language`: remembers the choice in a cookie and goes back to the page it came from."""
         body = await request.body()
         sent = dict(parse_qsl(body[:_FORM_LIMIT].decode("utf-8", "replace")))
         came_from = urlsplit(request.headers.get("referer", ""))
@@ -230,5 +260,7 @@ class Pages:
         chosen = ((THEME_COOKIE, sent.get("theme", ""), THEMES), (LANGUAGE_COOKIE, sent.get("language", ""), LANGUAGES))
         for cookie, value, allowed in chosen:
             if value in allowed:
-                answer.set_cookie(cookie, value, max_age=_YEAR, samesite="lax", httponly=True, secure=request.url.scheme == "https")
+                answer.set_cookie(
+                    cookie, value, max_age=_YEAR, samesite="lax", httponly=True, secure=request.url.scheme == "https"
+                )
         return answer

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 
 def origin_of(url: str) -> str:
-    """`scheme://host[:port]` of an address, fit for a policy; empty when it has none or when it would break the header."""
+    """`scheme://host[:port]` of an address, fit for a policy; empty when it has none or would bend the policy."""
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.netloc or any(sign in parts.netloc for sign in " ;,'\"\\@*"):
         return ""

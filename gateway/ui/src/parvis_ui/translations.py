@@ -1,4 +1,4 @@
-"""Words: source strings are good English, other languages come from `locale/<language>/*.po` of each package, read once at start.
+"""Words: sources are good English, other languages come from `locale/<language>/*.po` of each package, read at start.
 
 `python -m parvis_ui.translations check PACKAGE` prints what a package lacks, as entries ready to be filled in.
 """
@@ -46,7 +46,7 @@ _TYPOGRAPHY: Mapping[str, Callable[[str], str]] = {"fr": french, "en": english}
 
 @dataclass(slots=True)
 class Words:
-    """All words of one language. Called with a source string it answers in that language; what is missing stays English."""
+    """All words of one language. Called with a source it answers in that language; what is missing stays English."""
 
     language: str
     messages: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
@@ -107,7 +107,7 @@ def words(language: str, *packages: str) -> Words:
                 texts = message.string if isinstance(message.string, (tuple, list)) else (message.string,)
                 if ids[0] and all(texts) and not message.fuzzy:
                     typographic = _TYPOGRAPHY[language]
-                    gathered.messages[message.context or "", ids[0]] = tuple(typographic(text) for text in texts)
+                    gathered.messages[message.context or "", ids[0]] = tuple(typographic(str(text)) for text in texts)
     return gathered
 
 
