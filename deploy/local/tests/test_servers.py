@@ -137,6 +137,7 @@ def backends(servers):
         ("/activate/token", "identity"),
         ("/reset", "identity"),
         ("/reset/token", "identity"),
+        ("/password", "identity"),
         ("/signed-out", "identity"),
         ("/oauth2/authorize", "identity"),
         ("/.well-known/openid-configuration", "identity"),

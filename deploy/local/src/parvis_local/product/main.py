@@ -113,6 +113,8 @@ class Product:
         client = self._settings.client()
         if begun is None or client is None or request.cookies.get(f"{COOKIE}-state") != state:
             return self._page(request, "welcome.html", registered=True, error="state", status=400)
+        if request.query_params.get("iss", self._settings.issuer) != self._settings.issuer:  # RFC 9207: mix-up
+            return self._page(request, "welcome.html", registered=True, error="state", status=400)
         if "code" not in request.query_params:
             error = request.query_params.get("error", "code")
             return self._page(request, "welcome.html", registered=True, error=error, status=403)
