@@ -1,0 +1,228 @@
+"""Every RPC as every kind of caller. A new RPC is covered by its rule; one that takes identifiers needs a case here."""
+
+from dataclasses import dataclass, replace
+
+import pytest
+from tenancy_stage import METHODS, refused
+
+from parvis.access.v1 import access_pb2
+from parvis.tenancy.v1 import tenancy_pb2
+from parvis_kit.errors import Kind, ServiceError
+
+RULES = {
+    method.name: method.GetOptions().Extensions[access_pb2.rule]
+    for service in tenancy_pb2.DESCRIPTOR.services_by_name.values()
+    for method in service.methods
+}
+SERVICE = {access_pb2.SUBJECT_SERVICE}
+SERVICES_TOO = SERVICE | {access_pb2.SUBJECT_MEMBER_OR_SERVICE}
+FOR_STAFF = [name for name, rule in RULES.items() if rule.subject == access_pb2.SUBJECT_STAFF]
+FOR_PERSONS = [name for name, rule in RULES.items() if rule.subject not in SERVICE]
+WITH_RIGHT = [name for name, rule in RULES.items() if rule.right]
+
+
+@pytest.mark.parametrize("method", RULES)
+async def test_a_service_that_is_not_listed_is_refused(stage, provider, method):
+    with refused(Kind.FORBIDDEN, "service_not_allowed"):
+        await replace(provider, service="tenancy").call(method)
+
+
+@pytest.mark.parametrize("method", [name for name, rule in RULES.items() if rule.subject not in SERVICES_TOO])
+async def test_without_token_there_is_no_person(stage, method):
+    with refused(Kind.UNAUTHENTICATED, "token_missing"):
+        await stage.as_service("web").call(method)
+
+
+@pytest.mark.parametrize("method", [name for name, rule in RULES.items() if rule.subject in SERVICE])
+async def test_what_is_for_services_is_not_for_persons(stage, provider, method):
+    with refused(Kind.FORBIDDEN, "services_only"):
+        await provider.call(method)
+
+
+@pytest.mark.parametrize("method", FOR_PERSONS)
+async def test_a_products_token_is_worthless(stage, provider, method):
+    token = stage.token(sub=provider.account_id, aud="some-product")
+    with refused(Kind.UNAUTHENTICATED, "token_invalid"):
+        await replace(provider, token=token).call(method)
+
+
+@pytest.mark.parametrize("method", [name for name in FOR_PERSONS if name != "ListMyOrganisations"])
+async def test_a_person_without_organisation_is_refused(stage, provider, method):
+    with refused(Kind.UNAUTHENTICATED, "no_membership"):
+        await stage.as_account(provider.account_id).call(method)
+
+
+@pytest.fixture(scope="module")
+async def firm(stage, provider):
+    return await stage.firm(provider, "Cabinet des Appelants")
+
+
+@pytest.fixture(scope="module")
+async def portal(stage, firm):
+    return await stage.portal(firm, await stage.contact(firm))
+
+
+@pytest.fixture(scope="module")
+async def rightless(stage, firm):
+    """Staff with a profile that grants nothing."""
+    empty = await firm.call("SaveProfile", profile=tenancy_pb2.Profile(name="Rien"))
+    member = await firm.call(
+        "InviteMember", mail="rien@armor.example", given_name="R", family_name="N", profile_id=empty.id
+    )
+    return await stage.arrive(member.account_id, str(firm.organisation_id))
+
+
+@pytest.fixture(scope="module")
+async def cut(stage, firm):
+    colleague = await stage.colleague(firm, "administrator")
+    await firm.call("CutMember", id=colleague.membership_id)
+    return colleague
+
+
+@pytest.mark.parametrize("method", FOR_STAFF)
+async def test_a_contacts_person_is_not_staff(portal, method):
+    with refused(Kind.FORBIDDEN, "staff_only"):
+        await portal.call(method)
+
+
+@pytest.mark.parametrize("method", WITH_RIGHT)
+async def test_staff_without_the_right_are_told_which_one(rightless, method):
+    with refused(Kind.FORBIDDEN, "right_missing") as caught:
+        await rightless.call(method)
+    assert caught.value.params["right"] == RULES[method].right
+
+
+@pytest.mark.parametrize("method", FOR_PERSONS)
+async def test_who_was_cut_is_out(cut, method):
+    with pytest.raises(ServiceError) as caught:
+        await cut.call(method)
+    assert caught.value.kind is Kind.UNAUTHENTICATED
+
+
+@pytest.mark.parametrize("method", WITH_RIGHT)
+async def test_an_administrator_passes_the_door(provider, method):
+    try:
+        await provider.call(method)
+    except ServiceError as error:
+        assert error.kind not in {Kind.FORBIDDEN, Kind.UNAUTHENTICATED, Kind.INTERNAL}  # noqa: PT017 - what is refused is the request
+
+
+@dataclass
+class World:
+    """Things of one firm, by the names that requests give them."""
+
+    member: tenancy_pb2.Member
+    invited: tenancy_pb2.Member
+    record: tenancy_pb2.ContactRecord
+    access: tenancy_pb2.Access
+    unused: tenancy_pb2.Access
+    product: tenancy_pb2.RegisteredProduct
+    structure: tenancy_pb2.Structure
+    profile: tenancy_pb2.Profile
+    account_id: str
+
+
+@pytest.fixture
+async def world(stage, provider, admin):
+    record = await stage.contact(admin)
+    for name in ("Yann", "Zoé"):
+        person = tenancy_pb2.Person(given_name=name, family_name="Le Bris", mail=f"{name}@kerautret.example")
+        person.mail = f"{name[0].lower()}@kerautret.example"
+        record = await admin.call("SavePerson", contact_id=record.contact.id, person=person)
+    accesses = [
+        await admin.call("GrantAccess", contact_id=record.contact.id, person_id=record.people[place].id)
+        for place in (0, 1)
+    ]
+    await stage.arrive(accesses[0].account_id, str(admin.organisation_id))
+    colleague = await stage.colleague(admin, "adviser")
+    return World(
+        member=await admin.call("GetMember", id=colleague.membership_id),
+        invited=await stage.invite(admin, "junior"),
+        record=record,
+        access=accesses[0],
+        unused=accesses[1],
+        product=await stage.product(provider, admin),
+        structure=await admin.call("CreateStructure", name="Siège"),
+        profile=await admin.call("SaveProfile", profile=tenancy_pb2.Profile(name="Maison")),
+        account_id=admin.account_id,
+    )
+
+
+CASES = {
+    "GetMember": lambda w: {"id": w.member.id},
+    "ResendInvitation": lambda w: {"id": w.invited.id},
+    "WithdrawInvitation": lambda w: {"id": w.invited.id},
+    "CutMember": lambda w: {"id": w.member.id},
+    "ReopenMember": lambda w: {"id": w.member.id},
+    "UpdateMember": lambda w: {"id": w.member.id, "profile_id": w.member.profile_id, "version": w.member.version},
+    "InviteMember": lambda w: {
+        "mail": "x@armor.example", "given_name": "X", "family_name": "Y", "profile_id": w.profile.id,
+        "structure_id": w.structure.id,
+    },
+    "SaveProfile": lambda w: {"profile": w.profile},
+    "CreateStructure": lambda w: {"name": "Sous", "parent_id": w.structure.id},
+    "SetAssignment": lambda w: {"product_id": w.product.id, "membership_id": w.member.id, "assigned": True},
+    "GetContact": lambda w: {"id": w.record.contact.id},
+    "UpdateContact": lambda w: {"contact": w.record.contact},
+    "CreateContact": lambda w: {
+        "contact": tenancy_pb2.Contact(kind=1, name="N", code="NEW"), "main_adviser_id": w.member.id,
+    },
+    "SavePerson": lambda w: {"contact_id": w.record.contact.id, "person": w.record.people[0]},
+    "SetAdvisers": lambda w: {
+        "contact_id": w.record.contact.id,
+        "advisers": [tenancy_pb2.Adviser(membership_id=w.member.id, role=1)],
+    },
+    "GrantAccess": lambda w: {"contact_id": w.record.contact.id, "person_id": w.record.people[2].id},
+    "ResendAccess": lambda w: {"membership_id": w.unused.membership_id},
+    "CutAccess": lambda w: {"membership_id": w.access.membership_id},
+    "ReopenAccess": lambda w: {"membership_id": w.access.membership_id},
+    "SetAccessFolders": lambda w: {"membership_id": w.access.membership_id},
+    "Check": lambda w: {"right": "contacts.read", "contact_id": w.record.contact.id},
+}  # fmt: skip
+# Name the organisation themselves, or nothing that is somebody's; each is proven beside its use case.
+ELSEWHERE = {
+    "GetFrame", "GetHome", "GetOrganisation", "UpdateOrganisation", "ListMyOrganisations", "ListCustomers",
+    "CreateCustomer", "GetFace", "SetUp", "ListStructures", "ListMembers", "ListProfiles", "ListRights",
+    "ListMyProducts", "RegisterProduct", "SubscribeCustomer", "ListAssignments", "ListContacts", "BatchGetContacts",
+    "ResolveMembership", "ResolveProduct", "GetGrantSet",
+}  # fmt: skip
+
+
+def test_every_rpc_has_a_case():
+    assert set(METHODS) == CASES.keys() | ELSEWHERE
+
+
+@pytest.mark.parametrize("method", CASES)
+async def test_real_identifiers_work_for_their_firm_and_for_no_other(stage, provider, admin, world, method):
+    stranger, fields = await stage.firm(provider, "Cabinet Voisin"), CASES[method](world)
+    if method == "ReopenAccess":
+        await admin.call("CutAccess", membership_id=world.access.membership_id)
+    with pytest.raises(ServiceError) as caught:
+        await stranger.call(method, **fields)
+    assert caught.value.kind is Kind.NOT_FOUND
+    await admin.call(method, **fields)
+
+
+async def test_lists_hold_nothing_of_another_firm(stage, provider, world):
+    stranger = await stage.firm(provider, "Cabinet Voisin")
+    assert [each.id for each in (await stranger.call("ListMembers")).members] == [stranger.membership_id]
+    assert not (await stranger.call("ListContacts")).contacts
+    assert not (await stranger.call("ListStructures")).structures
+    assert not [each for each in (await stranger.call("ListProfiles")).profiles if not each.built_in]
+    assert not (await stranger.call("ListAssignments")).products
+    services = stage.as_service("documents", str(stranger.organisation_id))
+    assert not (await services.call("BatchGetContacts", ids=[world.record.contact.id])).contacts
+
+
+async def test_a_membership_has_no_grant_set_in_another_firm(stage, provider, admin):
+    stranger = await stage.firm(provider, "Cabinet Voisin")
+    with refused(Kind.NOT_FOUND, "no_membership"):
+        await stage.as_service("documents").call(
+            "GetGrantSet", membership_id=admin.membership_id, organisation_id=str(stranger.organisation_id)
+        )
+
+
+async def test_a_firm_is_no_provider(stage, admin, world):
+    for method in ("ListCustomers", "CreateCustomer", "RegisterProduct", "SubscribeCustomer"):
+        with refused(Kind.FORBIDDEN, "right_missing"):
+            await admin.call(method)

@@ -1,0 +1,80 @@
+"""The tables are those of the models, and a row of one organisation is out of reach from another."""
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from parvis_kit import tables as kit
+from parvis_kit.caller import Caller
+from parvis_tenancy.models import Row
+
+OF_THE_KIT = {*kit.metadata.tables, "alembic_version"}
+
+
+async def test_migrations_make_what_the_models_describe(database_urls):
+    def compare(connection):
+        def ours(_object, name, kind, _reflected, _compared):
+            return kind != "table" or name not in OF_THE_KIT
+
+        context = MigrationContext.configure(connection, opts={"include_object": ours, "compare_type": True})
+        found = compare_metadata(context, Row.metadata)
+        return [
+            each for each in found if each[0] != "remove_table_comment"
+        ]  # it says the kind of table, not a model's word
+
+    engine = create_async_engine(database_urls.owner.replace("postgresql://", "postgresql+asyncpg://"))
+    async with engine.connect() as connection:
+        differences = await connection.run_sync(compare)
+    await engine.dispose()
+    assert differences == []
+
+
+@pytest.fixture
+async def catalogue(database):
+    query = """
+        SELECT c.relname AS name, obj_description(c.oid) AS kind, c.relrowsecurity AND c.relforcerowsecurity AS forced
+        FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace"""
+    async with database.begin(Caller("tenancy")) as unit:
+        return {row["name"]: (row["kind"], row["forced"]) for row in await unit.fetch(query)}
+
+
+def test_one_table_of_ours_is_global(catalogue):
+    ours = {name: kind for name, (kind, _) in catalogue.items() if name in Row.metadata.tables}
+    assert [name for name, kind in ours.items() if kind.startswith("parvis:global: ")] == ["organisation_directory"]
+
+
+def test_every_other_table_forces_its_policy(catalogue):
+    assert all(forced for kind, forced in catalogue.values() if not kind.startswith("parvis:global"))
+
+
+@pytest.mark.parametrize("table", sorted(Row.metadata.tables))
+async def test_without_organisation_there_is_no_row(stage, provider, admin, table):
+    await stage.portal(admin, await stage.contact(admin))
+    await admin.call("CreateStructure", name="Siège")
+    product = await stage.product(provider, admin)
+    await admin.call("SetAssignment", product_id=product.id, membership_id=admin.membership_id, assigned=True)
+    query = f"SELECT count(*) FROM {table}"  # noqa: S608 - names of our tables
+    async with stage.service.database.begin(Caller("tenancy")) as unit:
+        without = (await unit.fetch(query))[0]["count"]
+    within = (await stage.rows(admin, query))[0]["count"]
+    assert within > 0
+    assert (without == 0) is (table != "organisation_directory")
+
+
+async def test_a_customer_sees_products_of_its_provider_and_cannot_write_them(stage, provider, admin):
+    await stage.product(provider, admin)
+    assert (await stage.rows(admin, "SELECT count(*) FROM products"))[0]["count"] > 0
+    assert not await stage.rows(admin, "UPDATE products SET name = 'mine' RETURNING id")
+
+
+async def test_every_index_of_an_organisations_table_begins_with_it(stage, provider):
+    query = """
+        SELECT i.indrelid::regclass::text AS table, i.indexrelid::regclass::text AS index, a.attname AS first
+        FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+        WHERE i.indrelid::regclass::text = ANY($1)"""
+    owned = [name for name, table in Row.metadata.tables.items() if "organisation_id" in table.primary_key.columns]
+    found = await stage.rows(provider, query, owned)
+    others = {row["index"] for row in found if row["first"] != "organisation_id"}
+    # An account lists its memberships; a provider its subscribers; a slug is unique among all.
+    assert others == {"memberships_by_account", "subscriptions_by_product", "organisation_directory_slug_key"}
