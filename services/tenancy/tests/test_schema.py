@@ -19,9 +19,8 @@ async def test_migrations_make_what_the_models_describe(database_urls):
 
         context = MigrationContext.configure(connection, opts={"include_object": ours, "compare_type": True})
         found = compare_metadata(context, Row.metadata)
-        return [
-            each for each in found if each[0] != "remove_table_comment"
-        ]  # it says the kind of table, not a model's word
+        # A comment says of which kind a table is: the policies are not the models' word.
+        return [each for each in found if each[0] != "remove_table_comment"]
 
     engine = create_async_engine(database_urls.owner.replace("postgresql://", "postgresql+asyncpg://"))
     async with engine.connect() as connection:
