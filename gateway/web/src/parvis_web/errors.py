@@ -140,7 +140,10 @@ async def _refused(visit: Visit, error: ServiceError) -> Response:
         )
         return visit.error(403, _("You may not do this"), text, actions=((_("Back"), _back(visit)), *_ways_out(visit)))
     code = error.params.get("right", "")
-    decision = await if_allowed(visit.clients.rights.Check(tenancy_pb2.CheckRequest(right=code)))
+    helpers = [name for name in error.params.get("helpers", "").split(", ") if name]
+    if not helpers:
+        decision = await if_allowed(visit.clients.rights.Check(tenancy_pb2.CheckRequest(right=code)))
+        helpers = list(decision.granters) if decision else []
     label = right_label(_, code)
     subject = _("Right needed: %(right)s", right=label)
     body = _(
@@ -151,7 +154,7 @@ async def _refused(visit: Visit, error: ServiceError) -> Response:
     )
     context = {
         "right": label,
-        "granters": list(decision.granters) if decision else [],
+        "granters": helpers,
         "mailto": f"mailto:?subject={quote(subject)}&body={quote(body)}",
         "message": body,
     }

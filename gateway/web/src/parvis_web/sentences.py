@@ -15,21 +15,34 @@ def N_(message: str) -> str:  # noqa: N802 - the name that gettext tools look fo
 #: Reason of an error or of a violation → sentence. Each area adds its own (`Area(sentences=…)`).
 SENTENCES: dict[str, str] = {
     "required": N_("This is needed."),
-    "missing": N_("This is needed."),
-    "empty": N_("This is needed."),
     "too_long": N_("This is too long."),
-    "too_short": N_("This is too short."),
-    "malformed": N_("This does not look right. Check what you typed."),
+    "too_many": N_("There are too many."),
+    "control_characters": N_("There is a sign in this that cannot be stored. Type it again."),
     "invalid": N_("This does not look right. Check what you typed."),
     "unknown": N_("Choose one of the values offered."),
     "not_a_uuid": N_("Choose one of the values offered."),
-    "malformed_mail": N_("A mail address looks like name@example.com."),
-    "invalid_mail": N_("A mail address looks like name@example.com."),
+    "mail_invalid": N_("A mail address looks like name@example.com."),
+    "not_a_mail_address": N_("A mail address looks like name@example.com."),
+    "siren_invalid": N_("A SIREN has nine digits, and the last one is a check digit: one of these is wrong."),
+    "vat_number_invalid": N_("A VAT number looks like FR83404833048; one of these characters is wrong."),
+    "iban_invalid": N_("This is not an IBAN: one of its characters is wrong."),
+    "locale_unknown": N_("Choose French or English."),
+    "colour_invalid": N_("A colour looks like #0f5c5c."),
+    "time_zone_unknown": N_("Choose one of the time zones offered."),
+    "too_many_lines": N_("An address has three lines at most."),
+    "country_unknown": N_("A country has two letters: FR, BE, CH…"),
+    "url_invalid": N_("A web address begins with https:// (http:// only on this machine)."),
     "stale_version": N_(
-        "Somebody else changed this while you were writing. Nothing was saved: what you typed is still here. Open the page again"
-        " in another tab to compare, then save again."
+        "Somebody else changed this while you were writing. Nothing was saved: what you typed is still here. Save again to"
+        " replace their change, or open the page in another tab to compare."
     ),
+    "fields_invalid": N_("Something in this form cannot be accepted. Check what you typed."),
     "right_missing": N_("You do not have the right to do this."),
+    "above_ceiling": N_("Nobody can give, take or change rights that they do not hold themselves."),
+    "out_of_scope": N_("This is outside what your rights reach."),
+    "name_taken": N_("This name is already used. Choose another."),
+    "too_large": N_("What you sent is too large for a form."),
+    "malformed_request": N_("What you sent could not be read. Open the page again and repeat what you did."),
     "service_unavailable": N_("Part of the portal is not answering. Nothing was changed; try again in a moment."),
     "database_unavailable": N_("Part of the portal is not answering. Nothing was changed; try again in a moment."),
 }

@@ -1,0 +1,91 @@
+"""My account: who I am, where I am signed in, what I may do here."""
+
+from starlette.responses import RedirectResponse, Response
+
+from parvis.identity.v1 import identity_pb2
+from parvis.tenancy.v1 import tenancy_pb2
+from parvis_kit.errors import ServiceError
+from parvis_ui.forms import Errors
+from parvis_ui.languages import LANGUAGE_COOKIE, LANGUAGES
+from parvis_web.access import ACCOUNT, MEMBER, Area
+from parvis_web.rights import right_label
+from parvis_web.sentences import N_
+from parvis_web.visit import AccountVisit, OrganisationVisit, at_once, or_down
+
+pages = Area("account", sentences={"session_not_found": N_("This session has already ended.")})
+
+_FIELDS = ("given_name", "family_name", "locale")
+_YEAR = 365 * 24 * 3600
+
+
+@pages.get("/account", ACCOUNT)
+async def account(visit: AccountVisit) -> Response:
+    """The account inside an organisation where there is one, else alone."""
+    mine = await visit.organisations()
+    if mine:
+        return RedirectResponse(f"/o/{mine[0].face.slug}/account", 303)
+    found, sessions = await at_once(
+        visit.clients.accounts.GetMyAccount(identity_pb2.GetMyAccountRequest()),
+        visit.clients.sessions.ListMySessions(identity_pb2.ListMySessionsRequest()),
+    )
+    return visit.bare("account/alone.html", {"account": found, "sessions": sessions.sessions})
+
+
+@pages.get("/o/{slug}/account", MEMBER)
+async def mine(visit: OrganisationVisit) -> Response:
+    """The account, its sessions, and what it may do in this organisation."""
+    return await _page(visit, None, Errors())
+
+
+async def _page(visit: OrganisationVisit, typed: dict[str, str] | None, errors: Errors, status: int = 200) -> Response:
+    clients = visit.clients
+    calls = [
+        or_down(clients.accounts.GetMyAccount(identity_pb2.GetMyAccountRequest())),
+        or_down(clients.sessions.ListMySessions(identity_pb2.ListMySessionsRequest())),
+    ]
+    if not visit.is_portal:
+        calls.append(or_down(clients.products.ListMyProducts(tenancy_pb2.ListMyProductsRequest())))
+    _frame, found, sessions, *products = await visit.together(*calls)  # type: ignore[call-overload] # two or three
+    context = {
+        "account": found,
+        "values": typed or ({name: getattr(found, name) for name in _FIELDS} if found else None),
+        "errors": errors,
+        "sessions": sessions.sessions if sessions else None,
+        "profile": visit.frame.membership.profile_name,
+        "organisation": visit.organisation.face.name,
+        "my_rights": [right_label(visit.words, code) for code in visit.frame.rights],
+        "products": [
+            product.name for product in products[0].products if product.state == tenancy_pb2.PRODUCT_STATE_ASSIGNED
+        ]
+        if products and products[0]
+        else [],
+    }
+    return visit.render("account/account.html", context, status=status)
+
+
+@pages.post("/o/{slug}/account", MEMBER)
+async def save(visit: OrganisationVisit) -> Response:
+    """Saves names and language."""
+    _, form = visit.words, visit.form
+    typed = {name: form[name] for name in _FIELDS}
+    try:
+        saved = await visit.clients.accounts.UpdateMyAccount(identity_pb2.UpdateMyAccountRequest(**typed))
+    except ServiceError as error:
+        return await _page(visit, typed, visit.errors(error, *_FIELDS), status=422)
+    answer = visit.redirect(f"{visit.base}/account", _("Your account is saved."))
+    if saved.locale in LANGUAGES:
+        # The choice in the page wins over the account: saving the account is the newer choice.
+        answer.set_cookie(
+            LANGUAGE_COOKIE, saved.locale, max_age=_YEAR, samesite="lax", httponly=True,
+            secure=visit.portal.settings.secure,
+        )  # fmt: skip
+    return answer
+
+
+@pages.post("/o/{slug}/account/sessions/{id}/end", MEMBER)
+async def end_session(visit: OrganisationVisit) -> Response:
+    """Signs another device out."""
+    await visit.clients.sessions.EndMySession(
+        identity_pb2.EndMySessionRequest(session_id=visit.request.path_params["id"])
+    )
+    return visit.redirect(f"{visit.base}/account#sessions", visit.words("That device is signed out."))

@@ -1,0 +1,138 @@
+"""The organisation's record, its face on the portal, and its structures."""
+
+from zoneinfo import available_timezones
+
+from starlette.responses import Response
+
+from parvis.tenancy.v1 import tenancy_pb2
+from parvis_kit.errors import ServiceError
+from parvis_ui.forms import Errors
+from parvis_web.access import Area, staff
+from parvis_web.navigation import settings_tabs
+from parvis_web.sentences import N_
+from parvis_web.visit import OrganisationVisit, at_once
+
+pages = Area("cabinet", entry="settings.organisation", sentences={"structure_not_found": N_("This structure is gone.")})
+
+#: Fields of the record that are plain text.
+_TEXTS = (
+    "name", "legal_name", "legal_form", "capital", "siren", "registry", "vat_number", "telephone", "mail", "iban",
+    "time_zone",
+)  # fmt: skip
+_FIELDS = (*_TEXTS, "lines", "postal_code", "city", "country", "accent")
+_ZONES = ("Europe/", "America/", "Indian/", "Pacific/", "Africa/", "Atlantic/")
+#: Shown first: where French firms are.
+_NEAR = (
+    "Europe/Paris",
+    "Europe/Brussels",
+    "Europe/Luxembourg",
+    "Europe/Zurich",
+    "America/Guadeloupe",
+    "Indian/Reunion",
+)
+DEFAULT_ACCENT = "#0f5c5c"
+
+
+@pages.get("/o/{slug}/settings/organisation", staff("organisation.manage"))
+async def record(visit: OrganisationVisit) -> Response:
+    """The record, with what is missing marked."""
+    return await _form(visit, None, Errors())
+
+
+async def _form(
+    visit: OrganisationVisit, typed: tenancy_pb2.Organisation | None, errors: Errors, status: int = 200
+) -> Response:
+    organisations = visit.clients.organisations
+    home, stored = await at_once(
+        organisations.GetHome(tenancy_pb2.GetHomeRequest()),
+        organisations.GetOrganisation(tenancy_pb2.GetOrganisationRequest()),
+    )
+    visit.keep_frame(home.frame)
+    shown = typed or stored
+    known = available_timezones()
+    context = {
+        "tabs": settings_tabs(visit),
+        "record": shown,
+        "version": stored.version,
+        "missing": set() if typed else set(home.missing_mentions),
+        "errors": errors,
+        "zones": [
+            (zone, zone.replace("_", " ")) for zone in (*_NEAR, *sorted(z for z in known if z.startswith(_ZONES)))
+        ],
+        "accent": shown.accent or DEFAULT_ACCENT,
+        "accent_default": not shown.accent,
+    }
+    return visit.render("cabinet/record.html", context, status=status)
+
+
+@pages.post("/o/{slug}/settings/organisation", staff("organisation.manage"))
+async def save(visit: OrganisationVisit) -> Response:
+    """Saves the record."""
+    _, form = visit.words, visit.form
+    typed = tenancy_pb2.Organisation(
+        **{name: form[name] for name in _TEXTS},
+        accent="" if form["accent_default"] else form["accent"],
+        version=int(form["version"] or 0),
+        address=tenancy_pb2.PostalAddress(
+            lines=[line.strip() for line in form["lines"].splitlines() if line.strip()],
+            postal_code=form["postal_code"],
+            city=form["city"],
+            country=form["country"].upper(),
+        ),
+    )
+    try:
+        await visit.clients.organisations.UpdateOrganisation(tenancy_pb2.UpdateOrganisationRequest(organisation=typed))
+    except ServiceError as error:
+        return await _form(visit, typed, visit.errors(error, *_FIELDS, **{"address.lines": "lines"}), status=422)
+    visit.session.organisations_at = float("-inf")  # the name and the accent may be new
+    return visit.redirect(visit.address, _("The record is saved."))
+
+
+@pages.get("/o/{slug}/settings/structures", staff("organisation.manage"), entry="settings.structures")
+async def structures(visit: OrganisationVisit) -> Response:
+    """Agencies, subsidiaries and other parts."""
+    return await _structures(visit, "", "", Errors())
+
+
+async def _structures(
+    visit: OrganisationVisit, name: str, parent_id: str, errors: Errors, status: int = 200
+) -> Response:
+    _frame, found = await visit.together(
+        visit.clients.organisations.ListStructures(tenancy_pb2.ListStructuresRequest())
+    )
+    depth: dict[str, int] = {}
+    children: dict[str, list[tenancy_pb2.Structure]] = {}
+    for structure in found.structures:
+        children.setdefault(structure.parent_id, []).append(structure)
+
+    def walk(parent: str, level: int) -> list[tenancy_pb2.Structure]:
+        rows = []
+        for structure in children.get(parent, ()):
+            depth[structure.id] = level
+            rows += [structure, *walk(structure.id, level + 1)]
+        return rows
+
+    rows = walk("", 0)
+    context = {
+        "tabs": settings_tabs(visit),
+        "structures": rows,
+        "depth": depth,
+        "name": name,
+        "parent_id": parent_id,
+        "parents": [(structure.id, "\u2003" * depth[structure.id] + structure.name) for structure in rows],
+        "errors": errors,
+    }
+    return visit.render("cabinet/structures.html", context, status=status)
+
+
+@pages.post("/o/{slug}/settings/structures", staff("organisation.manage"), entry="settings.structures")
+async def add_structure(visit: OrganisationVisit) -> Response:
+    """Makes a structure."""
+    _, form = visit.words, visit.form
+    request = tenancy_pb2.CreateStructureRequest(name=form["name"], parent_id=form["parent_id"])
+    try:
+        made = await visit.clients.organisations.CreateStructure(request)
+    except ServiceError as error:
+        errors = visit.errors(error, "name", "parent_id", name_taken="name")
+        return await _structures(visit, form["name"], form["parent_id"], errors, status=422)
+    return visit.redirect(visit.address, _("“%(name)s” is added.", name=made.name))

@@ -1,0 +1,102 @@
+"""The provider's customers: the organisations that use the installation."""
+
+from starlette.responses import Response
+
+from parvis.tenancy.v1 import tenancy_pb2
+from parvis_kit.errors import ServiceError, not_found
+from parvis_ui.forms import Errors
+from parvis_ui.lists import Column, changed
+from parvis_web.access import Area, staff
+from parvis_web.sentences import N_
+from parvis_web.visit import OrganisationVisit
+
+pages = Area(
+    "customers",
+    sentences={
+        "slug_taken": N_("Another organisation has this address. Choose another."),
+        "slug_invalid": N_("An address has small letters, digits and hyphens, and is not a word of the portal itself."),
+        "siren_taken": N_("An organisation with this SIREN is already a customer."),
+    },
+)
+
+_FIELDS = (
+    "name", "slug", "siren", "administrator_mail", "administrator_given_name", "administrator_family_name",
+)  # fmt: skip
+
+
+@pages.get("/o/{slug}/customers", staff("organisations.manage"))
+async def customers(visit: OrganisationVisit) -> Response:
+    """The list."""
+    _, query = visit.words, visit.query.get("q", "")
+    request = tenancy_pb2.ListCustomersRequest(query=query, page_token=visit.query.get("after", ""))
+    _frame, found = await visit.together(visit.clients.organisations.ListCustomers(request))
+    context = {
+        "customers": found.organisations,
+        "total": found.total,
+        "next": changed(visit.address, after=found.next_page_token) if found.next_page_token else "",
+        "query": query,
+        "columns": [
+            Column(_("Name")),
+            Column(_("SIREN"), wide=True),
+            Column(_("Town"), wide=True),
+            Column(_("Actions"), hidden=True, end=True),
+        ],
+    }
+    return visit.render("customers/list.html", context)
+
+
+@pages.get("/o/{slug}/customers/new", staff("organisations.manage"))
+async def new(visit: OrganisationVisit) -> Response:
+    """The form for a new customer."""
+    return await _form(visit, dict.fromkeys(_FIELDS, ""), Errors())
+
+
+async def _form(visit: OrganisationVisit, values: dict[str, str], errors: Errors, status: int = 200) -> Response:
+    await visit.together()
+    public = visit.portal.settings.public_url.rstrip("/")
+    return visit.render("customers/new.html", {"values": values, "errors": errors, "public": public}, status=status)
+
+
+@pages.post("/o/{slug}/customers/new", staff("organisations.manage"))
+async def create(visit: OrganisationVisit) -> Response:
+    """Makes the organisation and invites its first administrator."""
+    _ = visit.words
+    values = {name: visit.form[name] for name in _FIELDS}
+    try:
+        made = await visit.clients.organisations.CreateCustomer(tenancy_pb2.CreateCustomerRequest(**values))
+    except ServiceError as error:
+        errors = visit.errors(error, *_FIELDS, slug_taken="slug", siren_taken="siren")
+        return await _form(visit, values, errors, status=422)
+    said = _(
+        "%(name)s is created. An invitation is on its way to %(mail)s.",
+        name=made.name,
+        mail=values["administrator_mail"],
+    )
+    return visit.redirect(f"{visit.base}/customers/{made.id}/subscribe?q={made.slug}", said)
+
+
+@pages.get("/o/{slug}/customers/{id}/subscribe", staff("products.manage"))
+async def subscribe_form(visit: OrganisationVisit) -> Response:
+    """Which products a customer gets. `q` finds the customer among the others."""
+    wanted = visit.request.path_params["id"]
+    _frame, found, products = await visit.together(
+        visit.clients.organisations.ListCustomers(
+            tenancy_pb2.ListCustomersRequest(query=visit.query.get("q", ""), page_size=200)
+        ),
+        visit.clients.products.ListMyProducts(tenancy_pb2.ListMyProductsRequest()),
+    )
+    customer = next((each for each in found.organisations if each.id == wanted), None)
+    if customer is None:
+        raise not_found()
+    return visit.render("customers/subscribe.html", {"customer": customer, "products": products.products})
+
+
+@pages.post("/o/{slug}/customers/{id}/subscribe", staff("products.manage"))
+async def subscribe(visit: OrganisationVisit) -> Response:
+    """Gives a customer a product; its administrators assign it to their colleagues."""
+    request = tenancy_pb2.SubscribeCustomerRequest(
+        product_id=visit.form["product_id"], organisation_id=visit.request.path_params["id"]
+    )
+    await visit.clients.products.SubscribeCustomer(request)
+    said = visit.words("%(product)s is in the subscription.", product=visit.form["product_name"])
+    return visit.redirect(visit.address, said)

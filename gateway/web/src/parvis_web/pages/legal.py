@@ -1,0 +1,14 @@
+"""Legal mentions and hosting: where the data is kept, by whom, for how long (P18)."""
+
+from starlette.responses import Response
+
+from parvis_web.access import ANYONE, Area
+from parvis_web.visit import Visit
+
+pages = Area("legal")
+
+
+@pages.get("/legal", ANYONE)
+async def legal(visit: Visit) -> Response:
+    """The page, from the settings of the installation."""
+    return visit.render("legal/legal.html", {"legal": visit.portal.settings.legal})

@@ -1,0 +1,237 @@
+"""The pages of organisations, people, profiles, the record, the account, customers, products and the first start."""
+
+import pytest
+
+from parvis.identity.v1 import identity_pb2
+from parvis.tenancy.v1 import tenancy_pb2
+from parvis_kit.errors import Violation, conflict, forbidden, invalid, precondition
+from parvis_web.pages import AREAS
+from parvis_web.pages.applications import launch_address
+from parvis_web.testing import ORIGIN, Suite, text_of
+
+ID = "0192f000-0000-7000-8000-000000000003"
+MEMBER = tenancy_pb2.Member(
+    id=ID, given_name="Hugo", family_name="Petit", mail="hugo@durand.example", function="Comptable", profile_id="p1",
+    profile_name="Conseiller", state=tenancy_pb2.MEMBERSHIP_STATE_ACTIVE, version=3,
+)  # fmt: skip
+PROFILE = tenancy_pb2.Profile(
+    id=ID,
+    name="Conseiller",
+    rights=[tenancy_pb2.GrantedRight(code="contacts.read", scope=tenancy_pb2.SCOPE_MINE)],
+    members=2,
+)
+PAGES = [
+    path
+    for area in AREAS
+    for route in area.routes
+    if "GET" in route.methods and route.rule.inside
+    for path in [route.path.replace("{slug}", "durand").replace("{id}", ID)]
+]
+
+
+@pytest.fixture(autouse=True)
+def answers(suite: Suite):
+    suite.services.answers |= {
+        "ListMembers": tenancy_pb2.ListMembersResponse(members=[MEMBER], total=1, next_page_token="more"),
+        "GetMember": MEMBER,
+        "ListProfiles": tenancy_pb2.ListProfilesResponse(profiles=[PROFILE]),
+        "ListRights": tenancy_pb2.ListRightsResponse(
+            rights=[tenancy_pb2.Right(code="contacts.read", group="clients", scoped=True), tenancy_pb2.Right(code="members.read", group="people")]
+        ),
+        "ListStructures": tenancy_pb2.ListStructuresResponse(
+            structures=[tenancy_pb2.Structure(id="s1", name="Lyon"), tenancy_pb2.Structure(id="s2", parent_id="s1", name="Lyon 3")]
+        ),
+        "ListAssignments": tenancy_pb2.ListAssignmentsResponse(
+            products=[tenancy_pb2.ProductAssignments(product_id="x", product_name="Paie", membership_ids=[ID])]
+        ),
+        "ListMyProducts": tenancy_pb2.ListMyProductsResponse(
+            products=[
+                tenancy_pb2.MyProduct(id="a", name="Paie", state=tenancy_pb2.PRODUCT_STATE_ASSIGNED, launch_url="http://127.0.0.1:8602/start"),
+                tenancy_pb2.MyProduct(id="b", name="Compta", state=tenancy_pb2.PRODUCT_STATE_NOT_ASSIGNED, assigners=["Claire Martin"]),
+                tenancy_pb2.MyProduct(id="c", name="Audit", state=tenancy_pb2.PRODUCT_STATE_NOT_ASSIGNED, may_assign=True),
+                tenancy_pb2.MyProduct(id="d", name="Bilan", state=tenancy_pb2.PRODUCT_STATE_NOT_SUBSCRIBED),
+            ]
+        ),
+        "ListCustomers": tenancy_pb2.ListCustomersResponse(
+            organisations=[tenancy_pb2.Organisation(id=ID, name="Lenoir Conseil", slug="lenoir")], total=1
+        ),
+        "ListMySessions": identity_pb2.ListMySessionsResponse(
+            sessions=[identity_pb2.Session(id="s1", device="Firefox on Linux", current=True), identity_pb2.Session(id="s2")]
+        ),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("language", ["fr", "en"])
+async def test_every_page_renders_and_costs_five_calls_at_most(suite: Suite, path: str, language: str):
+    await suite.get("/organisations")
+    suite.client.cookies.set("parvis_lang", language)
+    await suite.get("/o/durand/")
+    suite.services.calls.clear()
+    answer = await suite.get(path)
+    assert answer.status_code == 200, text_of(answer)
+    assert len(suite.services.calls) <= 5
+    assert "Content-Security-Policy" in answer.headers
+
+
+async def test_several_organisations_are_offered_and_one_is_entered_at_once(suite: Suite):
+    answer = await suite.get("/organisations")
+    assert 'href="/o/durand/"' in answer.text
+    assert 'href="/o/lenoir/"' in answer.text
+    del suite.organisations[1]
+    assert (await suite.get("/organisations")).headers["location"] == "/o/durand/"
+
+
+async def test_two_tabs_act_for_two_organisations(suite: Suite):
+    await suite.get("/o/durand/applications")
+    await suite.get("/o/lenoir/applications")
+    assert set(suite.session.tokens) >= {each.face.id for each in suite.organisations}
+
+
+async def test_a_product_is_launched_for_the_organisation_of_the_page(suite: Suite):
+    answer = await suite.get("/o/durand/applications")
+    assert 'href="http://127.0.0.1:8602/start?organisation=durand"' in answer.text
+    assert (
+        launch_address("https://p.example/?a=1&organisation=x", "durand")
+        == "https://p.example/?a=1&organisation=durand"
+    )
+
+
+async def test_a_product_that_is_not_assigned_says_who_can(suite: Suite):
+    answer = await suite.get("/o/durand/applications")
+    assert "Ask Claire Martin." in text_of(answer)
+    assert "Assign to me" in answer.text
+    await suite.post("/o/durand/applications/c/assign-to-me")
+    request = suite.services.last("SetAssignment")
+    assert (request.product_id, request.membership_id, request.assigned) == ("c", suite.frame.membership.id, True)
+
+
+async def test_inviting_keeps_what_was_typed_and_says_what_is_wrong_at_the_field(suite: Suite):
+    suite.services.answers["InviteMember"] = invalid("fields_invalid", [Violation("mail", "mail_invalid")])
+    answer = await suite.post("/o/durand/settings/people/invite", {"given_name": "Léa", "mail": "lea@"})
+    assert answer.status_code == 422
+    assert 'value="Léa"' in answer.text
+    assert 'href="#f-mail"' in answer.text
+    assert "A mail address looks like name@example.com." in text_of(answer)
+
+
+async def test_inviting_somebody_twice_says_where_they_are(suite: Suite):
+    suite.services.answers["InviteMember"] = conflict("already_member")
+    answer = await suite.post("/o/durand/settings/people/invite", {"mail": "hugo@durand.example"})
+    assert answer.status_code == 422
+    assert "look for them in the list of people" in text_of(answer)
+
+
+async def test_inviting_sends_what_was_typed_and_says_so(suite: Suite):
+    suite.services.answers["InviteMember"] = MEMBER
+    answer = await suite.post(
+        "/o/durand/settings/people/invite", {"mail": " hugo@durand.example ", "given_name": "Hugo"}
+    )
+    assert answer.headers["location"] == "/o/durand/settings/people"
+    assert suite.services.last("InviteMember").mail == "hugo@durand.example"
+    assert "on its way to Hugo Petit" in text_of(await suite.get("/o/durand/settings/people"))
+
+
+@pytest.mark.parametrize(
+    ("act", "rpc"),
+    [
+        ("resend", "ResendInvitation"),
+        ("withdraw", "WithdrawInvitation"),
+        ("cut", "CutMember"),
+        ("reopen", "ReopenMember"),
+    ],
+)
+async def test_accesses_are_managed_from_the_page_of_the_member(suite: Suite, act: str, rpc: str):
+    answer = await suite.post(f"/o/durand/settings/people/{ID}/{act}")
+    assert answer.status_code == 303
+    assert suite.services.last(rpc).id == ID
+
+
+async def test_the_last_administrator_stays(suite: Suite):
+    suite.services.answers["CutMember"] = precondition("last_administrator")
+    answer = await suite.post(f"/o/durand/settings/people/{ID}/cut")
+    assert answer.status_code == 409
+    assert "Make somebody else an administrator first." in text_of(answer)
+
+
+async def test_a_stale_change_keeps_what_was_typed_with_the_newest_version(suite: Suite):
+    suite.services.answers["UpdateMember"] = conflict("stale_version")
+    answer = await suite.post(
+        f"/o/durand/settings/people/{ID}", {"function": "Associée", "profile_id": "p1", "version": "2"}
+    )
+    assert answer.status_code == 422
+    assert 'value="Associée"' in answer.text
+    assert 'name="version" value="3"' in answer.text
+
+
+async def test_a_profile_above_ones_own_rights_cannot_be_given(suite: Suite):
+    suite.services.answers["UpdateMember"] = forbidden(
+        "above_ceiling", right="profiles.manage", helpers="Claire Martin"
+    )
+    answer = await suite.post(f"/o/durand/settings/people/{ID}", {"profile_id": "p2"})
+    assert answer.status_code == 422
+    assert "rights that they do not hold themselves" in text_of(answer)
+
+
+async def test_a_profile_is_saved_with_its_scopes(suite: Suite):
+    await suite.post(
+        f"/o/durand/settings/profiles/{ID}",
+        {"name": "Paie", "mine": ["contacts.read", "documents.read"], "all": ["documents.read"]},
+    )
+    rights = {right.code: right.scope for right in suite.services.last("SaveProfile").profile.rights}
+    assert rights == {"contacts.read": tenancy_pb2.SCOPE_MINE, "documents.read": tenancy_pb2.SCOPE_ALL}
+
+
+async def test_the_record_is_saved_whole(suite: Suite):
+    suite.services.answers["GetOrganisation"] = tenancy_pb2.Organisation(version=7)
+    await suite.post(
+        "/o/durand/settings/organisation",
+        {"name": "Durand", "lines": "1 rue X\r\n\r\nBât. B", "country": "fr", "accent": "#112233", "version": "7"},
+    )
+    saved = suite.services.last("UpdateOrganisation").organisation
+    assert list(saved.address.lines) == ["1 rue X", "Bât. B"]
+    assert (saved.address.country, saved.accent, saved.version) == ("FR", "#112233", 7)
+
+
+async def test_ending_a_session_names_it(suite: Suite):
+    await suite.post("/o/durand/account/sessions/s2/end")
+    assert suite.services.last("EndMySession").session_id == "s2"
+
+
+async def test_the_secret_of_a_product_is_shown_once(suite: Suite):
+    suite.services.answers["RegisterProduct"] = tenancy_pb2.RegisteredProduct(client_id="cid", client_secret="s3cret")
+    answer = await suite.post(
+        "/o/durand/settings/products/new",
+        {"name": "Paie", "redirect_uris": "https://a.example/cb\r\nhttps://b.example/cb"},
+    )
+    assert "s3cret" in answer.text
+    assert answer.headers["cache-control"] == "no-store"
+    assert len(suite.services.last("RegisterProduct").redirect_uris) == 2
+
+
+async def test_the_first_start_leads_to_the_activation_page(suite: Suite):
+    suite.sign_out()
+    suite.services.answers["SetUp"] = tenancy_pb2.SetUpResponse(activation_url=f"{ORIGIN}/activate/abc", slug="editeur")
+    answer = await suite.client.post("/setup", data={"setup_token": "t", "mail": "a@b.fr"}, headers={"Origin": ORIGIN})
+    assert answer.headers["location"] == "/activate/abc"
+
+
+async def test_the_first_start_with_a_wrong_token_says_so(suite: Suite):
+    suite.sign_out()
+    suite.services.answers["SetUp"] = forbidden("setup_token_wrong")
+    answer = await suite.client.post("/setup", data={"setup_token": "t", "mail": "a@b.fr"}, headers={"Origin": ORIGIN})
+    assert answer.status_code == 422
+    assert "not the link that the installation printed" in text_of(answer)
+
+
+async def test_the_legal_page_needs_no_session(suite: Suite):
+    suite.sign_out()
+    answer = await suite.get("/legal")
+    assert answer.status_code == 200
+    assert "Payslips" in answer.text
+
+
+async def test_signing_out_ends_the_session_here_and_at_identity(suite: Suite):
+    answer = await suite.post("/auth/sign-out")
+    assert answer.headers["location"].startswith(f"{ORIGIN}/oauth2/logout?id_token_hint=id")
+    assert suite.sessions.kept == {}
