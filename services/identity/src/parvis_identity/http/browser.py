@@ -24,8 +24,8 @@ class Cookies:
     def __init__(self, *, instance: str, public_url: str) -> None:
         self.secure = public_url.startswith("https:")
         prefix = "__Host-" if self.secure else ""
-        self.session = f"{prefix}{instance}-session"
-        self.csrf = f"{prefix}{instance}-form"
+        self.session = f"{prefix}{instance}-identity"  # the gateway has a cookie of its own on the same host
+        self.csrf = f"{prefix}{instance}-identity-form"
 
     def set(self, response: Response, name: str, value: str) -> None:
         """Keeps a value until the browser closes; unreadable for scripts, not sent with requests of other sites."""
