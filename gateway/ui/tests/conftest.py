@@ -1,8 +1,7 @@
 """Assets are built once (skipped when nothing changed); a request is a plain ASGI scope."""
 
-from collections.abc import Callable
-
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest

@@ -17,7 +17,7 @@ def origin_of(url: str) -> str:
 def content_security_policy(store_origin: str, form_action: tuple[str, ...], *, secure: bool) -> str:
     """The policy of a page that talks to the store and whose forms may end at the named origins.
 
-    Browsers hold redirects of a form against `form-action`: a login page names the relying party that it will answer to.
+    Browsers hold redirects of a form against `form-action`: a login page names the relying party that it answers to.
     """
     store = origin_of(store_origin)
     forms = [origin for origin in (origin_of(url) for url in form_action) if origin]
