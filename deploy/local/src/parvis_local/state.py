@@ -45,6 +45,7 @@ class SuiteState:
     supervisor: int = field(default_factory=os.getpid)
     phase: Phase = "starting"
     note: str = ""  # what the demonstration is loading; why the suite failed
+    failed_part: str = ""
     log_end: list[str] = field(default_factory=list)  # of the part that failed
     parts: list[PartState] = field(default_factory=list)
 

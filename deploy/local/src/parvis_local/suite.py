@@ -228,10 +228,9 @@ def explain(current: state.SuiteState | None, layout: Layout) -> str:
     """Why the suite failed, for a person: the part, the reason, the end of its log, where the rest is."""
     if current is None or not current.note:
         return f"The supervisor ended before it could say why. Its log: {layout.log('suite')}"
-    failed = [part.name for part in current.parts if part.progress == "failed"]
     lines = [current.note]
     if current.log_end:
         lines += [f"  | {line}" for line in current.log_end]
-    if failed:
-        lines.append(f"The whole log: {layout.log(failed[0])}")
+    if current.failed_part:
+        lines.append(f"The whole log: {layout.log(current.failed_part)}")
     return "\n".join(lines)

@@ -105,7 +105,8 @@ async def _start(layout: Layout, suite: state.SuiteState, supervisor: Supervisor
             await _load_demonstration(layout, suite)
     except Failure as failure:
         log.error("%s", failure)
-        suite.phase, suite.note, suite.log_end = "failed", failure.reason, failure.log_end
+        suite.phase, suite.note = "failed", failure.reason
+        suite.failed_part, suite.log_end = failure.part, failure.log_end
         suite.write(layout)
         return False
     suite.phase, suite.note = "running", ""
