@@ -1,5 +1,7 @@
 """Inviting, cutting, reopening and changing the staff of a firm."""
 
+import asyncio
+
 import pytest
 from tenancy_stage import refused
 
@@ -171,3 +173,11 @@ async def test_the_home_counts_invitations_for_those_who_invite(stage, admin):
     await stage.invite(admin, "adviser")
     assert (await admin.call("GetHome")).pending_invitations == 1
     assert (await junior.call("GetHome")).pending_invitations == 0
+
+
+async def test_two_administrators_who_cut_each_other_at_once_leave_one(stage, admin):
+    other = await stage.colleague(admin, "administrator")
+    acts = (admin.call("CutMember", id=other.membership_id), other.call("CutMember", id=admin.membership_id))
+    await asyncio.gather(*acts, return_exceptions=True)
+    rows = await stage.rows(admin, "SELECT count(*) FROM memberships WHERE profile_built_in <> '' AND state = 2")
+    assert rows[0]["count"] == 1

@@ -25,7 +25,7 @@ CODE = re.compile(r"[A-Z0-9][A-Z0-9._-]{0,31}")
 IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{1,63}")
 # Good enough to catch what was mistyped; the mail that arrives is the proof.
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-MAIL = re.compile(rf"[^@\s,;<>\"()\x00-\x1f]{{1,64}}@(?:{_LABEL}\.)+[A-Za-z0-9-]{{2,63}}")
+MAIL = re.compile(rf"[^@\s,;:<>\"()\[\]\\\x00-\x1f]{{1,64}}@(?:{_LABEL}\.)+[A-Za-z0-9-]{{2,63}}")
 ACCENT = re.compile(r"#[0-9a-f]{6}")
 COUNTRY = re.compile(r"[A-Z]{2}")
 MAIL_LENGTH = 254  # RFC 5321, section 4.5.3.1.3, less the angle brackets

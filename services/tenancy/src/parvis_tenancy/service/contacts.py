@@ -219,8 +219,8 @@ def _columns(fields: Fields, wanted: tenancy_pb2.Contact) -> dict[str, Any]:
 
 def _person_columns(fields: Fields, prefix: str, wanted: tenancy_pb2.Person) -> dict[str, str]:
     return {
-        "given_name": fields.text(f"{prefix}given_name", wanted.given_name, required=True),
-        "family_name": fields.text(f"{prefix}family_name", wanted.family_name, required=True),
+        "given_name": fields.person_name(f"{prefix}given_name", wanted.given_name),
+        "family_name": fields.person_name(f"{prefix}family_name", wanted.family_name),
         "function": fields.text(f"{prefix}function", wanted.function),
         "mail": fields.mail(f"{prefix}mail", wanted.mail),
         "telephone": fields.text(f"{prefix}telephone", wanted.telephone, longest=40),

@@ -10,6 +10,7 @@ from parvis_kit.errors import Violation, invalid
 from parvis_tenancy.domain import records
 
 NAME = 200
+PERSON_NAME = 100  # as identity keeps it
 LINE = 500
 _LOCAL_HOSTS = {"localhost", "127.0.0.1"}
 
@@ -39,6 +40,10 @@ class Fields:
         elif not clean.isprintable():
             self.wrong(field, "control_characters")
         return clean
+
+    def person_name(self, field: str, value: str) -> str:
+        """A given or family name: what `text` says, and "required"."""
+        return self.text(field, value, longest=PERSON_NAME, required=True)
 
     def mail(self, field: str, value: str, *, required: bool = False) -> str:
         """A mail address: "required", "mail_invalid"."""

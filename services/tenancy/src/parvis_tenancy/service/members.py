@@ -51,8 +51,8 @@ async def invite(
     fields = Fields()
     mail = fields.mail("mail", request.mail, required=True)
     person = PersonName(
-        given_name=fields.text("given_name", request.given_name, required=True),
-        family_name=fields.text("family_name", request.family_name, required=True),
+        given_name=fields.person_name("given_name", request.given_name),
+        family_name=fields.person_name("family_name", request.family_name),
         locale=fields.locale("locale", request.locale),
     )
     function = fields.text("function", request.function)

@@ -85,8 +85,8 @@ async def create_customer(
     record = _record(fields, wanted)
     mail = fields.mail("administrator_mail", request.administrator_mail, required=True)
     person = PersonName(
-        given_name=fields.text("administrator_given_name", request.administrator_given_name, required=True),
-        family_name=fields.text("administrator_family_name", request.administrator_family_name, required=True),
+        given_name=fields.person_name("administrator_given_name", request.administrator_given_name),
+        family_name=fields.person_name("administrator_family_name", request.administrator_family_name),
         locale="fr",
     )
     fields.settle()

@@ -32,8 +32,8 @@ async def set_up(
     name = fields.text("organisation_name", request.organisation_name, required=True)
     mail = fields.mail("mail", request.mail, required=True)
     person = PersonName(
-        given_name=fields.text("given_name", request.given_name, required=True),
-        family_name=fields.text("family_name", request.family_name, required=True),
+        given_name=fields.person_name("given_name", request.given_name),
+        family_name=fields.person_name("family_name", request.family_name),
         locale=fields.locale("locale", request.locale),
     )
     fields.settle()
