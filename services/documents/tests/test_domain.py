@@ -1,10 +1,12 @@
 """Laws of names and of plans of parts; what a file is."""
 
 import unicodedata
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
+from minio.datatypes import Part
 
 from parvis_documents import content
 from parvis_documents.domain import (
@@ -21,7 +23,7 @@ from parvis_documents.domain import (
     part_plan,
     part_size_for,
 )
-from parvis_documents.objects import disposition
+from parvis_documents.objects import StoredPart, disposition, newest_parts
 
 SIZES = some.integers(1, 100 * 1024 * MEBIBYTE)
 
@@ -139,3 +141,12 @@ def test_what_a_file_is(name, announced, head, kept):
 def test_what_a_file_is_not(name, head, reason):
     with pytest.raises(RefusalError, match=reason):
         content.sniff(head, content.announced_type(name, ""))
+
+
+def test_of_a_part_that_was_sent_twice_the_newest_counts_and_a_tie_counts_as_not_sent():
+    noon = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    later = noon + timedelta(seconds=1)
+    listed = [Part(2, "new", later, 20), Part(1, "a", noon, 10), Part(2, "old", noon, 20), Part(1, "a", noon, 10)]
+
+    assert newest_parts(listed) == [StoredPart(1, 10, "a"), StoredPart(2, 20, "new")]
+    assert newest_parts([*listed, Part(2, "other", later, 20)]) == [StoredPart(1, 10, "a")]

@@ -60,9 +60,22 @@ async def test_an_upload_that_was_cut_is_resumed_with_the_parts_that_lack(firm):
     assert document.document.sha256 == digest(LONG)
 
 
-async def test_parts_of_another_size_than_announced_are_not_completed(firm, browser):
+async def test_the_store_takes_a_part_of_the_announced_size_only(firm, browser):
     upload = await firm.manager.StartUpload(**place(firm), name="a.pdf", size=len(PDF))
-    await browser.put(upload.parts[0].url, content=PDF + b"more")
+
+    for wrong in (PDF + b"more", PDF[:-1], b""):
+        assert (await browser.put(upload.parts[0].url, content=wrong)).status_code == 403
+
+    assert (await refusal(firm.manager.CompleteUpload(id=upload.id))).reason == "parts_missing"
+    await send(upload, PDF)
+    assert (await firm.manager.CompleteUpload(id=upload.id)).state == pb.UPLOAD_STATE_VERIFYING
+
+
+async def test_parts_of_another_size_than_announced_are_not_completed(firm, suite, browser):
+    upload = await firm.manager.StartUpload(**place(firm), name="a.pdf", size=len(PDF))
+    row = (await suite.rows(firm.id, "SELECT object_key, multipart_id FROM uploads"))[0]
+    longer = suite.objects.sign_part(row["object_key"], row["multipart_id"], 1, len(PDF) + 4)
+    await browser.put(longer, content=PDF + b"more")
 
     error = await refusal(firm.manager.CompleteUpload(id=upload.id))
 
@@ -141,7 +154,7 @@ async def test_nothing_can_be_sent_after_completion(firm, browser):
     await firm.manager.CompleteUpload(id=upload.id)
     filed = await firm.decided(firm.manager, upload.id)
 
-    answer = await browser.put(upload.parts[0].url, content=b"%PDF-1.7 something else")
+    answer = await browser.put(upload.parts[0].url, content=PDF[::-1])
 
     assert answer.status_code == 404
     download = await firm.manager.GetDownload(id=filed.document_id)

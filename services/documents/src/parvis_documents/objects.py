@@ -23,6 +23,7 @@ from minio.datatypes import Part, PostPolicy
 from minio.error import MinioException, S3Error
 
 from parvis_documents.content import HEAD, INLINE, UNKNOWN
+from parvis_documents.presigning import presign
 from parvis_documents.settings import StoreSettings
 from parvis_kit.errors import ServiceError, unavailable
 from parvis_kit.text import fold
@@ -85,6 +86,7 @@ class ObjectStore:
     """One bucket. Made after any fork; connects with the first call."""
 
     def __init__(self, settings: StoreSettings, *, readers: int = 2) -> None:
+        self._settings = settings
         self._bucket = settings.bucket
         self._url = settings.url.rstrip("/")
         self._inside = _client(settings, settings.internal_url)
@@ -120,14 +122,17 @@ class ObjectStore:
 
         return await self._call(create)
 
-    def sign_part(self, key: str, multipart_id: str, number: int) -> str:
-        """An address that takes one part with PUT, for 15 minutes."""
-        return self._outside.get_presigned_url(
+    def sign_part(self, key: str, multipart_id: str, number: int, size: int) -> str:
+        """An address that takes one part of exactly `size` bytes with PUT, for 15 minutes."""
+        return presign(
             "PUT",
-            self._bucket,
-            key,
+            f"{self._url}/{self._bucket}/{key}",
+            {"partNumber": str(number), "uploadId": multipart_id},
+            {"content-length": str(size)},
+            region=self._settings.region,
+            access_key=self._settings.access_key,
+            secret_key=self._settings.secret_key.get_secret_value(),
             expires=PART_EXPIRES,
-            extra_query_params={"partNumber": str(number), "uploadId": multipart_id},
         )
 
     async def list_parts(self, key: str, multipart_id: str) -> list[StoredPart]:

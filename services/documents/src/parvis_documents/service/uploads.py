@@ -190,7 +190,8 @@ def addresses(desk: Desk, sending: Sending) -> list[tuple[int, int, str]] | None
     parts = []
     for number, size in enumerate(part_plan(row.size, row.part_size) if row.part_size else [], start=1):
         sent = number in found and found[number].size == size
-        parts.append((number, size, "" if sent else desk.objects.sign_part(row.object_key, row.multipart_id, number)))
+        url = "" if sent else desk.objects.sign_part(row.object_key, row.multipart_id, number, size)
+        parts.append((number, size, url))
     return parts
 
 
