@@ -102,8 +102,7 @@ class Transfer {
     let renewing = null;
     const renew = () => (renewing ??= this.call("GET", `/${encodeURIComponent(this.id)}/parts`).then((fresh) => {
       for (const part of fresh.parts) urls.set(part.number, part.url);
-      renewing = null;
-    }));
+    }).finally(() => { renewing = null; }));
     const worker = async () => {
       for (let number = waiting.shift(); number !== undefined; number = waiting.shift()) {
         const start = (number - 1) * length;

@@ -93,6 +93,14 @@ async def _store(request: Request) -> Response:
     return Response(headers={"ETag": '"x"'})
 
 
+async def _parts(request: Request) -> Response:
+    upload = request.path_params["upload"]
+    if upload not in _uploads:
+        return JSONResponse({"detail": "inconnu"}, 404)
+    parts = [{"number": number, "url": f"/store/{upload}/{number}?fresh", "done": number == 1} for number in (1, 2, 3)]
+    return JSONResponse({"part_size": _PART, "parts": parts})
+
+
 async def _state(request: Request) -> Response:
     if request.path_params["upload"] not in _uploads:
         return JSONResponse({"detail": "inconnu"}, 404)
@@ -109,6 +117,7 @@ application = Starlette(
         Route("/preferences", _pages.preferences, methods=["POST"]),
         Route("/uploads", _start, methods=["POST"]),
         Route("/store/{upload}/{number}", _store, methods=["PUT"]),
+        Route("/uploads/{upload}/parts", _parts),
         Route("/uploads/{upload}", _state, methods=["GET", "DELETE"]),
         Route("/uploads/{upload}/complete", _state, methods=["POST"]),
         Mount("/assets", _pages.assets),
