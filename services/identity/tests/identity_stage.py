@@ -4,6 +4,7 @@ played by a dictionary.
 
 import base64
 import hashlib
+import html
 import re
 import secrets
 from dataclasses import dataclass, field
@@ -248,6 +249,11 @@ class Flow:
     async def refresh(self, browser: Browser, token: str, **changes: str) -> httpx.Response:
         form = {"grant_type": "refresh_token", "refresh_token": token, **changes}
         return await browser.http.post("/oauth2/token", data=form, auth=(self.client.client_id, self.secret))
+
+
+def read(response: httpx.Response) -> str:
+    """The page as its reader sees it: no entities, plain spaces and apostrophes."""
+    return html.unescape(response.text).translate({0xA0: " ", 0x202F: " ", 0x2019: "'"})
 
 
 def answer_of(response: httpx.Response) -> dict[str, str]:

@@ -6,8 +6,8 @@ from enum import StrEnum
 from urllib.parse import urlencode
 
 #: A parameter of our own: the sign-in must be at least this recent (Unix seconds). It replaces `prompt=login`
-#: and `max_age` while the
-#: person is at the login page, or coming back would ask them again for ever. The client judges `auth_time` for itself.
+#: and `max_age` while the person is at the login page, or coming back would ask them again for ever. The client
+#: judges `auth_time` for itself.
 SINCE = "parvis_since"
 
 

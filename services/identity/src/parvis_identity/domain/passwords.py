@@ -27,8 +27,7 @@ class PasswordPolicy:
         """Codes of the rules that `password` breaks, in the order in which they are shown.
 
         `avoids` are what the person types at sign-in (mail address, identifier): the password may contain
-        neither them nor
-        the part of an address before its "@".
+        neither them nor the part of an address before its "@".
         """
         if len(password) < self.minimum:
             yield "too_short"

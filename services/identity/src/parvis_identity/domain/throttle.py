@@ -1,8 +1,7 @@
 """How long somebody who fails must wait before the next try counts. The wait grows; it never becomes a closed door.
 
 Tries are counted by what was typed, whether or not such an account exists, so that waiting tells nothing; and,
-more loosely, by address, since
-a firm's people may all come from one.
+more loosely, by address, since a firm's people may all come from one.
 """
 
 from dataclasses import dataclass

@@ -52,8 +52,7 @@ class Cookies:
         """Refuses a form that another site made this browser send. Raises FORBIDDEN form_not_ours.
 
         The browser says where a form comes from (Origin, Sec-Fetch-Site); and the form carries the secret of a
-        cookie that other
-        sites cannot read.
+        cookie that other sites cannot read.
         """
         sent_from = request.headers.get("origin")
         if sent_from is not None and sent_from != origin:

@@ -1,6 +1,6 @@
 """Tables of identity. All are global: an account, its sessions and its links belong to a person or to the
-installation, not to an
-organisation; a managed account names the firm that owns it. What somebody may do in an organisation is tenancy's.
+installation, not to an organisation; a managed account names the firm that owns it. What somebody may do in an
+organisation is tenancy's.
 """
 
 from parvis_identity.models.accounts import (

@@ -95,8 +95,7 @@ def gateway_client(settings: Settings, now: datetime) -> Client:
     """The gateway's client, as the settings describe it: brought up to them at every start.
 
     It is a confidential client that calls from inside, so its refresh tokens are not rotated (RFC 9700, 2.2.2):
-    two pages that
-    refresh at once would otherwise sign the person out.
+    two pages that refresh at once would otherwise sign the person out.
     """
     return Client(
         client_id=settings.web_client_id,

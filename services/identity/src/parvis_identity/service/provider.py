@@ -2,10 +2,8 @@
 loaded before.
 
 One `Provider` serves one request. It holds what was loaded, answers Authlib's questions from it and collects
-what is to be written; the use
-cases (`authorization`) do the reading and writing. Everything that Authlib takes as it comes and raises on
-(quotes, other alphabets) is
-refused before it is called.
+what is to be written; the use cases (`authorization`) do the reading and writing. Everything that Authlib takes
+as it comes and raises on (quotes, other alphabets) is refused before it is called.
 """
 
 import re

@@ -21,8 +21,7 @@ class Seal:
     """Seals under the first of its keys, opens what any of them sealed.
 
     A sealed text is: version (1 byte), fingerprint of the key (8), nonce (12), ciphertext and tag. The label is
-    authenticated with it, so that
-    two rows cannot be exchanged.
+    authenticated with it, so that two rows cannot be exchanged.
     """
 
     def __init__(self, keys: str) -> None:

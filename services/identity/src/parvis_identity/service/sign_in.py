@@ -1,8 +1,7 @@
 """Signing in with a password, and everything that sets one.
 
 Hashing takes 40 ms and may wait for its turn, so it happens between two transactions: the first counts the try
-and reads, the second
-decides on what is there then, and writes.
+and reads, the second decides on what is there then, and writes.
 """
 
 import hashlib
@@ -93,7 +92,10 @@ class Passwords:
             encoded = ""
         right = await self._hasher.matches(encoded, password)
         renewed = await self._hasher.hash(password) if right and self._hasher.is_outdated(encoded) else ""
-        async with self._database.begin(self._caller) as unit:
+        # What happens to a managed account, or at a firm's own door, is in that firm's audit trail.
+        async with self._database.begin(
+            self._caller, organisation_id=account.organisation_id if account else organisation_id
+        ) as unit:
             if account is not None and right:
                 account = await store.lock(unit, account.id)
             if account is None or not right or account.state != AccountState.ACTIVE:
@@ -148,7 +150,7 @@ class Passwords:
     async def request_reset(self, identifier: str, organisation_id: UUID | None, organisation_slug: str) -> None:
         """Sends a reset link, when there is such an account and it was not asked too often. Says nothing either way."""
         typed = identifier_key(identifier)[:LONGEST_MAIL]
-        async with self._database.begin(self._caller) as unit:
+        async with self._database.begin(self._caller, organisation_id=organisation_id) as unit:
             key = _key("reset", str(organisation_id or ""), typed)
             may, _ = await session_store.charge(unit, key, RESETS)
             found = await store.find(unit, typed, organisation_id)
@@ -159,12 +161,13 @@ class Passwords:
         """Sends a fresh link to whom an expired one was for; the state of the old one."""
         async with self._database.begin(self._caller) as unit:
             opened = await self._open(unit, token)
-            if opened.state is LinkState.EXPIRED and opened.link is not None and opened.account is not None:
-                may, _ = await session_store.charge(unit, _key("again", str(opened.account.id)), RESETS)
+        link, account = opened.link, opened.account
+        if opened.state is LinkState.EXPIRED and link is not None and account is not None:
+            async with self._database.begin(self._caller, organisation_id=link.organisation_id) as unit:
+                may, _ = await session_store.charge(unit, _key("again", str(account.id)), RESETS)
                 if may:
-                    link = opened.link
-                    await self._send_reset(unit, opened.account, link.organisation_id, link.organisation_slug)
-            return opened.state
+                    await self._send_reset(unit, account, link.organisation_id, link.organisation_slug)
+        return opened.state
 
     async def _send_reset(self, unit: UnitOfWork, account: Account, organisation_id: UUID | None, slug: str) -> None:
         if account.state == AccountState.DISABLED or not account.mail:

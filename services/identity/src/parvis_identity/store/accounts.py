@@ -17,8 +17,7 @@ async def find(unit: UnitOfWork, identifier: str, organisation_id: UUID | None) 
     """The account that signs in with `identifier`, and its encoded hash (empty: none yet).
 
     Without an organisation only personal accounts are found. On a firm's own address the firm's managed
-    accounts come first, then
-    personal ones by mail; managed accounts of other firms are never found.
+    accounts come first, then personal ones by mail; managed accounts of other firms are never found.
     """
     wanted = and_(col(Account.organisation_id).is_(None), col(Account.identifier_key) == mail_key(identifier))
     if organisation_id is not None:

@@ -1,0 +1,242 @@
+import asyncio
+from urllib.parse import urlsplit
+
+import pytest
+from identity_stage import PASSWORD, read
+
+from parvis_identity.domain.links import Purpose
+from parvis_identity.models import AccountState
+from parvis_identity.service import accounts
+from parvis_kit.errors import ServiceError
+from parvis_kit.ids import uuid7
+
+pytestmark = pytest.mark.usefixtures("nobody_failed_before")
+NEW = "Nouveau-2027!"
+
+
+@pytest.fixture
+async def firm(stage):
+    return stage.town.found("durand", "Cabinet Durand")
+
+
+async def link_for(stage, account, firm, purpose=Purpose.ACTIVATION, link_id=None):
+    async with stage.unit(firm.id) as unit:
+        url, _ = await stage.links.mint(
+            unit, link_id=link_id or uuid7(), account_id=account.id, purpose=purpose, slug=firm.slug
+        )
+    return urlsplit(url).path
+
+
+async def test_activating_sets_the_password_and_leads_to_the_organisation(stage, firm):
+    person, browser = await stage.person(state=AccountState.PENDING), stage.browser()
+    address = await link_for(stage, person, firm)
+    before = len(await stage.events("AccountActivated"))
+
+    page = await browser.get(address)
+    answer = await browser.submit(address, password=NEW)
+
+    assert "Cabinet Durand vous invite sur son portail" in read(page)
+    assert person.mail in read(page)
+    assert answer.headers["location"] == "/o/durand"
+    assert len(await stage.events("AccountActivated")) == before + 1
+    assert (await stage.browser().sign_in(person.mail, NEW)).headers["location"] == "/"
+
+
+async def test_a_client_of_the_firm_sees_the_code_to_keep(stage, firm):
+    client = await stage.client_of(firm, "C0100", state=AccountState.PENDING)
+
+    page = await stage.browser().get(await link_for(stage, client, firm))
+
+    assert "Votre code client, à conserver" in read(page)
+    assert 'value="C0100"' in read(page)
+
+
+async def test_a_weak_password_is_told_what_it_lacks_and_the_link_stays_good(stage, firm):
+    person, browser = await stage.person(state=AccountState.PENDING), stage.browser()
+    address = await link_for(stage, person, firm)
+
+    weak = await browser.submit(address, password="portail")
+    strong = await browser.submit(address, password=NEW)
+
+    assert weak.status_code == 422
+    assert "au moins 8 caractères, un chiffre, une majuscule, un des signes $ ? ! & % * @" in read(weak)
+    assert strong.status_code == 303
+
+
+async def test_of_two_tabs_that_activate_at_once_one_sets_the_password(stage, firm):
+    person = await stage.person(state=AccountState.PENDING)
+    address = await link_for(stage, person, firm)
+    tabs = [stage.browser() for _ in range(2)]
+
+    answers = await asyncio.gather(*(tab.submit(address, password=f"Onglet-{n}-2027!") for n, tab in enumerate(tabs)))
+
+    assert sorted(answer.status_code for answer in answers) == [303, 410]
+    late = next(answer for answer in answers if answer.status_code == 410)
+    assert "Ce lien a déjà servi" in read(late)
+
+
+async def test_opening_a_used_link_again_says_to_go_on(stage, firm):
+    person, browser = await stage.person(state=AccountState.PENDING), stage.browser()
+    address = await link_for(stage, person, firm)
+    await browser.submit(address, password=NEW)
+
+    same, other = await browser.get(address), await stage.browser().get(address)
+
+    assert "Continuer" in read(same)
+    assert "Se connecter" in read(other)
+
+
+async def test_an_expired_invitation_offers_a_new_link(stage, firm):
+    person, browser = await stage.person(state=AccountState.PENDING), stage.browser()
+    address = await link_for(stage, person, firm)
+    await stage.run("UPDATE links SET expires_at = now() WHERE account_id = :id", id=person.id)
+    before = len(await stage.events("PasswordResetRequested"))
+
+    page = await browser.get(address)
+    sent = await browser.submit(address)
+
+    assert "Ce lien a expiré" in read(page)
+    assert "Consultez votre messagerie" in read(sent)
+    assert len(await stage.events("PasswordResetRequested")) == before + 1
+
+
+async def test_a_withdrawn_invitation_says_whom_to_ask(stage, firm):
+    person = await stage.person(state=AccountState.PENDING)
+    address = await link_for(stage, person, firm)
+    async with stage.unit(firm.id) as unit:
+        await accounts.revoke_links(unit, person.id)
+
+    page = await stage.browser().get(address)
+
+    assert page.status_code == 410
+    assert "demandez à Cabinet Durand de vous la renvoyer" in read(page)
+
+
+async def test_an_invitation_of_another_firm_stays_when_one_is_withdrawn(stage, firm):
+    person = await stage.person(state=AccountState.PENDING)
+    other = stage.town.found("petit", "Cabinet Petit")
+    mine, theirs = await link_for(stage, person, firm), await link_for(stage, person, other)
+    async with stage.unit(firm.id) as unit:
+        await accounts.revoke_links(unit, person.id)
+
+    assert (await stage.browser().get(mine)).status_code == 410
+    assert (await stage.browser().get(theirs)).status_code == 200
+
+
+@pytest.mark.parametrize("address", ["/activate/nothing", "/reset/nothing", "/activate/é", "/reset/%00", "/reset/%ff"])
+async def test_a_wrong_link_says_what_to_do(stage, address):
+    page = await stage.browser().get(address)
+
+    assert page.status_code == 404
+    assert "Ce lien ne fonctionne pas" in read(page)
+
+
+async def test_a_link_works_for_its_purpose_only(stage, firm):
+    person = await stage.person(state=AccountState.PENDING)
+    address = await link_for(stage, person, firm)
+
+    assert (await stage.browser().get(address.replace("/activate/", "/reset/"))).status_code == 404
+
+
+async def test_the_same_link_is_minted_twice_with_the_same_address(stage, firm):
+    person, link_id = await stage.person(state=AccountState.PENDING), uuid7()
+
+    first, second = [await link_for(stage, person, firm, link_id=link_id) for _ in range(2)]
+
+    assert first == second
+
+
+async def test_a_link_is_not_minted_for_somebody_elses_id(stage, firm):
+    one, other, link_id = (
+        await stage.person(state=AccountState.PENDING), await stage.person(state=AccountState.PENDING), uuid7(),
+    )  # fmt: skip
+    await link_for(stage, one, firm, link_id=link_id)
+
+    with pytest.raises(ServiceError, match="link_of_another"):
+        await link_for(stage, other, firm, link_id=link_id)
+
+
+async def test_an_active_account_is_invited_to_its_door(stage, firm):
+    person, client = await stage.person(), await stage.client_of(firm, "C0200")
+
+    assert await link_for(stage, person, firm) == "/o/durand"
+    assert await link_for(stage, client, firm) == "/login/durand"
+
+
+async def test_the_secret_of_a_link_is_not_stored(stage, firm):
+    person = await stage.person(state=AccountState.PENDING)
+    token = (await link_for(stage, person, firm)).rpartition("/")[2]
+
+    async with stage.unit() as unit:
+        rows = await unit.fetch("SELECT links::text AS row FROM links WHERE account_id = $1", person.id)
+
+    assert token not in rows[0]["row"]
+
+
+async def test_asking_for_a_reset_says_the_same_for_everybody(stage):
+    person, browser = await stage.person(), stage.browser()
+    before = len(await stage.events("PasswordResetRequested"))
+
+    known = await browser.submit("/reset", identifier=person.mail)
+    unknown = await browser.submit("/reset", identifier="nobody@exemple.fr")
+
+    assert known.text.replace(person.mail, "") == unknown.text.replace("nobody@exemple.fr", "")
+    assert len(await stage.events("PasswordResetRequested")) == before + 1
+
+
+async def test_resets_are_sent_three_times_at_most(stage):
+    person, browser = await stage.person(), stage.browser()
+    before = len(await stage.events("PasswordResetRequested"))
+
+    pages = [await browser.submit("/reset", identifier=person.mail) for _ in range(6)]
+
+    assert len({page.text for page in pages}) == 1
+    assert len(await stage.events("PasswordResetRequested")) - before in {3, 4}
+
+
+async def test_a_managed_account_is_reset_at_its_firms_door(stage, firm):
+    await stage.client_of(firm, "C0300")
+    before = len(await stage.events("PasswordResetRequested"))
+
+    await stage.browser().submit("/reset", identifier="C0300")
+    elsewhere = len(await stage.events("PasswordResetRequested"))
+    await stage.browser().submit("/reset?organisation=durand", identifier="C0300")
+
+    assert elsewhere == before
+    assert len(await stage.events("PasswordResetRequested")) == before + 1
+
+
+async def test_a_reset_signs_every_device_out_and_lifts_the_wait(stage, firm):
+    person, there, browser = await stage.person(), stage.browser(), stage.browser()
+    await there.sign_in(person.mail)
+    for _ in range(5):
+        await stage.browser().sign_in(person.mail, "Wrong-2026!")
+    address = await link_for(stage, person, firm, Purpose.RESET)
+
+    done = await browser.submit(address, password=NEW)
+
+    assert done.headers["location"] == "/o/durand"
+    assert (await there.get("/password")).status_code == 303
+    assert (await stage.browser().sign_in(person.mail, NEW)).headers["location"] == "/"
+    assert (await stage.browser().sign_in(person.mail, PASSWORD)).status_code == 422
+
+
+async def test_one_reset_makes_the_others_worthless(stage, firm):
+    person = await stage.person()
+    first, second = [await link_for(stage, person, firm, Purpose.RESET) for _ in range(2)]
+
+    await stage.browser().submit(second, password=NEW)
+
+    assert "remplacé ou retiré" in read(await stage.browser().get(first))
+
+
+async def test_a_second_invitation_never_changes_a_password_that_is_set(stage, firm):
+    person = await stage.person(state=AccountState.PENDING)
+    other = stage.town.found("petit", "Cabinet Petit")
+    first, second = await link_for(stage, person, firm), await link_for(stage, person, other)
+    await stage.run("UPDATE links SET revoked_at = NULL")
+
+    await stage.browser().submit(first, password=NEW)
+    await stage.run("UPDATE links SET revoked_at = NULL WHERE account_id = :id", id=person.id)
+
+    assert (await stage.browser().get(second)).status_code == 410

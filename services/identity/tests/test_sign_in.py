@@ -1,0 +1,299 @@
+import asyncio
+
+import pytest
+from identity_stage import PASSWORD, PUBLIC_URL, make_stage, read
+
+from parvis_identity.models import AccountState
+from parvis_identity.service.sign_in import Visitor
+
+pytestmark = pytest.mark.usefixtures("nobody_failed_before")
+
+
+async def test_somebody_who_is_signed_in_lands_on_the_portal(stage):
+    person, browser = await stage.person(), stage.browser()
+
+    answer = await browser.sign_in(person.mail.upper())
+    again = await browser.get("/login")
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    assert again.headers["location"] == "/"
+    assert await stage.audited("sign_in.done") >= 1
+
+
+async def test_the_session_cookie_is_kept_from_scripts_and_other_sites(stage):
+    person, browser = await stage.person(), stage.browser()
+
+    answer = await browser.sign_in(person.mail)
+
+    cookie = answer.headers["set-cookie"]
+    assert cookie.startswith("parvis-test-identity=")
+    assert "HttpOnly" in cookie
+    assert "SameSite=lax" in cookie
+
+
+async def test_every_refusal_is_the_same_page_for_one_hash(stage):
+    person = await stage.person()
+    closed = await stage.person(state=AccountState.DISABLED)
+    pending = await stage.person(state=AccountState.PENDING)
+    pages, hashes = [], []
+    for identifier, password in (
+        (person.mail, "Wrong-2026!"),
+        ("nobody@exemple.fr", PASSWORD),
+        (closed.mail, PASSWORD),
+        (pending.mail, PASSWORD),
+        ("no address at all", PASSWORD),
+    ):
+        before, browser = stage.hasher.computed, stage.browser()
+        answer = await browser.sign_in(identifier, password)
+        hashes.append(stage.hasher.computed - before)
+        pages.append(
+            (
+                answer.status_code,
+                answer.text.replace(identifier, "").replace(browser.http.cookies[stage.site.cookies.csrf], ""),
+            )
+        )
+
+    assert hashes == [1, 1, 1, 1, 1]
+    assert len(set(pages)) == 1
+    assert "Adresse e-mail ou mot de passe incorrect." in pages[0][1]
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_each_failure_after_the_third_makes_the_next_try_wait_longer(stage, known):
+    identifier = (await stage.person()).mail if known else "nobody-else@exemple.fr"
+    waits = []
+    for _ in range(6):
+        answer = await stage.browser().sign_in(identifier, "Wrong-2026!")
+        waits.append(read(answer).partition("Attendez ")[2].partition(" avant")[0])
+        await stage.run("UPDATE sign_in_attempts SET blocked_until = now()")
+
+    assert waits == ["", "", "", "2 secondes", "4 secondes", "8 secondes"]
+
+
+async def test_the_right_password_is_not_looked_at_while_one_must_wait(stage):
+    person = await stage.person()
+    for _ in range(4):
+        await stage.browser().sign_in(person.mail, "Wrong-2026!")
+    before = stage.hasher.computed
+
+    early = await stage.browser().sign_in(person.mail)
+    await stage.run("UPDATE sign_in_attempts SET blocked_until = now()")
+    in_time = await stage.browser().sign_in(person.mail)
+
+    assert early.status_code == 422
+    assert stage.hasher.computed - before == 2
+    assert in_time.headers["location"] == "/"
+
+
+async def test_of_ten_guesses_at_once_four_are_looked_at(stage):
+    person = await stage.person()
+    before = {act: await stage.audited(act) for act in ("sign_in.failed", "sign_in.throttled")}
+    visitor = Visitor("192.0.2.9", "", "")
+
+    await asyncio.gather(*(stage.passwords.sign_in(person.mail, "Wrong-2026!", None, visitor) for _ in range(10)))
+
+    after = {act: await stage.audited(act) - count for act, count in before.items()}
+    assert after == {"sign_in.failed": 4, "sign_in.throttled": 6}
+
+
+async def test_a_managed_account_signs_in_at_its_firms_door_only(stage):
+    durand, petit = stage.town.found("durand", "Cabinet Durand"), stage.town.found("petit", "Cabinet Petit")
+    await stage.client_of(durand, "C0042")
+
+    own = await stage.browser().sign_in("c0042", at="/login/durand")
+    other = await stage.browser().sign_in("C0042", at="/login/petit")
+    portal = await stage.browser().sign_in("C0042")
+
+    assert own.headers["location"] == "/o/durand"
+    assert (other.status_code, portal.status_code) == (422, 422)
+    assert petit.id != durand.id
+
+
+async def test_two_firms_may_have_the_same_client_code(stage):
+    durand, petit = stage.town.found("durand", "Cabinet Durand"), stage.town.found("petit", "Cabinet Petit")
+    mine = await stage.client_of(durand, "C0001")
+    theirs = await stage.client_of(petit, "C0001")
+
+    assert (await stage.browser().sign_in("C0001", at="/login/petit")).headers["location"] == "/o/petit"
+    assert mine.id != theirs.id
+
+
+async def test_a_personal_account_signs_in_at_a_firms_door_too(stage):
+    stage.town.found("durand", "Cabinet Durand")
+    person = await stage.person()
+
+    answer = await stage.browser().sign_in(person.mail, at="/login/durand")
+
+    assert answer.headers["location"] == "/o/durand"
+
+
+async def test_a_firms_door_has_its_name_and_colour(stage):
+    stage.town.found("durand", "Cabinet Durand")
+
+    page = await stage.browser().get("/login/durand")
+
+    assert "Votre espace chez Cabinet Durand" in read(page)
+    assert "/assets/accent/175c4a.css" in read(page)
+
+
+async def test_an_unknown_firm_has_no_door(stage):
+    assert (await stage.browser().get("/login/nowhere")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://attacker.example/",
+        "//attacker.example/",
+        "/\\attacker.example",
+        "/oauth2/authorize@attacker.example",
+        "javascript:1",
+    ],
+)
+async def test_a_sign_in_never_leads_to_another_site(stage, address):
+    person, browser = await stage.person(), stage.browser()
+
+    answer = await browser.submit("/login", identifier=person.mail, password=PASSWORD, next=address)
+
+    assert answer.headers["location"] == "/"
+
+
+@pytest.mark.parametrize(
+    ("headers", "csrf"),
+    [
+        ({"Origin": "https://attacker.example"}, None),
+        ({"Origin": "null"}, None),
+        ({"Sec-Fetch-Site": "cross-site"}, None),
+        ({}, "x" * 43),
+        ({}, ""),
+        ({}, "é"),
+    ],
+)
+async def test_a_form_of_another_site_changes_nothing(stage, headers, csrf):
+    person, browser = await stage.person(), stage.browser()
+    await browser.get("/login")
+    token = browser.http.cookies[stage.site.cookies.csrf] if csrf is None else csrf
+
+    answer = await browser.http.post(
+        "/login", data={"identifier": person.mail, "password": PASSWORD, "csrf": token}, headers=headers
+    )
+
+    assert answer.status_code == 403
+    assert "parvis-test-identity" not in browser.http.cookies
+
+
+async def test_a_form_without_the_cookie_changes_nothing(stage):
+    person = await stage.person()
+
+    answer = await stage.browser().http.post(
+        "/login",
+        data={"identifier": person.mail, "password": PASSWORD, "csrf": "x" * 43},
+        headers={"Origin": PUBLIC_URL},
+    )
+
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"\xff\xfe", "application/x-www-form-urlencoded"),
+        (b"identifier=%00&password=x", "application/x-www-form-urlencoded"),
+        (b"a=1&a=1", "application/x-www-form-urlencoded"),
+        (b"x" * 40_000, "application/x-www-form-urlencoded"),
+        (b"{}", "application/json"),
+        (b"", "multipart/form-data; boundary=x"),
+    ],
+)
+async def test_a_malformed_form_is_a_page_that_says_so(stage, content, kind):
+    answer = await stage.browser().http.post("/login", content=content, headers={"Content-Type": kind})
+
+    assert answer.status_code == 400
+    assert "Rien n'a été modifié" in read(answer)
+
+
+async def test_too_many_hashes_at_once_ask_people_to_come_back(database):
+    stage = await make_stage(database, hashing_threads=1, hashing_queue=0)
+    person = await stage.person()
+    stage.hasher._taken = 1
+
+    answer = await stage.browser().sign_in(person.mail)
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert "Beaucoup de connexions en ce moment" in read(answer)
+
+
+async def test_a_hash_with_older_parameters_is_replaced_at_sign_in(database, stage):
+    person = await stage.person()
+    stronger = await make_stage(database, argon2_passes=2)
+    stronger.town = stage.town
+
+    await stronger.browser().sign_in(person.mail)
+    before = stronger.hasher.computed
+    await stronger.browser().sign_in(person.mail)
+
+    assert stronger.hasher.computed - before == 1
+
+
+async def test_another_person_in_the_same_browser_ends_the_first_ones_session(stage):
+    anne, luc, browser = await stage.person(), await stage.person(), stage.browser()
+    await browser.sign_in(anne.mail)
+    before = len(await stage.events("SessionEnded"))
+
+    await browser.submit("/login?next=%2Fpassword", identifier=luc.mail, password=PASSWORD)
+
+    assert len(await stage.events("SessionEnded")) == before + 1
+
+
+async def test_changing_the_password_signs_other_devices_out(stage):
+    person, here, there = await stage.person(), stage.browser(), stage.browser()
+    await here.sign_in(person.mail)
+    await there.sign_in(person.mail)
+
+    changed = await here.submit("/password", current=PASSWORD, password="Nouveau-2027!")
+
+    assert "Votre mot de passe est changé" in read(changed)
+    assert (await here.get("/password")).status_code == 200
+    assert (await there.get("/password")).headers["location"] == "/login?next=%2Fpassword"
+    assert (await stage.browser().sign_in(person.mail, "Nouveau-2027!")).headers["location"] == "/"
+
+
+async def test_changing_the_password_needs_the_current_one(stage):
+    person, browser = await stage.person(), stage.browser()
+    await browser.sign_in(person.mail)
+
+    answer = await browser.submit("/password", current="Wrong-2026!", password="Nouveau-2027!")
+
+    assert answer.status_code == 422
+    assert (await stage.browser().sign_in(person.mail)).headers["location"] == "/"
+
+
+@pytest.mark.parametrize("address", ["/login", "/reset", "/signed-out", "/activate/x", "/reset/x", "/nowhere"])
+async def test_pages_are_strict_about_what_they_load_and_where_they_are_kept(stage, address):
+    page = await stage.browser().get(address)
+
+    policy = page.headers["content-security-policy"]
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert page.headers["cache-control"] == "no-store"
+    assert page.headers["referrer-policy"] == "same-origin"
+    assert "<script>" not in page.text
+
+
+async def test_pages_are_in_english_for_who_reads_english(stage):
+    page = await stage.browser().get("/login", headers={"Accept-Language": "en-GB,en;q=0.9"})
+
+    assert '<html lang="en"' in read(page)
+    assert "Forgot your password?" in read(page)
+
+
+async def test_a_failure_of_ours_is_a_page_with_a_reference(stage, monkeypatch):
+    async def fails(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(stage.passwords, "open_link", fails)
+
+    answer = await stage.browser().get("/reset/x")
+
+    assert answer.status_code == 500
+    assert "Référence" in read(answer) or "référence" in answer.text
