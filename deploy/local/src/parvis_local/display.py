@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.markup import escape
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
@@ -95,13 +96,12 @@ def _logins(console: Console, suite: Suite) -> None:
         logins = json.loads(suite.layout.demo_logins.read_text())["logins"]
     except FileNotFoundError:
         return
-    table = Table(box=None, padding=(0, 2), header_style="dim", title="\nDemonstration logins", title_justify="left")
-    for heading in ("who", "identifier", "password", "where"):
-        table.add_column(heading, overflow="fold")
+    console.print("\n[bold]Demonstration logins[/bold]")
     for login in logins:
-        note = f"\n[dim]{login['note']}[/dim]" if login.get("note") else ""
-        table.add_row(f"{login['who']}{note}", login["identifier"], login["password"], login["address"])
-    console.print(table)
+        note = f" [dim]· {escape(login['note'])}[/dim]" if login.get("note") else ""
+        console.print(f"  {escape(login['who'])}{note}", soft_wrap=True)
+        line = f"      {login['identifier']:<34} {login['password']}   {login['address']}"
+        console.print(line, soft_wrap=True, markup=False)
 
 
 def failure(console: Console, message: str) -> None:

