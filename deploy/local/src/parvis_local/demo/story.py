@@ -157,7 +157,7 @@ _ORSEL = Firm(
         Who("Claire", "Orsel", "claire.orsel@orsel.example", "Expert-comptable associée", "administrator",
             signs_in=True, note="administratrice du cabinet"),
         Who("Lucie", "Tanguy", "lucie.tanguy@orsel.example", "Responsable du pôle social", "manager",
-            "Siège de Nantes", signs_in=True, note="responsable, sans les factures des autres"),
+            "Siège de Nantes", signs_in=True, note="responsable, tout sauf l’administration du cabinet"),
         _KARIM,
         Who("Nadia", "Ferrand", "nadia.ferrand@orsel.example", "Collaboratrice", "junior", "Bureau de Saint-Nazaire"),
         Who("Paul", "Guérin", "paul.guerin@orsel.example", "Assistant administratif", "back_office", "Siège de Nantes"),
