@@ -107,6 +107,39 @@ async def test_an_administrator_passes_the_door(provider, method):
         assert error.kind not in {Kind.FORBIDDEN, Kind.UNAUTHENTICATED, Kind.INTERNAL}  # noqa: PT017 - what is refused is the request
 
 
+@pytest.mark.parametrize(
+    ("method", "fields"),
+    [
+        ("ListContacts", {"kind": 100_000}),
+        ("ListMembers", {"state": 100_000}),
+        ("ListContacts", {"query": "\0"}),
+        ("ListMembers", {"page_token": "WyJcdWQ4MDAiLCIwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMCIsMF0"}),
+        ("CreateStructure", {"name": "a\0b"}),
+        ("SetAdvisers", {"contact_id": "nobody"}),
+        ("Check", {"right": "contacts.fly\0"}),
+        ("RegisterProduct", {"name": "x", "launch_url": "https://x.example/\0"}),
+    ],
+)
+async def test_odd_requests_are_no_mistakes_of_ours(provider, method, fields):
+    try:
+        await provider.call(method, **fields)
+    except ServiceError as error:
+        assert error.kind is Kind.INVALID  # noqa: PT017 - whether it is refused is not the question
+
+
+@pytest.mark.parametrize(
+    ("method", "fields"),
+    [
+        ("GetFace", {"slug": "a\0b"}),
+        ("ResolveProduct", {"client_id": "a\0b", "account_id": "0192f3c0-0000-7000-8000-000000000000"}),
+    ],
+)
+async def test_odd_requests_of_services_find_nothing(stage, provider, method, fields):
+    with pytest.raises(ServiceError) as caught:
+        await stage.as_service("identity").call(method, **fields)
+    assert caught.value.kind is Kind.NOT_FOUND
+
+
 @dataclass
 class World:
     """Things of one firm, by the names that requests give them."""

@@ -51,6 +51,7 @@ def decode(token: str) -> Cursor | None:
         padded = token + "=" * (-len(token) % 4)
         key, identifier, total = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
         cursor = Cursor(key, UUID(hex=identifier), total)
+        key.encode()  # half a surrogate pair is no text
     except (binascii.Error, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise WrongCursorError from error
     if not isinstance(key, str) or "\0" in key or type(total) is not int or not 0 <= total < 2**63:

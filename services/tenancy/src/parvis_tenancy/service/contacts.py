@@ -28,10 +28,13 @@ async def page(
     unit: UnitOfWork, kind: int, query: str, page_size: int, page_token: str
 ) -> tuple[list[tenancy_pb2.Contact], str, int]:
     """A page of the contacts in the caller's scope by name, the token of the next page, and how many match."""
+    fields = Fields()
+    kinds = fields.choice("kind", kind, ContactKind)
+    fields.settle()
     size = paging.page_size(page_size)
     rows, total = await contacts.page(
         unit,
-        kinds=[kind] if kind else [int(each) for each in ContactKind],
+        kinds=kinds,
         patterns=patterns(query),
         reach=reach.of_caller(unit),
         after=pages.cursor(page_token),

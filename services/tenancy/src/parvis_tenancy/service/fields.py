@@ -1,6 +1,7 @@
 """Checks of what was typed: all fields of a request are looked at before the first answer."""
 
 from collections.abc import Callable
+from enum import IntEnum
 from urllib.parse import urlsplit
 from uuid import UUID
 from zoneinfo import available_timezones
@@ -108,6 +109,13 @@ class Fields:
         if not secure or not clean.isascii() or not clean.isprintable() or '"' in clean or len(clean) > LINE:
             self.wrong(field, "required" if not clean else "url_invalid")
         return clean
+
+    def choice(self, field: str, value: int, choices: type[IntEnum]) -> list[int]:
+        """What a list is limited to: one of the choices, or all when none is named: "unknown"."""
+        every = [int(each) for each in choices]
+        if value and value not in every:
+            self.wrong(field, "unknown")
+        return [value] if value else every
 
     def identifier(self, field: str, value: str) -> UUID | None:
         """An optional UUID: "not_a_uuid"."""

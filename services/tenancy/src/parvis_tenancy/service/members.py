@@ -24,10 +24,13 @@ async def page(
     unit: UnitOfWork, query: str, state: int, page_size: int, page_token: str
 ) -> tuple[list[tenancy_pb2.Member], str, int]:
     """A page of members by name, the token of the next page, and how many match. State 0: all but withdrawn."""
+    fields = Fields()
+    states = fields.choice("state", state, MembershipState)
+    fields.settle()
     size = paging.page_size(page_size)
     rows, total = await members.page(
         unit,
-        states=[state] if state else [int(each) for each in _SHOWN],
+        states=states if state else [int(each) for each in _SHOWN],
         patterns=patterns(query),
         after=pages.cursor(page_token),
         size=size + 1,

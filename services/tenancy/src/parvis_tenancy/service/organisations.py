@@ -108,7 +108,7 @@ async def create_customer(
 
 async def face(unit: UnitOfWork, slug: str) -> tenancy_pb2.Face:
     """The public face with this slug. Raises NOT_FOUND."""
-    entry = await organisations.entry_by_slug(unit, slug)
+    entry = await organisations.entry_by_slug(unit, slug) if records.slug_is_right(slug) else None
     if entry is None:
         raise not_found("no_organisation")
     return messages.face(entry.model_dump(), organisation_id=entry.organisation_id, kind=entry.kind)

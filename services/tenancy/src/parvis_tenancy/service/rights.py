@@ -109,6 +109,8 @@ async def resolve_product(
     Without an organisation: the only one in which the product is assigned to the account, else the only one that has
     it, else the only one there is. Raises PRECONDITION choose_organisation, NOT_FOUND.
     """
+    if not client_id.isprintable():
+        raise not_found("no_membership")
     await scope.as_account(unit, account_id)
     candidates: list[tuple[int, UUID, UUID]] = []
     for each in await members.organisations_of_account(unit, account_id):
