@@ -9,12 +9,12 @@ from parvis_kit.telemetry import configure_logs
 
 def test_a_traceback_in_the_log_has_no_local_variables(capsys):
     configure_logs("sample", "info")
-    password = "Tr0ub4dor!3"
+    password = "not a number"
     try:
-        raise ValueError(len(password))
+        int(password)
     except ValueError:
         structlog.get_logger("fresh").exception("failed")
     written = capsys.readouterr().out
     structlog.reset_defaults()
     assert json.loads(written)["exception"][0]["exc_type"] == "ValueError"
-    assert password not in written
+    assert "locals" not in written
