@@ -95,6 +95,7 @@ class Suite:
 
     def sign_out(self) -> None:
         self.client.cookies.clear()
+        self.client.cookies.set("parvis_lang", "en")
         self.sessions.kept.clear()
 
 

@@ -1,5 +1,6 @@
 """Applications: the products that the portal opens, and for the others who can help."""
 
+from collections.abc import Iterable
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from starlette.responses import Response
@@ -25,20 +26,17 @@ def launch_address(launch_url: str, slug: str) -> str:
     return urlunsplit(parts._replace(query=urlencode(query)))
 
 
+def in_order(products: Iterable[tenancy_pb2.MyProduct]) -> list[tenancy_pb2.MyProduct]:
+    """What can be opened first, then what can be assigned, then what is not subscribed; by name as they came."""
+    return sorted(products, key=lambda product: product.state)
+
+
 @pages.get("/o/{slug}/applications", STAFF)
 async def applications(visit: OrganisationVisit) -> Response:
     """All products, those that can be opened first."""
     _, found = await visit.together(visit.clients.products.ListMyProducts(tenancy_pb2.ListMyProductsRequest()))
-    states = (
-        tenancy_pb2.PRODUCT_STATE_ASSIGNED,
-        tenancy_pb2.PRODUCT_STATE_NOT_ASSIGNED,
-        tenancy_pb2.PRODUCT_STATE_NOT_SUBSCRIBED,
-    )
-    groups = {state: [product for product in found.products if product.state == state] for state in states}
     context = {
-        "assigned": groups[states[0]],
-        "unassigned": groups[states[1]],
-        "unsubscribed": groups[states[2]],
+        "products": in_order(found.products),
         "launch": lambda product: launch_address(product.launch_url, visit.organisation.face.slug),
     }
     return visit.render("applications/list.html", context)

@@ -8,7 +8,7 @@ from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.errors import Kind, ServiceError
 from parvis_ui.lists import Task
 from parvis_web.access import MEMBER, Area
-from parvis_web.pages.applications import launch_address
+from parvis_web.pages.applications import in_order, launch_address
 from parvis_web.visit import OrganisationVisit, at_once, or_down
 
 #: Seconds that a card waits for its service.
@@ -40,6 +40,7 @@ async def home(visit: OrganisationVisit) -> Response:
         return visit.render("home/portal.html", context)
     context |= {
         "tasks": _tasks(visit, mine, documents, invoices),
+        "products": in_order(mine.products) if mine is not None else [],
         "launch": lambda product: launch_address(product.launch_url, visit.organisation.face.slug),
     }
     return visit.render("home/staff.html", context)

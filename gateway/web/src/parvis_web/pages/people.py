@@ -59,7 +59,12 @@ async def people(visit: OrganisationVisit) -> Response:
         page_token=visit.query.get("after", ""),
     )
     _frame, found = await visit.together(visit.clients.members.ListMembers(request))
-    labels = (("", _("Everyone")), ("active", _("Active")), ("invited", _("Invited")), ("cut", _("Access cut")))
+    labels = (
+        ("", _("Everyone")),
+        ("active", _("Active ones")),
+        ("invited", _("Invited ones")),
+        ("cut", _("Accesses cut")),
+    )
     context = {
         "tabs": settings_tabs(visit),
         "members": found.members,
