@@ -20,6 +20,8 @@ PROFILE = tenancy_pb2.Profile(
     rights=[tenancy_pb2.GrantedRight(code="contacts.read", scope=tenancy_pb2.SCOPE_MINE)],
     members=2,
 )
+COLLEAGUE = {"given_name": "Léa", "family_name": "Roy", "mail": "hugo@durand.example", "profile_id": "p1"}
+FIRST = {"organisation_name": "Éditeur", "given_name": "Ada", "family_name": "Roy", "mail": "a@b.fr"}
 PAGES = [
     path
     for area in AREAS
@@ -108,25 +110,30 @@ async def test_a_product_that_is_not_assigned_says_who_can(suite: Suite):
 
 async def test_inviting_keeps_what_was_typed_and_says_what_is_wrong_at_the_field(suite: Suite):
     suite.services.answers["InviteMember"] = invalid("fields_invalid", [Violation("mail", "mail_invalid")])
-    answer = await suite.post("/o/durand/settings/people/invite", {"given_name": "Léa", "mail": "lea@"})
+    answer = await suite.post("/o/durand/settings/people/invite", COLLEAGUE | {"mail": "lea@"})
     assert answer.status_code == 422
     assert 'value="Léa"' in answer.text
     assert 'href="#f-mail"' in answer.text
     assert "A mail address looks like name@example.com." in text_of(answer)
 
 
+async def test_what_was_left_empty_is_named_and_nothing_is_sent(suite: Suite):
+    answer = await suite.post("/o/durand/settings/people/invite", {"given_name": "Léa"})
+    assert answer.status_code == 422
+    assert "Professional mail address: to be filled in" in text_of(answer)
+    assert "InviteMember" not in suite.services.calls
+
+
 async def test_inviting_somebody_twice_says_where_they_are(suite: Suite):
     suite.services.answers["InviteMember"] = conflict("already_member")
-    answer = await suite.post("/o/durand/settings/people/invite", {"mail": "hugo@durand.example"})
+    answer = await suite.post("/o/durand/settings/people/invite", COLLEAGUE)
     assert answer.status_code == 422
     assert "look for them in the list of people" in text_of(answer)
 
 
 async def test_inviting_sends_what_was_typed_and_says_so(suite: Suite):
     suite.services.answers["InviteMember"] = MEMBER
-    answer = await suite.post(
-        "/o/durand/settings/people/invite", {"mail": " hugo@durand.example ", "given_name": "Hugo"}
-    )
+    answer = await suite.post("/o/durand/settings/people/invite", COLLEAGUE | {"mail": " hugo@durand.example "})
     assert answer.headers["location"] == "/o/durand/settings/people"
     assert suite.services.last("InviteMember").mail == "hugo@durand.example"
     assert "on its way to Hugo Petit" in text_of(await suite.get("/o/durand/settings/people"))
@@ -202,7 +209,11 @@ async def test_the_secret_of_a_product_is_shown_once(suite: Suite):
     suite.services.answers["RegisterProduct"] = tenancy_pb2.RegisteredProduct(client_id="cid", client_secret="s3cret")
     answer = await suite.post(
         "/o/durand/settings/products/new",
-        {"name": "Paie", "redirect_uris": "https://a.example/cb\r\nhttps://b.example/cb"},
+        {
+            "name": "Paie",
+            "launch_url": "https://a.example/",
+            "redirect_uris": "https://a.example/cb\r\nhttps://b.example/cb",
+        },
     )
     assert "s3cret" in answer.text
     assert answer.headers["cache-control"] == "no-store"
@@ -212,14 +223,14 @@ async def test_the_secret_of_a_product_is_shown_once(suite: Suite):
 async def test_the_first_start_leads_to_the_activation_page(suite: Suite):
     suite.sign_out()
     suite.services.answers["SetUp"] = tenancy_pb2.SetUpResponse(activation_url=f"{ORIGIN}/activate/abc", slug="editeur")
-    answer = await suite.client.post("/setup", data={"setup_token": "t", "mail": "a@b.fr"}, headers={"Origin": ORIGIN})
+    answer = await suite.client.post("/setup", data={"setup_token": "t", **FIRST}, headers={"Origin": ORIGIN})
     assert answer.headers["location"] == "/activate/abc"
 
 
 async def test_the_first_start_with_a_wrong_token_says_so(suite: Suite):
     suite.sign_out()
     suite.services.answers["SetUp"] = forbidden("setup_token_wrong")
-    answer = await suite.client.post("/setup", data={"setup_token": "t", "mail": "a@b.fr"}, headers={"Origin": ORIGIN})
+    answer = await suite.client.post("/setup", data={"setup_token": "t", **FIRST}, headers={"Origin": ORIGIN})
     assert answer.status_code == 422
     assert "not the link that the installation printed" in text_of(answer)
 

@@ -62,6 +62,14 @@ async def create(visit: OrganisationVisit) -> Response:
     """Makes the organisation and invites its first administrator."""
     _ = visit.words
     values = {name: visit.form[name] for name in _FIELDS}
+    empty = visit.missing(
+        name=_("Name"),
+        administrator_given_name=_("First name"),
+        administrator_family_name=_("Last name"),
+        administrator_mail=_("Mail address"),
+    )
+    if empty:
+        return await _form(visit, values, empty, status=422)
     try:
         made = await visit.clients.organisations.CreateCustomer(tenancy_pb2.CreateCustomerRequest(**values))
     except ServiceError as error:

@@ -110,6 +110,14 @@ async def invite(visit: OrganisationVisit) -> Response:
     """Sends the invitation."""
     _, form = visit.words, visit.form
     values = {name: form[name] for name in _FIELDS}
+    empty = visit.missing(
+        given_name=_("First name"),
+        family_name=_("Last name"),
+        mail=_("Professional mail address"),
+        profile_id=_("Profile"),
+    )
+    if empty:
+        return await _invite_form(visit, values, empty, status=422)
     try:
         member = await visit.clients.members.InviteMember(tenancy_pb2.InviteMemberRequest(**values))
     except ServiceError as error:
