@@ -132,7 +132,7 @@ async def test_a_firms_door_has_its_name_and_colour(stage):
 
     page = await stage.browser().get("/login/durand")
 
-    assert "Votre espace chez Cabinet Durand" in read(page)
+    assert "Votre espace Cabinet Durand" in read(page)
     assert "/assets/accent/175c4a.css" in read(page)
 
 

@@ -87,7 +87,7 @@ class SignInPages:
             wait = wait_text(_, result.wait.total_seconds())
             if wait:
                 message = f"{message} " + _("Wait %(time)s before you try again.", time=wait)
-            return await self._form(request, face, after, identifier=identifier, errors={"": message}, status=422)
+            return await self._form(request, face, after, identifier=identifier, refused=message, status=422)
         response = see_other(after or _home(face))
         site.cookies.set(response, site.cookies.session, result.cookie)
         return response
@@ -100,6 +100,7 @@ class SignInPages:
         *,
         identifier: str,
         errors: dict[str, str] | None = None,
+        refused: str = "",
         again: bool = False,
         status: int = 200,
     ) -> Response:
@@ -110,6 +111,7 @@ class SignInPages:
         locales = asked.get("ui_locales", "").split()
         context: dict[str, object] = {
             "errors": errors or {},
+            "refused": refused,
             "identifier": identifier,
             "again": again,
             "firm": face,
