@@ -95,9 +95,9 @@ class _Page:
                     visit.session.organisations_at = float("-inf")
                     raise not_found("access_ended", organisation=visit.organisation.face.name) from error
                 raise
-            now = Acting(token.value, traceparent=traceparent, deadline=time.monotonic() + DEADLINE)
+            visit.acting = Acting(token.value, traceparent=traceparent, deadline=time.monotonic() + DEADLINE)
             try:
-                with acting_as(now):
+                with acting_as(visit.acting):
                     return await self._route.handler(visit)
             except ServiceError as error:
                 if error.kind is not Kind.UNAUTHENTICATED or last:

@@ -6,6 +6,7 @@ from urllib.parse import quote, urlsplit
 from starlette.responses import RedirectResponse, Response
 
 from parvis.tenancy.v1 import tenancy_pb2
+from parvis_kit.caller import acting_as
 from parvis_kit.errors import Kind, ServiceError
 from parvis_web.rights import right_label
 from parvis_web.sentences import sentence, violation
@@ -141,8 +142,9 @@ async def _refused(visit: Visit, error: ServiceError) -> Response:
         return visit.error(403, _("You may not do this"), text, actions=((_("Back"), _back(visit)), *_ways_out(visit)))
     code = error.params.get("right", "")
     helpers = [name for name in error.params.get("helpers", "").split(", ") if name]
-    if not helpers:
-        decision = await if_allowed(visit.clients.rights.Check(tenancy_pb2.CheckRequest(right=code)))
+    if not helpers and visit.acting is not None:
+        with acting_as(visit.acting):
+            decision = await if_allowed(visit.clients.rights.Check(tenancy_pb2.CheckRequest(right=code)))
         helpers = list(decision.granters) if decision else []
     label = right_label(_, code)
     subject = _("Right needed: %(right)s", right=label)

@@ -10,8 +10,10 @@ from uuid import UUID, uuid4
 import httpx
 from google.protobuf import descriptor_pool, message_factory
 
+from parvis.access.v1 import access_pb2
 from parvis.tenancy.v1 import tenancy_pb2
-from parvis_kit.errors import ServiceError
+from parvis_kit.caller import acting
+from parvis_kit.errors import ServiceError, unauthenticated
 from parvis_web.clients import Clients
 from parvis_web.rights import RIGHTS
 from parvis_web.sessions import Session, Sessions
@@ -37,10 +39,14 @@ class FakeServices:
     def unary_unary(self, path: str, *_: Any, **__: Any) -> Callable[..., Any]:
         service, method = path.strip("/").split("/")
         described = descriptor_pool.Default().FindServiceByName(service).methods_by_name[method]
+        rule = described.GetOptions().Extensions[access_pb2.rule]
+        in_own_name = {access_pb2.SUBJECT_SERVICE, access_pb2.SUBJECT_MEMBER_OR_SERVICE}
         answer_class = message_factory.GetMessageClass(described.output_type)
 
         async def call(request: Any, *, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - as a stub
             del timeout
+            if not acting().token and rule.subject not in in_own_name:
+                raise unauthenticated("token_missing")
             self.calls.append(method)
             self.requests.append((method, request))
             await asyncio.sleep(0)

@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from parvis.tenancy.v1 import tenancy_pb2
+from parvis_kit.caller import Acting
 from parvis_kit.errors import Kind, ServiceError, forbidden, not_found
 from parvis_ui import frame as ui
 from parvis_ui.forms import Errors
@@ -218,6 +219,8 @@ class AccountVisit(Visit):
     """A request of somebody who is signed in."""
 
     session: Session
+    #: What calls made for the reader carry, once known.
+    acting: Acting | None = None
 
     async def organisations(self, *, fresh: bool = False) -> tuple[tenancy_pb2.MyOrganisation, ...]:
         """The organisations of the reader, by name."""
