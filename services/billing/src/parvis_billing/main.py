@@ -1,0 +1,68 @@
+"""Billing: drafts, closed invoices with gapless numbers, and their PDF in the client's folder.
+
+SaveDraft → CloseInvoice ──► InvoiceClosed ──► filing: PDF set, uploaded to documents ──► InvoiceFiled
+"""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import httpx
+
+from parvis.billing.v1 import billing_pb2
+from parvis.documents.v1 import documents_pb2_grpc
+from parvis.tenancy.v1 import tenancy_pb2, tenancy_pb2_grpc
+from parvis_billing import events
+from parvis_billing.rpc import InvoiceRpc
+from parvis_billing.service.filing import Filer
+from parvis_billing.service.records import FetchContact, FetchOrganisation, Records
+from parvis_billing.settings import Settings
+from parvis_billing.typesetter import Typesetter
+from parvis_kit.app import Service, run
+from parvis_kit.caller import acting_for
+from parvis_kit.client import Peers
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The service's command line: serve (default), migrate, and the kit's other commands."""
+    run(Settings, wire, argv)
+
+
+async def wire(settings: Settings) -> Service[Settings]:
+    """What billing is made of."""
+    service = Service(settings)
+    records = Records(ask_for_contact(service.peers), ask_for_organisation(service.peers))
+    service.offer(billing_pb2.DESCRIPTOR.services_by_name["InvoiceService"], InvoiceRpc(records))
+
+    documents = service.peers.channel("documents")
+    filer = Filer(
+        typesetter=Typesetter(settings.typesetters),
+        uploads=documents_pb2_grpc.UploadServiceStub(documents),
+        documents=documents_pb2_grpc.DocumentServiceStub(documents),
+        # The store's address says where it is: no proxy of the environment is asked.
+        http=httpx.AsyncClient(timeout=30, trust_env=False),
+    )
+    events.subscribe(service.bus, filer)
+    return service
+
+
+def ask_for_contact(peers: Peers) -> FetchContact:
+    """Asks tenancy for a contact whose news has not arrived yet."""
+
+    async def fetch(organisation_id: UUID, contact_id: UUID) -> tenancy_pb2.Contact | None:
+        stub = tenancy_pb2_grpc.ContactServiceStub(peers.channel("tenancy"))
+        with acting_for(organisation_id):
+            found = await stub.BatchGetContacts(tenancy_pb2.BatchGetContactsRequest(ids=[str(contact_id)]))
+        return found.contacts[0].contact if found.contacts else None
+
+    return fetch
+
+
+def ask_for_organisation(peers: Peers) -> FetchOrganisation:
+    """Asks tenancy for the record of an organisation whose news has not arrived yet."""
+
+    async def fetch(organisation_id: UUID) -> tenancy_pb2.Organisation:
+        stub = tenancy_pb2_grpc.OrganisationServiceStub(peers.channel("tenancy"))
+        with acting_for(organisation_id):
+            return await stub.GetOrganisation(tenancy_pb2.GetOrganisationRequest())
+
+    return fetch

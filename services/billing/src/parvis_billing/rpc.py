@@ -1,0 +1,152 @@
+"""gRPC ⇄ arguments."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from parvis.billing.v1 import billing_pb2 as pb
+from parvis_billing import store
+from parvis_billing.domain import Party, State, decimal_text, totals
+from parvis_billing.service import closing, drafts, reading
+from parvis_billing.service.drafts import Draft
+from parvis_billing.service.reading import View
+from parvis_billing.service.records import Records
+from parvis_kit.ids import parse, parse_optional
+
+if TYPE_CHECKING:
+    from parvis_kit.unit import UnitOfWork
+
+_STATES = {state: pb.InvoiceState.Value(f"INVOICE_STATE_{state.upper()}") for state in State}
+_STATES_BACK = {number: state for state, number in _STATES.items()}
+_PAGE = 50
+_LARGEST_PAGE = 200
+
+
+class InvoiceRpc:
+    """parvis.billing.v1.InvoiceService."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+
+    async def ListInvoices(self, unit: "UnitOfWork", request: pb.ListInvoicesRequest) -> pb.ListInvoicesResponse:
+        size = min(request.page_size or _PAGE, _LARGEST_PAGE)
+        found = await store.invoices(
+            unit,
+            reading.sight(unit),
+            before=parse_optional(request.page_token, "page_token"),
+            contact_id=parse_optional(request.contact_id, "contact_id"),
+            state=_STATES_BACK.get(request.state),
+            query=request.query,
+            limit=size + 1,
+        )
+        return pb.ListInvoicesResponse(
+            invoices=[_invoice(dict(row)) for row in found[:size]],
+            next_page_token=str(found[size - 1]["id"]) if len(found) > size else "",
+            total=(found[0]["total"] or 0) if found else 0,
+        )
+
+    async def GetInvoice(self, unit: "UnitOfWork", request: pb.GetInvoiceRequest) -> pb.Invoice:
+        row = await reading.seen(unit, parse(request.id))
+        return _whole(await reading.view(unit, self._records, row))
+
+    async def SaveDraft(self, unit: "UnitOfWork", request: pb.SaveDraftRequest) -> pb.Invoice:
+        told = request.invoice
+        draft = Draft(
+            id=parse_optional(told.id),
+            contact_id=parse(told.contact_id, "contact_id"),
+            supply_date=told.supply_date,
+            purchase_order=told.purchase_order,
+            note=told.note,
+            exemption=told.exemption,
+            payment_days=told.payment_days,
+            lines=[
+                {name: getattr(line, name) for name in ("description", "quantity", "unit", "unit_price", "vat_rate")}
+                for line in told.lines
+            ],
+            version=told.version,
+        )
+        row = await drafts.save(unit, self._records, draft)
+        return _whole(await reading.view(unit, self._records, row))
+
+    async def DeleteDraft(self, unit: "UnitOfWork", request: pb.DeleteDraftRequest) -> pb.DeleteDraftResponse:
+        await drafts.throw_away(unit, parse(request.id))
+        return pb.DeleteDraftResponse()
+
+    async def CloseInvoice(self, unit: "UnitOfWork", request: pb.CloseInvoiceRequest) -> pb.Invoice:
+        row = await closing.close(unit, self._records, parse(request.id), request.version)
+        return _whole(await reading.view(unit, self._records, row))
+
+    async def GetOverview(self, unit: "UnitOfWork", _: pb.GetOverviewRequest) -> pb.Overview:
+        waiting, recent = await reading.overview(unit)
+        return pb.Overview(drafts=waiting, recent=[_invoice(dict(row)) for row in recent])
+
+
+def _whole(view: View) -> pb.Invoice:
+    row = view.invoice
+    message = _invoice(row.model_dump())
+    message.note, message.exemption, message.digest = row.note, row.exemption, row.digest or ""
+    message.seller.CopyFrom(_party(view.seller))
+    message.buyer.CopyFrom(_party(view.buyer))
+    message.missing_mentions.extend(view.missing)
+    for line in view.lines:
+        message.lines.add(
+            description=line.description,
+            quantity=decimal_text(line.quantity),
+            unit=line.unit,
+            unit_price=decimal_text(line.unit_price),
+            vat_rate=decimal_text(line.vat_rate),
+            total_cents=line.net,
+        )
+    for tax in totals(view.lines).taxes:
+        message.taxes.add(vat_rate=decimal_text(tax.rate), base_cents=tax.base, tax_cents=tax.tax)
+    return message
+
+
+def _invoice(row: Mapping[str, Any]) -> pb.Invoice:
+    return pb.Invoice(
+        id=str(row["id"]),
+        state=_STATES[State(row["state"])],
+        number=row["number"] or "",
+        contact_id=str(row["contact_id"]),
+        contact_name=row["contact_name"],
+        issue_date=_date(row["issue_date"]),
+        due_date=_date(row["due_date"]),
+        supply_date=_date(row["supply_date"]),
+        purchase_order=row["purchase_order"],
+        net_cents=row["net_cents"],
+        tax_cents=row["tax_cents"],
+        gross_cents=row["gross_cents"],
+        currency=row["currency"],
+        payment_days=row["payment_days"],
+        document_id=str(row["document_id"] or ""),
+        version=row["version"],
+        created_at=_time(row["created_at"]),
+        closed_at=_time(row["closed_at"]),
+    )
+
+
+def _party(party: Party) -> pb.Party:
+    return pb.Party(
+        name=party.name,
+        legal_form=party.legal_form,
+        capital=party.capital,
+        siren=party.siren,
+        registry=party.registry,
+        vat_number=party.vat_number,
+        address=party.address,
+        mail=party.mail,
+    )
+
+
+def _date(value: date | None) -> str:
+    return value.isoformat() if value else ""
+
+
+def _time(value: datetime | None) -> Timestamp | None:
+    if value is None:
+        return None
+    stamp = Timestamp()
+    stamp.FromDatetime(value)
+    return stamp
