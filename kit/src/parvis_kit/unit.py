@@ -17,10 +17,12 @@ from uuid import UUID
 import asyncpg
 import structlog
 from sqlalchemy import Executable, Result, event
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
 from parvis_kit import audit, outbox
+from parvis_kit.bus import is_transient
 from parvis_kit.caller import Caller, acting
 from parvis_kit.errors import ServiceError, internal, unavailable
 from parvis_kit.telemetry import STATEMENTS
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 Row = TypeVar("Row")
 
 _log = structlog.get_logger(__name__)
+#: How a connection that went away shows itself below SQLAlchemy's own errors.
+_LOST = (AsyncAdapt_asyncpg_dbapi.Error, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, ConnectionError)
 _settings: ContextVar[tuple[str, str]] = ContextVar("parvis_settings", default=("", ""))
 #: "request" or "background": what the statement counters are kept by.
 origin: ContextVar[str] = ContextVar("parvis_origin", default="background")
@@ -54,10 +58,18 @@ class _Connection(asyncpg.Connection):
 class UnitOfWork:
     """One transaction of one caller. See the module."""
 
-    def __init__(self, connection: AsyncConnection, caller: Caller, organisation_id: UUID | None, service: str) -> None:
+    def __init__(
+        self,
+        connection: AsyncConnection,
+        driver: asyncpg.Connection,
+        caller: Caller,
+        organisation_id: UUID | None,
+        service: str,
+    ) -> None:
         self.caller = caller
         self.service = service
         self.connection = connection
+        self.driver = driver
         self.organisation_or_none = organisation_id
         #: Time of the transaction, UTC.
         self.now = datetime.now(UTC)
@@ -129,8 +141,7 @@ class UnitOfWork:
         if self._session is not None:
             await self._session.flush()
         STATEMENTS.labels(origin.get()).inc()
-        driver = (await self.connection.get_raw_connection()).driver_connection
-        return list(await driver.fetch(query, *arguments))  # type: ignore[union-attr] # the driver is asyncpg's
+        return list(await self.driver.fetch(query, *arguments))
 
     def emit(self, event: "Message", *, aggregate_id: UUID, version: int = 0) -> UUID:
         """Puts an event into the outbox of this transaction; it leaves after the commit. Returns its message id."""
@@ -226,52 +237,43 @@ class Database:
         settings = (str(organisation_id or ""), str(account_id or ""))
         token = _settings.set(settings)
         try:
-            connection = await self._start()
+            connection, driver = await self._start()
         finally:
             _settings.reset(token)
-        unit = UnitOfWork(connection, caller, organisation_id, self.service)
+        unit = UnitOfWork(connection, driver, caller, organisation_id, self.service)
         try:
             yield unit
             await unit._commit()  # noqa: SLF001 - only the edge that opened the unit commits it
-        except DBAPIError as error:
-            if error.connection_invalidated or isinstance(error, (InterfaceError, OperationalError)):
-                _log.warning("database_lost", error=str(error.orig))
-                raise unavailable("database_unavailable", service=self.service) from error
-            raise
-        except (asyncpg.InterfaceError, asyncpg.PostgresConnectionError, ConnectionError) as error:
+        except (DBAPIError, *_LOST) as error:
+            if not unit.driver.is_closed() and not is_transient(error):
+                raise
+            _log.warning("database_lost", error=repr(error))
             await connection.invalidate()
             raise unavailable("database_unavailable", service=self.service) from error
         finally:
             await connection.close()
 
-    async def _start(self) -> AsyncConnection:
+    async def _start(self) -> tuple[AsyncConnection, asyncpg.Connection]:
         """A connection with its transaction begun. Connections of the pool that died (PostgreSQL restarted) are
         thrown away.
         """
         for _ in range(2 * self._pool + 1):
             try:
                 connection = await self.engine.connect()
-            except (
-                OSError,
-                DBAPIError,
-                TimeoutError,
-                asyncpg.PostgresError,
-                asyncpg.InterfaceError,
-            ) as error:
+            except (*_LOST, OSError, DBAPIError, TimeoutError, asyncpg.PostgresError) as error:
                 raise unavailable("database_unavailable", service=self.service) from error
             try:
                 raw = await connection.get_raw_connection()
-                # The dialect begins with the first statement of a cursor; here it begins at once, so that hand-
-                # written queries
-                # on the driver's connection are inside it too and a dead connection is found before any work is done.
+                # The dialect begins with the first statement of a cursor; here it begins at once, so that hand-written
+                # queries on the driver's connection are inside too, and a dead connection is found before any work.
                 await raw.dbapi_connection._start_transaction()  # type: ignore[union-attr] # noqa: SLF001
-            except (OSError, DBAPIError, asyncpg.InterfaceError, asyncpg.PostgresError, EOFError) as error:
+            except (*_LOST, OSError, EOFError, DBAPIError, asyncpg.PostgresError) as error:
                 _log.info("connection_replaced", error=str(error))
                 await connection.invalidate()
                 await connection.close()
                 continue
             await connection.begin()
-            return connection
+            return connection, cast("asyncpg.Connection", raw.driver_connection)
         raise unavailable("database_unavailable", service=self.service)
 
     async def ready(self) -> str:
