@@ -1,5 +1,6 @@
 """Identity as a process: what it is wired from."""
 
+import asyncio
 from collections.abc import Sequence
 
 from parvis.identity.v1 import events_pb2, identity_pb2
@@ -44,6 +45,9 @@ async def wire(settings: Settings) -> Service[Settings]:
     links = Links(ring.link_secret, public_url=settings.public_url)
     exchange = OrganisationTokens(tokens, organisations, gateway_client=settings.web_client_id)
 
+    pages = Pages("parvis_identity")
+    asyncio.get_running_loop().run_in_executor(None, pages.warm)  # nobody waits for it, neither the start nor a reader
+
     contract = identity_pb2.DESCRIPTOR.services_by_name
     service.offer(contract["AccountService"], AccountRpc(links))
     service.offer(contract["SessionService"], SessionRpc(exchange, ring, gateway=settings.gateway))
@@ -53,7 +57,7 @@ async def wire(settings: Settings) -> Service[Settings]:
         Site(
             settings,
             service.database,
-            Pages("parvis_identity"),
+            pages,
             passwords=Passwords(service.database, Hasher(settings), ring, settings.password_policy),
             authorization=Authorization(tokens, clients, organisations),
             tokens=tokens,

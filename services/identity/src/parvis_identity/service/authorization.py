@@ -252,13 +252,15 @@ class Authorization:
             if not await self._still_assigned(granted.grant, provider):
                 await store.revoke_grant(unit, granted.grant.id)
                 return protocol_error(400, "invalid_grant", "The product is no longer assigned.")
-            rotated = provider.new_refresh_token is not None
-            if rotated and not await store.replace_refresh_token(unit, provider.presented.token.digest):
+            fresh = provider.new_refresh_token
+            if fresh is not None and not await store.replace_refresh_token(
+                unit, provider.presented.token.digest, fresh
+            ):
                 await self._revoke(unit, granted.grant, "refresh_token")
                 return protocol_error(400, "invalid_grant", "The refresh token was used before.")
         if granted is not None and unit.now - granted.last_seen_at >= rules.SEEN_EVERY:
             await store.touch_session(unit, granted.grant.session_id)
-        if provider.new_refresh_token is not None:
+        if provider.code is not None and provider.new_refresh_token is not None:
             await store.save_refresh_token(unit, provider.new_refresh_token)
         return answer
 

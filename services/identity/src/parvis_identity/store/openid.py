@@ -162,11 +162,17 @@ async def use_code(unit: UnitOfWork, digest: bytes) -> bool:
     return (await unit.execute(statement.returning(col(AuthorizationCode.digest)))).first() is not None
 
 
-async def replace_refresh_token(unit: UnitOfWork, digest: bytes) -> bool:
-    """Marks a refresh token replaced; False when somebody else was first."""
-    unused = (col(RefreshToken.digest) == digest, col(RefreshToken.replaced_at).is_(None))
-    statement = update(RefreshToken).where(*unused).values(replaced_at=unit.now)
-    return (await unit.execute(statement.returning(col(RefreshToken.digest)))).first() is not None
+async def replace_refresh_token(unit: UnitOfWork, digest: bytes, by: RefreshToken) -> bool:
+    """Puts a new refresh token in the place of one that is still good; False when somebody else was first."""
+    return bool(await unit.fetch(_REPLACE, digest, by.issued_at, by.digest, by.expires_at))
+
+
+_REPLACE = """
+WITH used AS (
+    UPDATE refresh_tokens SET replaced_at = $2 WHERE digest = $1 AND replaced_at IS NULL RETURNING grant_id
+)
+INSERT INTO refresh_tokens (digest, grant_id, issued_at, expires_at) SELECT $3, grant_id, $2, $4 FROM used RETURNING 1
+"""
 
 
 async def save_refresh_token(unit: UnitOfWork, token: RefreshToken) -> None:
