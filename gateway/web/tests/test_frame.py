@@ -1,15 +1,24 @@
 """The frame: who gets in, what is refused, what is said when something is down."""
 
+import re
+
 import pytest
 
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.errors import conflict, forbidden, not_found, unauthenticated, unavailable
 from parvis_ui.translations import problems
+from parvis_web.access import PageRoute
 from parvis_web.pages import AREAS
 from parvis_web.testing import ORIGIN, Suite, make_frame, text_of
 from parvis_web.visit import local_path
 
 ROUTES = [route for area in AREAS for route in area.routes]
+ID = "0192f000-0000-7000-8000-000000000003"
+
+
+def address(route: PageRoute) -> str:
+    """An address of the route, in the firm."""
+    return re.sub(r"\{\w+\}", ID, route.path.replace("{slug}", "durand"))
 
 
 def test_every_route_has_a_rule_that_fits_its_address():
@@ -23,7 +32,7 @@ def test_every_route_has_a_rule_that_fits_its_address():
 )
 async def test_who_is_not_signed_in_is_sent_to_the_sign_in_page_or_refused(suite: Suite, route):
     suite.sign_out()
-    path = route.path.replace("{slug}", "durand").replace("{id}", "0192f000-0000-7000-8000-000000000003")
+    path = address(route)
     answer = await suite.client.request(route.methods[0], path, headers={"Origin": ORIGIN})
     assert answer.status_code in {303, 401}
     assert suite.services.calls == []
@@ -36,7 +45,7 @@ async def test_who_is_not_signed_in_is_sent_to_the_sign_in_page_or_refused(suite
     ids=["foreign origin", "no origin", "cross-site", "nothing said"],
 )
 async def test_a_form_of_another_site_does_nothing(suite: Suite, route, headers):
-    path = route.path.replace("{slug}", "durand").replace("{id}", "0192f000-0000-7000-8000-000000000003")
+    path = address(route)
     answer = await suite.client.post(path, data={"csrf": "guessed"}, headers=headers)
     assert answer.status_code == 403
     assert not [call for call in suite.services.calls if not call.startswith(("Get", "List", "Check"))]
@@ -55,6 +64,19 @@ async def test_a_form_with_the_token_of_an_older_session_is_confirmed_by_the_rea
     assert 'value="kept"' in answer.text
     assert f'value="{suite.session.csrf}"' in answer.text
     assert "SetAssignment" not in suite.services.calls
+
+
+@pytest.mark.parametrize("route", [r for r in ROUTES if "GET" in r.methods and r.rule.inside], ids=lambda r: r.path)
+async def test_a_page_costs_five_calls_at_most_and_says_so_when_its_services_are_down(suite: Suite, route):
+    await suite.get("/o/durand/")
+    suite.services.calls.clear()
+    await suite.get(address(route))
+    assert len(suite.services.calls) <= 5
+    working = ("GetOrganisationToken", "ListMyOrganisations", "GetFrame")
+    suite.services.fallback = unavailable("service_unavailable")
+    suite.services.answers = {name: suite.services.answers[name] for name in working}
+    answer = await suite.get(address(route))
+    assert answer.status_code in {200, 303, 404, 503}
 
 
 async def test_home_costs_three_calls(suite: Suite):

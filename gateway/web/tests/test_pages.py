@@ -22,9 +22,11 @@ PROFILE = tenancy_pb2.Profile(
 )
 COLLEAGUE = {"given_name": "Léa", "family_name": "Roy", "mail": "hugo@durand.example", "profile_id": "p1"}
 FIRST = {"organisation_name": "Éditeur", "given_name": "Ada", "family_name": "Roy", "mail": "a@b.fr"}
+MINE = {"home", "applications", "people", "profiles", "cabinet", "customers", "products", "account"}
 PAGES = [
     path
     for area in AREAS
+    if area.name in MINE
     for route in area.routes
     if "GET" in route.methods and route.rule.inside
     for path in [route.path.replace("{slug}", "durand").replace("{id}", ID)]

@@ -9,7 +9,7 @@ from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.caller import acting_as
 from parvis_kit.errors import Kind, ServiceError
 from parvis_web.rights import right_label
-from parvis_web.sentences import sentence, violation
+from parvis_web.sentences import either, sentence, violation
 from parvis_web.visit import OrganisationVisit, Visit, if_allowed, sign_in_path
 
 STATUS = {
@@ -156,7 +156,7 @@ async def _refused(visit: Visit, error: ServiceError) -> Response:
     )
     context = {
         "right": label,
-        "granters": helpers,
+        "granters": either(_, helpers),
         "mailto": f"mailto:?subject={quote(subject)}&body={quote(body)}",
         "message": body,
     }

@@ -1,6 +1,6 @@
 """What errors say. Services return reasons and values; here they become sentences in the reader's language."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from parvis_kit.errors import Kind, ServiceError, Violation
 from parvis_ui.forms import Errors
@@ -58,6 +58,13 @@ _BY_KIND = {
     Kind.UNAUTHENTICATED: N_("Your session has ended. Sign in again."),
     Kind.INTERNAL: N_("Something went wrong on our side. Nothing was saved."),
 }
+
+
+def either(words: Words, names: Sequence[str]) -> str:
+    """Names to choose from: "Claire Orsel, Hugo Petit or Lucie Tanguy"."""
+    if len(names) <= 1:
+        return "".join(names)
+    return words("%(names)s or %(last)s", names=", ".join(names[:-1]), last=names[-1])
 
 
 def sentence(words: Words, error: ServiceError) -> str:

@@ -30,6 +30,7 @@ class FakeServices:
 
     def __init__(self) -> None:
         self.answers: dict[str, Any] = {}
+        self.fallback: ServiceError | None = None
         self.calls: list[str] = []
         self.requests: list[tuple[str, Any]] = []
 
@@ -50,7 +51,7 @@ class FakeServices:
             self.calls.append(method)
             self.requests.append((method, request))
             await asyncio.sleep(0)
-            answer = self.answers.get(method, answer_class())
+            answer = self.answers.get(method, self.fallback or answer_class())
             if callable(answer):
                 answer = answer(request)
             if isinstance(answer, ServiceError):

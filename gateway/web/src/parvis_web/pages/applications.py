@@ -1,13 +1,14 @@
 """Applications: the products that the portal opens, and for the others who can help."""
 
 from collections.abc import Iterable
+from functools import partial
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from starlette.responses import Response
 
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_web.access import STAFF, Area, staff
-from parvis_web.sentences import N_
+from parvis_web.sentences import N_, either
 from parvis_web.visit import OrganisationVisit
 
 pages = Area(
@@ -26,9 +27,10 @@ def launch_address(launch_url: str, slug: str) -> str:
     return urlunsplit(parts._replace(query=urlencode(query)))
 
 
-def in_order(products: Iterable[tenancy_pb2.MyProduct]) -> list[tenancy_pb2.MyProduct]:
-    """What can be opened first, then what can be assigned, then what is not subscribed; by name as they came."""
-    return sorted(products, key=lambda product: product.state)
+def in_order(products: Iterable[tenancy_pb2.MyProduct], *, catalogue: bool) -> list[tenancy_pb2.MyProduct]:
+    """What can be opened first, then what can be assigned, then with `catalogue` what is not subscribed; by name as they came."""
+    shown = (product for product in products if catalogue or product.state != tenancy_pb2.PRODUCT_STATE_NOT_SUBSCRIBED)
+    return sorted(shown, key=lambda product: product.state)
 
 
 @pages.get("/o/{slug}/applications", STAFF)
@@ -36,7 +38,8 @@ async def applications(visit: OrganisationVisit) -> Response:
     """All products, those that can be opened first."""
     _, found = await visit.together(visit.clients.products.ListMyProducts(tenancy_pb2.ListMyProductsRequest()))
     context = {
-        "products": in_order(found.products),
+        "products": in_order(found.products, catalogue=not visit.is_provider),
+        "either": partial(either, visit.words),
         "launch": lambda product: launch_address(product.launch_url, visit.organisation.face.slug),
     }
     return visit.render("applications/list.html", context)

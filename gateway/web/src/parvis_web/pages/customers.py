@@ -39,7 +39,6 @@ async def customers(visit: OrganisationVisit) -> Response:
             Column(_("Name")),
             Column(_("SIREN"), wide=True),
             Column(_("Town"), wide=True),
-            Column(_("Actions"), hidden=True, end=True),
         ],
     }
     return visit.render("customers/list.html", context)

@@ -1,5 +1,7 @@
 """Home: what awaits the reader first, then what they can open."""
 
+from functools import partial
+
 from starlette.responses import Response
 
 from parvis.billing.v1 import billing_pb2
@@ -9,6 +11,7 @@ from parvis_kit.errors import Kind, ServiceError
 from parvis_ui.lists import Task
 from parvis_web.access import MEMBER, Area
 from parvis_web.pages.applications import in_order, launch_address
+from parvis_web.sentences import either
 from parvis_web.visit import OrganisationVisit, at_once, or_down
 
 #: Seconds that a card waits for its service.
@@ -40,7 +43,8 @@ async def home(visit: OrganisationVisit) -> Response:
         return visit.render("home/portal.html", context)
     context |= {
         "tasks": _tasks(visit, mine, documents, invoices),
-        "products": in_order(mine.products) if mine is not None else [],
+        "products": in_order(mine.products, catalogue=not visit.is_provider) if mine is not None else [],
+        "either": partial(either, visit.words),
         "launch": lambda product: launch_address(product.launch_url, visit.organisation.face.slug),
     }
     return visit.render("home/staff.html", context)
@@ -89,7 +93,7 @@ def _tasks(
     if mine is not None and mine.missing_mentions:
         tasks.append(
             Task(
-                _("Complete the firm's record"),
+                _("Complete the record of your organisation"),
                 f"{base}/settings/organisation",
                 icon="firm",
                 detail=_("Invoices cannot be closed until it is complete."),
