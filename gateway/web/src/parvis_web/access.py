@@ -5,8 +5,8 @@
     @pages.get("/o/{slug}/settings/people", staff("members.read"))
     async def people(visit: OrganisationVisit) -> Response: …
 
-The rule is what the page is made for. The services decide all the same on every call: a rule that is too wide shows a refusal, never
-somebody's data. A test reads `Area.routes` and calls each as everybody.
+The rule is what the page is made for. The services decide all the same on every call: a rule that is too wide
+shows a refusal, never somebody's data. A test reads `Area.routes` and calls each as everybody.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -25,8 +25,9 @@ Handler = TypeVar("Handler", bound=Callable[[Any], Awaitable[Response]])
 class Rule:
     """Who may see a page.
 
-    `anyone`: also who is not signed in. `account`: who is signed in, no organisation is involved. `member`, `staff`, `portal`: who
-    belongs to the organisation in the address, as anything, as staff or through a portal access. `right`: the right that staff need.
+    `anyone`: also who is not signed in. `account`: who is signed in, no organisation is involved. `member`,
+    `staff`, `portal`: who belongs to the organisation in the address, as anything, as staff or through a portal
+    access. `right`: the right that staff need.
     """
 
     who: Who
@@ -69,7 +70,9 @@ class PageRoute:
 
 
 class Area:
-    """The pages about one thing. `entry` names the entry of the navigation they belong to, `sentences` what its errors say."""
+    """The pages about one thing. `entry` names the entry of the navigation they belong to, `sentences` what its
+    errors say.
+    """
 
     def __init__(self, name: str, *, entry: str = "", sentences: Mapping[str, str] | None = None) -> None:
         self.name = name

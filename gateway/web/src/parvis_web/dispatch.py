@@ -1,7 +1,7 @@
 """From a route to an answer: session, organisation, token, rule, form, handler, and every error as a page.
 
-One request is read top to bottom in `_Page.__call__`. What is checked here is who is there and that a form is ours; what they may
-do is decided by the services, and shown by `errors`.
+One request is read top to bottom in `_Page.__call__`. What is checked here is who is there and that a form is
+ours; what they may do is decided by the services, and shown by `errors`.
 """
 
 import time
@@ -74,12 +74,14 @@ class _Page:
             return await errors.answer(visit, error)
         except HTTPException:
             return await errors.answer(visit, invalid("malformed_request"))
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever it was, the reader gets a page
             _log.exception("page_failed", path=request.url.path, reference=visit.reference)
             return await errors.answer(visit, internal())
 
     async def _inside(self, visit: AccountVisit, traceparent: str) -> Response:
-        """With the token of the reader for the organisation of the address. A token that is refused is replaced once."""
+        """With the token of the reader for the organisation of the address. A token that is refused is replaced
+        once.
+        """
         if visit.session is None:
             raise unauthenticated("signed_out")
         for last in (False, True):

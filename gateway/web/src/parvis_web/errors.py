@@ -1,4 +1,6 @@
-"""Every error as an answer: a page that says what happened to the reader's work and what they can do, or a problem document."""
+"""Every error as an answer: a page that says what happened to the reader's work and what they can do, or a
+problem document.
+"""
 
 import json
 from urllib.parse import quote, urlsplit
@@ -27,7 +29,7 @@ STATUS = {
 _AGAIN = {Kind.UNAVAILABLE, Kind.UNAUTHENTICATED, Kind.INTERNAL}
 
 
-async def answer(visit: Visit, error: ServiceError) -> Response:
+async def answer(visit: Visit, error: ServiceError) -> Response:  # noqa: PLR0911 - one answer for each kind
     """The answer to a request that ended with an error."""
     if visit.route.api:
         return _problem(visit, error)
@@ -44,7 +46,8 @@ async def answer(visit: Visit, error: ServiceError) -> Response:
                 404,
                 _("This page does not exist, or not for you"),
                 _(
-                    "The address may be mistyped, the thing may be gone, or it belongs to an organisation that you are not part of."
+                    "The address may be mistyped, the thing may be gone, or it belongs to an organisation "
+                    "that you are not part of."
                 ),
                 actions=_ways_out(visit),
             )
@@ -90,7 +93,9 @@ def _back(visit: Visit) -> str:
 
 
 def _sign_in(visit: Visit) -> Response:
-    """To the sign-in page and back; anew when the session's own token was refused, so that nobody goes round in circles."""
+    """To the sign-in page and back; anew when the session's own token was refused, so that nobody goes round in
+    circles.
+    """
     current = visit.request.headers.get("hx-current-url", "")
     url = urlsplit(current) if current else None
     address = visit.address if url is None else f"{url.path}?{url.query}" if url.query else url.path
@@ -120,7 +125,8 @@ def _ended(visit: Visit, organisation: str) -> Response:
         403,
         _("Your access to %(organisation)s has ended", organisation=organisation),
         _(
-            "The organisation closed it. Your account is untouched, and so are your other organisations. If this is a mistake, ask an"
+            "The organisation closed it. Your account is untouched, and so are your other organisations. If "
+            "this is a mistake, ask an"
             " administrator of %(organisation)s to open it again.",
             organisation=organisation,
         ),
@@ -134,7 +140,8 @@ async def _refused(visit: Visit, error: ServiceError) -> Response:
     if error.reason != "right_missing" or not isinstance(visit, OrganisationVisit):
         text = (
             _(
-                "The request did not come from a page of this portal, so nothing was done. Open the page again and repeat what you did."
+                "The request did not come from a page of this portal, so nothing was done. Open the page "
+                "again and repeat what you did."
             )
             if error.reason == "foreign_origin"
             else sentence(_, error)

@@ -77,7 +77,9 @@ def _entry(visit: "OrganisationVisit", key: str, label: str, path: str, icon: st
 
 
 def settings_tabs(visit: "OrganisationVisit") -> list[Entry]:
-    """The pages of the organisation's administration that the reader may open: `ui.tabs(tabs, …)` heads each of them."""
+    """The pages of the organisation's administration that the reader may open: `ui.tabs(tabs, …)` heads each of
+    them.
+    """
     _: Words = visit.words
     offered = (
         ("settings.people", _("People"), "people", ("members.read",)),

@@ -1,7 +1,8 @@
-"""The pages as a relying party of identity: authorization code flow with PKCE, state and nonce (OpenID Connect Core, 3.1).
+"""The pages as a relying party of identity: authorization code flow with PKCE, state and nonce (OpenID Connect
+Core, 3.1).
 
-What an attempt to sign in needs when it comes back (verifier, nonce, where the reader was going) travels in a cookie of its
-own, encrypted, ten minutes long: several tabs may be at the sign-in page at once.
+What an attempt to sign in needs when it comes back (verifier, nonce, where the reader was going) travels in a
+cookie of its own, encrypted, ten minutes long: several tabs may be at the sign-in page at once.
 """
 
 import base64
@@ -75,7 +76,9 @@ class RelyingParty:
     def begin(
         self, target: str, *, organisation: str = "", language: str = "", prompt: str = ""
     ) -> tuple[str, Attempt]:
-        """The address of the sign-in page, and the attempt to keep. `organisation` is the slug whose door was knocked at."""
+        """The address of the sign-in page, and the attempt to keep. `organisation` is the slug whose door was
+        knocked at.
+        """
         attempt = Attempt(
             state=secrets.token_urlsafe(24),
             nonce=secrets.token_urlsafe(24),
@@ -132,7 +135,7 @@ class RelyingParty:
                 )
                 answer: dict[str, Any] = sent.json()
                 if sent.is_error:
-                    raise ValueError(answer.get("error", sent.status_code))
+                    _log.warning("code_refused", error=answer.get("error"), description=answer.get("error_description"))
                 claims = await self._prove(client, answer["id_token"], attempt.nonce)
         except httpx.HTTPError as error:
             raise unavailable("service_unavailable", service="identity") from error

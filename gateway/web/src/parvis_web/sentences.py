@@ -33,7 +33,8 @@ SENTENCES: dict[str, str] = {
     "country_unknown": N_("A country has two letters: FR, BE, CH…"),
     "url_invalid": N_("A web address begins with https:// (http:// only on this machine)."),
     "stale_version": N_(
-        "Somebody else changed this while you were writing. Nothing was saved: what you typed is still here. Save again to"
+        "Somebody else changed this while you were writing. Nothing was saved: what you typed is still "
+        "here. Save again to"
         " replace their change, or open the page in another tab to compare."
     ),
     "fields_invalid": N_("Something in this form cannot be accepted. Check what you typed."),
@@ -78,7 +79,8 @@ def violation(words: Words, found: Violation) -> str:
 
 
 def form_errors(words: Words, error: ServiceError, fields: Iterable[str], **places: str) -> Errors:
-    """The errors of a form that has these fields. `places` says which field a reason is about (`identifier_taken="identifier"`).
+    """The errors of a form that has these fields. `places` says which field a reason is about
+    (`identifier_taken="identifier"`).
 
     A violation of a field that the form does not show is said at the top.
     """

@@ -1,11 +1,11 @@
 """Sessions of the pages: an opaque cookie, a row, and in memory what the cookie's owner needs on every page.
 
-The row is found by the SHA-256 of the cookie, and the tokens of the sign-in are encrypted with a key that only the cookie
-yields: neither the database nor a backup of it opens a session. Tokens for organisations live in memory only; a process that
-has none asks identity for one, without a new sign-in.
+The row is found by the SHA-256 of the cookie, and the tokens of the sign-in are encrypted with a key that only
+the cookie yields: neither the database nor a backup of it opens a session. Tokens for organisations live in
+memory only; a process that has none asks identity for one, without a new sign-in.
 
-A session that ends anywhere (sign-out, another device, account closed) is on the revocation stream: its row goes and memory
-forgets it. While the stream is silent, memory is not trusted and the row is read on every request.
+A session that ends anywhere (sign-out, another device, account closed) is on the revocation stream: its row goes
+and memory forgets it. While the stream is silent, memory is not trusted and the row is read on every request.
 """
 
 import base64
@@ -110,7 +110,9 @@ class Sessions:
         return cookie
 
     async def find(self, cookie: str) -> Session | None:
-        """The session of a cookie; None when there is none or it is over. One SQL statement, or none while it is in memory."""
+        """The session of a cookie; None when there is none or it is over. One SQL statement, or none while it
+        is in memory.
+        """
         if not cookie:
             return None
         digest = _digest(cookie)
@@ -206,14 +208,17 @@ class Sessions:
         return session.organisations
 
     async def organisation(self, session: Session, slug: str) -> tenancy_pb2.MyOrganisation:
-        """The organisation of that slug. Raises NOT_FOUND not_found, or access_ended when the person was in it a moment ago."""
+        """The organisation of that slug. Raises NOT_FOUND not_found, or access_ended when the person was in it
+        a moment ago.
+        """
         known = session.find(slug)
         if known is not None and session.organisations_at > time.monotonic() - ORGANISATIONS_LEASE:
             return known
         try:
             await self.organisations(session, fresh=True)
         except ServiceError as error:
-            # Tenancy is down: who belonged to it a minute ago still does; what they may do is asked of each service anyway.
+            # Tenancy is down: who belonged to it a minute ago still does; what they may do is asked of each
+            # service anyway.
             if error.kind is not Kind.UNAVAILABLE or known is None:
                 raise
             return known

@@ -16,7 +16,9 @@ class Processor(BaseModel):
 
 
 class Legal(BaseModel):
-    """Who runs the installation and where its data is (P18). The defaults describe an installation on one's own machines."""
+    """Who runs the installation and where its data is (P18). The defaults describe an installation on one's own
+    machines.
+    """
 
     #: Who publishes the portal (LCEN, article 6 III); empty: the page says that the firm does.
     publisher: str = ""

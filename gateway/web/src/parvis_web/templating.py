@@ -17,8 +17,8 @@ def moment(stamp: Timestamp | None) -> datetime | None:
 
 
 def add_filters(pages: Pages) -> None:
-    """`moment` (Timestamp → datetime or None), `when` (Timestamp → "il y a 2 jours", "–" when unset), `iso_date` ("2026-11-21" →
-    "21 novembre 2026"), `short_iso_date` (→ "21/11/2026").
+    """`moment` (Timestamp → datetime or None), `when` (Timestamp → "il y a 2 jours", "–" when unset), `iso_date`
+    ("2026-11-21" → "21 novembre 2026"), `short_iso_date` (→ "21/11/2026").
     """
     for language in LANGUAGES:
         filters = pages.environment(language).filters

@@ -26,7 +26,9 @@ EVERY_RIGHT = tuple(RIGHTS)
 
 
 class FakeServices:
-    """Every RPC answers with an empty message unless `answers` says something else: a message, an error, or a function."""
+    """Every RPC answers with an empty message unless `answers` says something else: a message, an error, or a
+    function.
+    """
 
     def __init__(self) -> None:
         self.answers: dict[str, Any] = {}
@@ -106,7 +108,10 @@ class Suite:
         self.sessions.kept.clear()
 
 
-def make_frame(kind: int = tenancy_pb2.MEMBERSHIP_KIND_STAFF, rights: Sequence[str] | None = None) -> tenancy_pb2.Frame:
+def make_frame(
+    kind: "tenancy_pb2.MembershipKind.ValueType" = tenancy_pb2.MEMBERSHIP_KIND_STAFF,
+    rights: Sequence[str] | None = None,
+) -> tenancy_pb2.Frame:
     return tenancy_pb2.Frame(
         organisation=tenancy_pb2.Face(
             id=FIRM, slug="durand", name="Cabinet Durand", kind=tenancy_pb2.ORGANISATION_KIND_CUSTOMER

@@ -4,7 +4,8 @@
         frame, found = await visit.together(visit.clients.members.ListMembers(request))
         return visit.render("people/list.html", {"members": found.members})
 
-`together` makes the page's one fan-out: the frame and everything else at once. Calls carry the reader's token by themselves.
+`together` makes the page's one fan-out: the frame and everything else at once. Calls carry the reader's token by
+themselves.
 """
 
 import asyncio
@@ -279,7 +280,9 @@ class OrganisationVisit(AccountVisit):
         return right in self.rights
 
     def keep_frame(self, frame: tenancy_pb2.Frame) -> None:
-        """Takes the frame of an answer, and holds it against the page's rule. Raises NOT_FOUND, FORBIDDEN right_missing."""
+        """Takes the frame of an answer, and holds it against the page's rule. Raises NOT_FOUND, FORBIDDEN
+        right_missing.
+        """
         self._frame = frame
         self.session.frames[self.organisation.face.id] = frame
         self.__dict__.pop("rights", None)
@@ -315,7 +318,9 @@ class OrganisationVisit(AccountVisit):
         self, a: Awaitable[A], b: Awaitable[B], c: Awaitable[C], d: Awaitable[D], /
     ) -> tuple[tenancy_pb2.Frame, A, B, C, D]: ...
     async def together(self, *calls: Awaitable[Any]) -> tuple[Any, ...]:
-        """The frame and the answers of the calls, all asked for at once (five at most). Raises the first error, frame first."""
+        """The frame and the answers of the calls, all asked for at once (five at most). Raises the first error,
+        frame first.
+        """
         return await at_once(self._load_frame(), *calls)
 
     def render(
@@ -326,7 +331,9 @@ class OrganisationVisit(AccountVisit):
         status: int = 200,
         blocks: Sequence[str] = (),
     ) -> HTMLResponse:
-        """The page in its frame. Templates also know `base`, `rights` and `portal` (whether the reader is a portal access)."""
+        """The page in its frame. Templates also know `base`, `rights` and `portal` (whether the reader is a
+        portal access).
+        """
         values = {"base": self.base, "rights": self.rights, "portal": self.is_portal, **(context or {})}
         frame = self.frame
         return self._answer(
@@ -359,7 +366,9 @@ async def or_down(call: Awaitable[A]) -> A | None:
 
 
 async def if_allowed(call: Awaitable[A]) -> A | None:
-    """The answer, or None when the reader may not have it or the service is down: a part of a page that is offered, not needed."""
+    """The answer, or None when the reader may not have it or the service is down: a part of a page that is
+    offered, not needed.
+    """
     try:
         return await call
     except ServiceError as error:

@@ -39,13 +39,11 @@ async def mine(visit: OrganisationVisit) -> Response:
 
 async def _page(visit: OrganisationVisit, typed: dict[str, str] | None, errors: Errors, status: int = 200) -> Response:
     clients = visit.clients
-    calls = [
+    _frame, found, sessions, products = await visit.together(
         or_down(clients.accounts.GetMyAccount(identity_pb2.GetMyAccountRequest())),
         or_down(clients.sessions.ListMySessions(identity_pb2.ListMySessionsRequest())),
-    ]
-    if not visit.is_portal:
-        calls.append(or_down(clients.products.ListMyProducts(tenancy_pb2.ListMyProductsRequest())))
-    _frame, found, sessions, *products = await visit.together(*calls)  # type: ignore[call-overload] # two or three
+        _my_products(visit),
+    )
     context = {
         "account": found,
         "values": typed or ({name: getattr(found, name) for name in _FIELDS} if found else None),
@@ -54,13 +52,18 @@ async def _page(visit: OrganisationVisit, typed: dict[str, str] | None, errors: 
         "profile": visit.frame.membership.profile_name,
         "organisation": visit.organisation.face.name,
         "my_rights": [right_label(visit.words, code) for code in visit.frame.rights],
-        "products": [
-            product.name for product in products[0].products if product.state == tenancy_pb2.PRODUCT_STATE_ASSIGNED
-        ]
-        if products and products[0]
-        else [],
+        "products": products,
     }
     return visit.render("account/account.html", context, status=status)
+
+
+async def _my_products(visit: OrganisationVisit) -> list[str]:
+    """Names of the applications that the reader can open; portal accesses have none."""
+    if visit.is_portal:
+        return []
+    found = await or_down(visit.clients.products.ListMyProducts(tenancy_pb2.ListMyProductsRequest()))
+    products = found.products if found else ()
+    return [product.name for product in products if product.state == tenancy_pb2.PRODUCT_STATE_ASSIGNED]
 
 
 @pages.post("/o/{slug}/account", MEMBER)

@@ -18,7 +18,9 @@ pages = Area(
 
 
 def launch_address(launch_url: str, slug: str) -> str:
-    """Where "Start" leads: the product's address with the organisation it is opened for; the product then signs in by itself."""
+    """Where "Start" leads: the product's address with the organisation it is opened for; the product then signs
+    in by itself.
+    """
     parts = urlsplit(launch_url)
     query = [
         *((name, value) for name, value in parse_qsl(parts.query) if name != "organisation"),
@@ -28,7 +30,9 @@ def launch_address(launch_url: str, slug: str) -> str:
 
 
 def in_order(products: Iterable[tenancy_pb2.MyProduct], *, catalogue: bool) -> list[tenancy_pb2.MyProduct]:
-    """What can be opened first, then what can be assigned, then with `catalogue` what is not subscribed; by name as they came."""
+    """What can be opened first, then what can be assigned, then with `catalogue` what is not subscribed; by
+    name as they came.
+    """
     shown = (product for product in products if catalogue or product.state != tenancy_pb2.PRODUCT_STATE_NOT_SUBSCRIBED)
     return sorted(shown, key=lambda product: product.state)
 

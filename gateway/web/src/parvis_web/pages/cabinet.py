@@ -14,12 +14,10 @@ from parvis_web.visit import OrganisationVisit, at_once
 
 pages = Area("cabinet", entry="settings.organisation", sentences={"structure_not_found": N_("This structure is gone.")})
 
-#: Fields of the record that are plain text.
-_TEXTS = (
+_FIELDS = (
     "name", "legal_name", "legal_form", "capital", "siren", "registry", "vat_number", "telephone", "mail", "iban",
-    "time_zone",
+    "time_zone", "lines", "postal_code", "city", "country", "accent",
 )  # fmt: skip
-_FIELDS = (*_TEXTS, "lines", "postal_code", "city", "country", "accent")
 _ZONES = ("Europe/", "America/", "Indian/", "Pacific/", "Africa/", "Atlantic/")
 #: Shown first: where French firms are.
 _NEAR = (
@@ -70,7 +68,17 @@ async def save(visit: OrganisationVisit) -> Response:
     """Saves the record."""
     _, form = visit.words, visit.form
     typed = tenancy_pb2.Organisation(
-        **{name: form[name] for name in _TEXTS},
+        name=form["name"],
+        legal_name=form["legal_name"],
+        legal_form=form["legal_form"],
+        capital=form["capital"],
+        siren=form["siren"],
+        registry=form["registry"],
+        vat_number=form["vat_number"],
+        telephone=form["telephone"],
+        mail=form["mail"],
+        iban=form["iban"],
+        time_zone=form["time_zone"],
         accent="" if form["accent_default"] else form["accent"],
         version=int(form["version"] or 0),
         address=tenancy_pb2.PostalAddress(

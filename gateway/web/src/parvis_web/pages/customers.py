@@ -70,7 +70,16 @@ async def create(visit: OrganisationVisit) -> Response:
     if empty:
         return await _form(visit, values, empty, status=422)
     try:
-        made = await visit.clients.organisations.CreateCustomer(tenancy_pb2.CreateCustomerRequest(**values))
+        made = await visit.clients.organisations.CreateCustomer(
+            tenancy_pb2.CreateCustomerRequest(
+                name=values["name"],
+                slug=values["slug"],
+                siren=values["siren"],
+                administrator_mail=values["administrator_mail"],
+                administrator_given_name=values["administrator_given_name"],
+                administrator_family_name=values["administrator_family_name"],
+            )
+        )
     except ServiceError as error:
         errors = visit.errors(error, *_FIELDS, slug_taken="slug", siren_taken="siren")
         return await _form(visit, values, errors, status=422)

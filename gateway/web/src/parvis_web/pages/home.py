@@ -32,7 +32,7 @@ async def home(visit: OrganisationVisit) -> Response:
     mine: tenancy_pb2.Home | None = answers[0]
     documents: documents_pb2.Overview | None = answers[1]
     invoices: billing_pb2.Overview | None = answers[2]
-    context = {
+    context: dict[str, object] = {
         "given_name": visit.frame.membership.given_name,
         "mine": mine,
         "documents": documents,

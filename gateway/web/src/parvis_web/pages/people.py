@@ -1,5 +1,7 @@
 """People: the staff of the organisation, their invitations, accesses, profiles and applications."""
 
+from collections.abc import Awaitable
+
 from starlette.responses import Response
 
 from parvis.tenancy.v1 import tenancy_pb2
@@ -37,7 +39,7 @@ STATES = {
 _FIELDS = ("mail", "given_name", "family_name", "function", "profile_id", "structure_id", "locale")
 
 
-def state_of(words: Words, state: int) -> tuple[str, str]:
+def state_of(words: Words, state: "tenancy_pb2.MembershipState.ValueType") -> tuple[str, str]:
     """A membership's state as `ui.state` shows it: label and kind."""
     return {
         tenancy_pb2.MEMBERSHIP_STATE_ACTIVE: (words("Active"), "ok"),
@@ -188,9 +190,9 @@ async def change(visit: OrganisationVisit) -> Response:
     return visit.redirect(visit.address, _("Saved."))
 
 
-async def _act(visit: OrganisationVisit, act: object, said: str) -> Response:
+async def _act(visit: OrganisationVisit, act: Awaitable[tenancy_pb2.Member], said: str) -> Response:
     """Does something to one member and goes back to their page."""
-    member = await act  # type: ignore[misc] # one of the RPCs that answer with a Member
+    member = await act
     name = f"{member.given_name} {member.family_name}".strip()
     return visit.redirect(f"{visit.base}/settings/people/{member.id}", said % {"name": name, "mail": member.mail})
 

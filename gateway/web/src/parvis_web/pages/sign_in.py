@@ -25,7 +25,9 @@ async def front(visit: Visit) -> Response:
 
 @pages.get("/auth/start", ANYONE)
 async def start(visit: Visit) -> Response:
-    """Begins a sign-in. `next` is where the reader was going, `again` asks for the password whatever session identity has."""
+    """Begins a sign-in. `next` is where the reader was going, `again` asks for the password whatever session
+    identity has.
+    """
     target = local_path(visit.query.get("next", "/organisations"))
     found = _SLUG.match(target)
     party = visit.portal.relying_party
