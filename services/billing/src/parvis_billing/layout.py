@@ -4,6 +4,7 @@ The mentions and their sources are listed in the README.
 """
 
 import json
+import re
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final
@@ -75,7 +76,7 @@ def _page(invoice: ClosedInvoice, accent: str) -> dict[str, Any]:
         mentions.append(_LATE)
     return {
         "title": f"Facture {invoice.number} – {invoice.seller.name}",
-        "accent": accent or _DEFAULT_ACCENT,
+        "accent": accent if re.fullmatch(r"#[0-9a-fA-F]{6}", accent) else _DEFAULT_ACCENT,
         "number": invoice.number,
         "seller": {"name": invoice.seller.name, "rows": _rows(invoice.seller)},
         "buyer": {"name": invoice.buyer.name, "rows": _rows(invoice.buyer)},
