@@ -1,0 +1,105 @@
+"""Lines of a draft as they are typed: read, shown again, and added up while they are written.
+
+Billing decides about every amount; what is added up here is shown until the draft is saved, by the same rounding
+(EN 16931: a line to the cent, the tax once for each rate, halves away from zero).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+
+from parvis.billing.v1 import billing_pb2
+from parvis_web.visit import Form
+
+COLUMNS = ("description", "quantity", "unit", "unit_price", "vat_rate")
+VAT_RATES = ("20", "10", "5.5", "2.1", "0")
+MOST = 100
+#: Empty lines under those that have something.
+SPARE = 1
+_LARGEST = Decimal(10) ** 9
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Amounts in cents; `taxes` are (rate, base, tax), from the highest rate down."""
+
+    net: int
+    taxes: tuple[tuple[str, int, int], ...]
+    gross: int
+
+
+def empty() -> dict[str, str]:
+    """A line with nothing typed yet."""
+    return {"description": "", "quantity": "1", "unit": "", "unit_price": "", "vat_rate": "20"}
+
+
+def typed(form: Form) -> list[dict[str, str]]:
+    """The lines of the form in their order, also empty ones: their place is the one that errors name."""
+    found = []
+    for place in range(1, MOST + 1):
+        if f"lines[{place}].description" not in form:
+            break
+        found.append({name: form[f"lines[{place}].{name}"] for name in COLUMNS})
+    return found
+
+
+def is_empty(line: Mapping[str, str]) -> bool:
+    """Whether nothing was typed in it that says something."""
+    return not line["description"] and not line["unit_price"]
+
+
+def of_invoice(invoice: billing_pb2.Invoice) -> list[dict[str, str]]:
+    """The lines of a saved draft as they stand in the form, in the French way of writing decimals."""
+    return [
+        {
+            "description": line.description,
+            "quantity": line.quantity.replace(".", ","),
+            "unit": line.unit,
+            "unit_price": line.unit_price.replace(".", ","),
+            "vat_rate": line.vat_rate,
+        }
+        for line in invoice.lines
+    ]
+
+
+def read_decimal(text: str) -> Decimal | None:
+    """A number as people write it ("1 234,50", "1234.5"); None when it is none."""
+    written = "".join(text.split()).replace(",", ".")
+    if not written.isascii():
+        return None
+    try:
+        value = Decimal(written)
+    except InvalidOperation:
+        return None
+    return value if value.is_finite() and abs(value) < _LARGEST else None
+
+
+def as_sent(text: str) -> str:
+    """A number as billing takes it; what is no number goes as it was typed, and is refused there."""
+    value = read_decimal(text)
+    return text if value is None else format(value, "f")
+
+
+def _cents(amount: Decimal) -> int:
+    return int((amount * 100).quantize(Decimal(1), rounding=ROUND_HALF_UP))
+
+
+def line_total(line: Mapping[str, str]) -> int | None:
+    """Cents before tax; None while quantity or price is not a number."""
+    quantity, price = read_decimal(line["quantity"]), read_decimal(line["unit_price"])
+    return None if quantity is None or price is None else _cents(quantity * price)
+
+
+def totals(lines: list[dict[str, str]]) -> Totals:
+    """What the lines add up to as far as they can be read."""
+    bases: dict[Decimal, int] = {}
+    for line in lines:
+        net, rate = line_total(line), read_decimal(line["vat_rate"])
+        if net is not None and rate is not None:
+            bases[rate] = bases.get(rate, 0) + net
+    taxes = tuple(
+        (format(rate.normalize(), "f"), bases[rate], _cents(Decimal(bases[rate]) / 100 * rate / 100))
+        for rate in sorted(bases, reverse=True)
+    )
+    net = sum(bases.values())
+    return Totals(net, taxes, net + sum(tax for _, _, tax in taxes))

@@ -1,0 +1,172 @@
+"""Invoices: the list, one invoice and its state, and closing it. Drafts are written in `drafts`."""
+
+from starlette.responses import Response
+
+from parvis.billing.v1 import billing_pb2
+from parvis.tenancy.v1 import tenancy_pb2
+from parvis_kit.errors import Kind, ServiceError
+from parvis_ui.frame import Flash
+from parvis_ui.lists import Chip, Column, changed
+from parvis_ui.translations import Words
+from parvis_web.access import Area, member, staff
+from parvis_web.pages import labels
+from parvis_web.pages.contacts import whole
+from parvis_web.sentences import N_, sentence
+from parvis_web.visit import OrganisationVisit, if_allowed
+
+pages = Area(
+    "invoices",
+    sentences={
+        "invoice_closed": N_("This invoice is closed: it has its number and can no longer be changed."),
+        "missing_mentions": N_("What the law asks for on an invoice is missing. It is listed on the page."),
+        "no_lines": N_("An invoice has at least one line."),
+        "not_a_quantity": N_("A quantity is a number with at most %(places)s decimals, and not zero."),
+        "not_an_amount": N_("A price is a number with at most %(places)s decimals, like 120 or 85,50."),
+        "negative": N_("A price is not negative. For a discount, write a negative quantity."),
+        "unknown_rate": N_("Choose one of the rates offered."),
+        "not_a_date": N_("A date looks like 21/11/2026."),
+        "lines_missing": N_("An invoice has at least one line."),
+        "too_many_lines_of_invoice": N_("There are too many lines."),
+    },
+)
+
+#: Value of `state` in the address → state of an invoice.
+STATES = {
+    "draft": billing_pb2.INVOICE_STATE_DRAFT,
+    "closed": billing_pb2.INVOICE_STATE_CLOSED,
+    "filed": billing_pb2.INVOICE_STATE_FILED,
+}
+
+
+def mention_label(_: Words, name: str) -> str:
+    """What a missing mention is called."""
+    return {
+        "seller.legal_name": _("legal name of your organisation"),
+        "seller.legal_form": _("legal form of your organisation"),
+        "seller.address": _("address of your organisation"),
+        "seller.siren": _("SIREN of your organisation"),
+        "seller.capital": _("share capital of your organisation"),
+        "seller.registry": _("trade register of your organisation"),
+        "seller.vat_number": _("VAT number of your organisation"),
+        "buyer.name": _("name of the client"),
+        "buyer.address": _("postal address of the client"),
+        "buyer.siren": _("SIREN of the client"),
+        "exemption": _("text that exempts from VAT, since a line has the rate 0 %"),
+    }.get(name, name)
+
+
+@pages.get("/o/{slug}/invoices", member("invoices.read"))
+async def invoices(visit: OrganisationVisit) -> Response:
+    """The list: of everybody for staff, of their own closed ones for a client."""
+    _, state = visit.words, visit.query.get("state", "")
+    state = state if state in STATES and not visit.is_portal else ""
+    query, contact_id = visit.query.get("q", ""), visit.query.get("contact", "")
+    request = billing_pb2.ListInvoicesRequest(
+        contact_id=contact_id,
+        state=STATES.get(state, billing_pb2.INVOICE_STATE_UNSPECIFIED),
+        query=query,
+        page_token=visit.query.get("after", ""),
+    )
+    listed = visit.clients.invoices.ListInvoices(request)
+    contact = None
+    if contact_id and not visit.is_portal:
+        _frame, found, record = await visit.together(
+            listed, if_allowed(visit.clients.contacts.GetContact(tenancy_pb2.GetContactRequest(id=contact_id)))
+        )
+        contact = record.contact if record else None
+    else:
+        _frame, found = await visit.together(listed)
+    context = {
+        "rows": found.invoices,
+        "total": found.total,
+        "next": changed(visit.address, after=found.next_page_token) if found.next_page_token else "",
+        "query": query,
+        "state": state,
+        "contact": contact,
+        "organisation": visit.organisation.face.name,
+        "fields": {name: value for name, value in visit.query.items() if name in {"state", "contact"}},
+        "chips": [
+            Chip(label, changed(visit.address, state=key), active=state == key)
+            for key, label in (
+                ("", _("All invoices")),
+                ("draft", _("Drafts")),
+                ("closed", _("PDF being made")),
+                ("filed", _("Filed with the client")),
+            )
+        ],
+        "columns": [
+            Column(_("Invoice")),
+            *([] if visit.is_portal else [Column(_("Client"), wide=True)]),
+            Column(_("Issued"), wide=True),
+            Column(_("Due"), wide=True),
+            Column(_("Amount incl. VAT"), end=True),
+            Column(_("State")),
+        ],
+        "state_of": lambda invoice: labels.invoice_state(_, invoice.state, portal=visit.is_portal),
+    }
+    return visit.render("invoices/portal.html" if visit.is_portal else "invoices/list.html", context)
+
+
+@pages.get("/o/{slug}/invoices/{id}", member("invoices.read"))
+async def invoice(visit: OrganisationVisit) -> Response:
+    """One invoice: its state first; a draft says what still stops it from being closed."""
+    request = billing_pb2.GetInvoiceRequest(id=visit.request.path_params["id"])
+    _frame, found = await visit.together(visit.clients.invoices.GetInvoice(request))
+    return _page(visit, found)
+
+
+def _page(visit: OrganisationVisit, found: billing_pb2.Invoice) -> Response:
+    _, draft = visit.words, found.state == billing_pb2.INVOICE_STATE_DRAFT
+    missing = list(found.missing_mentions)
+    context = {
+        "invoice": found,
+        "draft": draft,
+        "making": found.state == billing_pb2.INVOICE_STATE_CLOSED,
+        "here": f"{visit.base}/invoices/{found.id}",
+        "title": _("Invoice %(number)s", number=found.number) if found.number else _("Draft invoice"),
+        "state": labels.invoice_state(_, found.state, portal=visit.is_portal),
+        "of_seller": [mention_label(_, name) for name in missing if name.startswith("seller.")],
+        "of_buyer": [mention_label(_, name) for name in missing if name.startswith("buyer.")],
+        "of_draft": [mention_label(_, name) for name in missing if not name.startswith(("seller.", "buyer."))],
+        "contact_href": f"{visit.base}/contacts/{found.contact_id}",
+        "columns": [
+            Column(_("Description")),
+            Column(_("Quantity"), end=True),
+            Column(_("Unit price"), end=True, wide=True),
+            Column(_("VAT"), end=True, wide=True),
+            Column(_("Total excl. VAT"), end=True),
+        ],
+        "decimal": lambda text: text.replace(".", ",") if _.language == "fr" else text,
+    }
+    return visit.render("invoices/invoice.html", context, blocks=("state",))
+
+
+@pages.post("/o/{slug}/invoices/{id}/close", staff("invoices.close"))
+async def close(visit: OrganisationVisit) -> Response:
+    """Closes the draft that the reader has seen. What stops it is said on its page."""
+    _, invoice_id = visit.words, visit.request.path_params["id"]
+    here = f"{visit.base}/invoices/{invoice_id}"
+    request = billing_pb2.CloseInvoiceRequest(id=invoice_id, version=whole(visit.form["version"]))
+    try:
+        closed = await visit.clients.invoices.CloseInvoice(request)
+    except ServiceError as error:
+        if error.kind not in {Kind.PRECONDITION, Kind.CONFLICT}:
+            raise
+        if error.reason == "stale_version":
+            said = _(
+                "Somebody changed this draft since you opened it. Nothing was closed: read it again, then close it."
+            )
+        else:
+            said = sentence(_, error)
+        return visit.redirect(here, Flash("bad", said))
+    said = _("The invoice has its number, %(number)s. Its PDF is being made and filed.", number=closed.number)
+    return visit.redirect(here, said)
+
+
+@pages.post("/o/{slug}/invoices/{id}/delete", staff("invoices.edit"))
+async def delete(visit: OrganisationVisit) -> Response:
+    """Removes a draft."""
+    _ = visit.words
+    request = billing_pb2.DeleteDraftRequest(id=visit.request.path_params["id"])
+    await visit.clients.invoices.DeleteDraft(request)
+    return visit.redirect(f"{visit.base}/invoices", _("The draft is deleted."))

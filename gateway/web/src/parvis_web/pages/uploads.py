@@ -1,0 +1,239 @@
+"""Files on their way in: what `<parvis-upload>` calls, and the form that works without scripts.
+
+Bytes go straight to the store; nothing of them passes here.
+"""
+
+import json
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from starlette.responses import JSONResponse, Response
+
+from parvis.documents.v1 import documents_pb2
+from parvis.tenancy.v1 import tenancy_pb2
+from parvis_kit.errors import Kind, ServiceError, invalid, not_found
+from parvis_web.access import Area, member
+from parvis_web.errors import STATUS
+from parvis_web.pages.folders import type_names
+from parvis_web.sentences import N_, SENTENCES, sentence, violation
+from parvis_web.visit import OrganisationVisit, if_allowed
+
+pages = Area(
+    "uploads",
+    entry="documents",
+    sentences={
+        "type_refused": N_("This type of file is not accepted here."),
+        "type_differs": N_("What is in the file is not what its name says."),
+        "checksum_differs": N_("What arrived is not identical to the file that was sent. Send it again."),
+        "size_differs": N_("What arrived does not have the size of the file that was sent. Send it again."),
+        "size_refused": N_("The file is empty, or larger than what is accepted."),
+        "infected": N_("A virus was found in the file. It was deleted."),
+        "name_refused": N_("The name of the file cannot be used. Rename it, without slashes or special signs."),
+        "parts_missing": N_("Part of the file has not arrived. Send it again."),
+        "deposits_closed": N_("This folder does not take deposits. Ask your adviser where to put the document."),
+        "deposit_has_no_versions": N_(
+            "What a client deposited is kept as it is: file a document of your own beside it."
+        ),
+        "already_complete": N_("The file has already arrived: it cannot be cancelled any more."),
+    },
+)
+_NOTHING = N_("The upload was cancelled, or nothing arrived.")
+_STATES = {
+    documents_pb2.UPLOAD_STATE_SENDING: "sending",
+    documents_pb2.UPLOAD_STATE_VERIFYING: "checking",
+    documents_pb2.UPLOAD_STATE_FILED: "filed",
+    documents_pb2.UPLOAD_STATE_REFUSED: "refused",
+    documents_pb2.UPLOAD_STATE_ABORTED: "refused",
+}
+#: What the reader can answer with another file; everything else is an error like any other.
+_ABOUT_THE_FILE = {Kind.INVALID, Kind.PRECONDITION, Kind.FORBIDDEN, Kind.CONFLICT}
+
+
+def _inline(text: str) -> str:
+    """A sentence as it follows a colon: "refused: this type of file is not accepted here"."""
+    return text[:1].lower() + text[1:].removesuffix(".") if text.count(".") == 1 else text[:1].lower() + text[1:]
+
+
+def _why(visit: OrganisationVisit, upload: documents_pb2.Upload) -> str:
+    said = SENTENCES.get(upload.reason, _NOTHING)
+    return visit.words(said)
+
+
+def _state(visit: OrganisationVisit, upload: documents_pb2.Upload) -> dict[str, str]:
+    state = _STATES.get(upload.state, "checking")
+    found = {"state": state}
+    if state == "filed":
+        found["href"] = f"{visit.base}/documents/{upload.document_id}"
+    if state == "refused":
+        found["detail"] = _inline(_why(visit, upload))
+    return found
+
+
+def _plan(upload: documents_pb2.Upload) -> dict[str, Any]:
+    return {
+        "upload_id": upload.id,
+        "part_size": upload.part_size,
+        "parts": [{"number": part.number, "url": part.url, "done": part.sent} for part in upload.parts],
+    }
+
+
+def _answer(body: dict[str, Any], status: int = 200) -> Response:
+    return JSONResponse(body, status, headers={"Cache-Control": "no-store"})
+
+
+def _refused(visit: OrganisationVisit, error: ServiceError) -> Response:
+    """Why a file is not taken, to follow "refused:"."""
+    if error.kind not in _ABOUT_THE_FILE:
+        raise error
+    said = " ".join(dict.fromkeys(violation(visit.words, each) for each in error.violations)) or sentence(
+        visit.words, error
+    )
+    return _answer({"detail": _inline(said), "code": error.reason}, STATUS[error.kind])
+
+
+async def _body(visit: OrganisationVisit) -> dict[str, Any]:
+    try:
+        body = await visit.request.json()
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise invalid("malformed_request") from error
+    if not isinstance(body, dict):
+        raise invalid("malformed_request")
+    return body
+
+
+@pages.route(("POST",), "/o/{slug}/uploads", member("documents.file"), api=True)
+async def start(visit: OrganisationVisit) -> Response:
+    """Announces a file; answers with the addresses of its parts."""
+    body = await _body(visit)
+    texts = {
+        name: body.get(key, "")
+        for name, key in (
+            ("name", "name"),
+            ("media_type", "type"),
+            ("contact_id", "contact_id"),
+            ("folder_template_id", "folder_template_id"),
+            ("document_id", "document_id"),
+        )
+    }
+    size = body.get("size")
+    if not all(isinstance(text, str) for text in texts.values()) or type(size) is not int or not 0 <= size < 1 << 62:
+        raise invalid("malformed_request")
+    try:
+        upload = await visit.clients.uploads.StartUpload(documents_pb2.StartUploadRequest(size=size, **texts))
+    except ServiceError as error:
+        return _refused(visit, error)
+    return _answer(_plan(upload), 201)
+
+
+@pages.route(("GET",), "/o/{slug}/uploads/{id}/parts", member("documents.file"), api=True)
+async def parts(visit: OrganisationVisit) -> Response:
+    """Fresh addresses: an upload is taken up again, or an address has expired."""
+    upload = await visit.clients.uploads.SignParts(documents_pb2.SignPartsRequest(id=visit.request.path_params["id"]))
+    if upload.state != documents_pb2.UPLOAD_STATE_SENDING:
+        raise not_found("upload")  # nothing left to send: the file is announced anew
+    return _answer(_plan(upload))
+
+
+@pages.route(("POST",), "/o/{slug}/uploads/{id}/complete", member("documents.file"), api=True)
+async def complete(visit: OrganisationVisit) -> Response:
+    """All parts are sent."""
+    request = documents_pb2.CompleteUploadRequest(id=visit.request.path_params["id"])
+    try:
+        upload = await visit.clients.uploads.CompleteUpload(request)
+    except ServiceError as error:
+        return _refused(visit, error)
+    return _answer(_state(visit, upload))
+
+
+@pages.route(("GET",), "/o/{slug}/uploads/{id}", member("documents.file"), api=True)
+async def state(visit: OrganisationVisit) -> Response:
+    """Whether the file is checked and filed by now."""
+    upload = await visit.clients.uploads.GetUpload(documents_pb2.GetUploadRequest(id=visit.request.path_params["id"]))
+    return _answer(_state(visit, upload))
+
+
+@pages.route(("DELETE",), "/o/{slug}/uploads/{id}", member("documents.file"), api=True)
+async def abort(visit: OrganisationVisit) -> Response:
+    """Gives an upload up."""
+    upload = await visit.clients.uploads.AbortUpload(
+        documents_pb2.AbortUploadRequest(id=visit.request.path_params["id"])
+    )
+    return _answer(_state(visit, upload))
+
+
+@pages.get("/o/{slug}/contacts/{id}/folders/{folder_id}/upload", member("documents.file"))
+async def form(visit: OrganisationVisit) -> Response:
+    """The page with a form that posts one file straight to the store."""
+    params = visit.request.path_params
+    contact_id, folder_id = params["id"], params["folder_id"]
+    clients = visit.clients
+    _frame, record, folders, upload = await visit.together(
+        if_allowed(clients.contacts.GetContact(tenancy_pb2.GetContactRequest(id=contact_id))),
+        clients.folders.ListFolders(documents_pb2.ListFoldersRequest(contact_id=contact_id)),
+        clients.uploads.StartFormUpload(
+            documents_pb2.StartFormUploadRequest(
+                contact_id=contact_id,
+                folder_template_id=folder_id,
+                return_url=f"{visit.portal.settings.public_url.rstrip('/')}{visit.base}/uploads/",
+            )
+        ),
+    )
+    folder = next((each for each in folders.folders if each.template.id == folder_id), None)
+    if folder is None:
+        raise not_found("folder")
+    fields = dict(upload.fields)
+    # The policy lets the address go on after its beginning: so the page that completes knows which upload this is.
+    if "success_action_redirect" in fields:
+        place = urlencode({"contact": contact_id, "folder": folder_id})
+        fields["success_action_redirect"] += f"{upload.id}/return?{place}"
+    context = {
+        "folder": folder,
+        "contact_name": record.contact.name if record else "",
+        "folder_href": f"{visit.base}/contacts/{contact_id}/folders/{folder_id}",
+        "target": {"contact_id": contact_id, "folder_template_id": folder_id},
+        "action": upload.action,
+        "fields": fields,
+        "accept": ",".join(folder.template.media_types),
+        "types": type_names(visit.words, tuple(folder.template.media_types)) if folder.template.media_types else "",
+        "max_size": upload.max_size,
+    }
+    return visit.render("documents/upload.html", context)
+
+
+@pages.get("/o/{slug}/uploads/{id}/return", member("documents.file"))
+async def returned(visit: OrganisationVisit) -> Response:
+    """Where the store sends the browser after the form: completes the upload and says how it stands."""
+    _ = visit.words
+    contact_id, folder_id = visit.query.get("contact", ""), visit.query.get("folder", "").partition("?")[0]
+    if not is_uuid(contact_id) or not is_uuid(folder_id):
+        raise not_found("upload")
+    upload_id = visit.request.path_params["id"]
+    folder_href = f"{visit.base}/contacts/{contact_id}/folders/{folder_id}"
+    why = ""
+    _frame, upload = await visit.together(_completed(visit, upload_id))
+    if isinstance(upload, ServiceError):
+        why = sentence(_, upload)
+    elif upload.state == documents_pb2.UPLOAD_STATE_FILED:
+        return visit.redirect(folder_href, _("%(name)s is filed.", name=upload.name))
+    elif upload.state in {documents_pb2.UPLOAD_STATE_REFUSED, documents_pb2.UPLOAD_STATE_ABORTED}:
+        why = _why(visit, upload)
+    context = {"why": why, "folder_href": folder_href, "again": visit.address}
+    return visit.render("documents/returned.html", context, status=422 if why else 200)
+
+
+def is_uuid(text: str) -> bool:
+    """Whether this can stand in an address that we make."""
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False
+
+
+async def _completed(visit: OrganisationVisit, upload_id: str) -> documents_pb2.Upload | ServiceError:
+    try:
+        return await visit.clients.uploads.CompleteUpload(documents_pb2.CompleteUploadRequest(id=upload_id))
+    except ServiceError as error:
+        if error.kind not in _ABOUT_THE_FILE:
+            raise
+        return error
