@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from parvis.billing.v1 import billing_pb2 as pb
 from parvis.tenancy.v1 import tenancy_pb2
+from parvis_billing.models import Model
 from parvis_billing.service import closing
 from parvis_kit.errors import ServiceError
 from parvis_kit.grants import ALL, GrantSet
@@ -328,3 +329,11 @@ async def test_acts_are_in_the_audit(suite, firm, client):
         for row in await suite.rows(firm, "SELECT act FROM audit WHERE target_id = $1 ORDER BY id", closed.id)
     ]
     assert acts == ["invoice.drafted", "invoice.closed", "invoice.filed"]
+
+
+@pytest.mark.parametrize("table", Model.metadata.tables.values(), ids=lambda table: table.name)
+async def test_table_has_the_columns_of_its_model(table, database, caller):
+    query = "SELECT column_name, is_nullable FROM information_schema.columns WHERE table_name = $1"
+    async with database.begin(caller()) as unit:
+        found = {row["column_name"]: row["is_nullable"] == "YES" for row in await unit.fetch(query, table.name)}
+    assert found == {column.name: bool(column.nullable) for column in table.columns}

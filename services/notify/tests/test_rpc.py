@@ -6,6 +6,7 @@ from notify_stage import PORTAL, filed, invited
 from parvis.notify.v1 import notify_pb2 as pb
 from parvis_kit.errors import Kind, ServiceError
 from parvis_kit.ids import uuid7
+from parvis_notify.models import Model
 from parvis_notify.rpc import MessageRpc, TemplateRpc
 
 FILED = pb.TEMPLATE_KIND_DOCUMENT_FILED
@@ -131,3 +132,11 @@ async def test_message_of_another_firm_is_not_found(call, suite, firm):
     row = await suite.message_to(firm.id, event.mail)
     with pytest.raises(ServiceError, match="not_found"):
         await call(messages.GetMessage, uuid7(), pb.GetMessageRequest(id=str(row["id"])))
+
+
+@pytest.mark.parametrize("table", Model.metadata.tables.values(), ids=lambda table: table.name)
+async def test_table_has_the_columns_of_its_model(table, database, caller):
+    query = "SELECT column_name, is_nullable FROM information_schema.columns WHERE table_name = $1"
+    async with database.begin(caller()) as unit:
+        found = {row["column_name"]: row["is_nullable"] == "YES" for row in await unit.fetch(query, table.name)}
+    assert found == {column.name: bool(column.nullable) for column in table.columns}
