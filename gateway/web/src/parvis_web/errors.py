@@ -28,6 +28,9 @@ STATUS = {
 #: Errors after which sending the same again may work.
 _AGAIN = {Kind.UNAVAILABLE, Kind.UNAUTHENTICATED, Kind.INTERNAL}
 
+#: Ends of names of fields that a reader would not recognise.
+_INVISIBLE = ("id", "version", "token", "locale", "act", "assigned")
+
 
 async def answer(visit: Visit, error: ServiceError) -> Response:  # noqa: PLR0911 - one answer for each kind
     """The answer to a request that ended with an error."""
@@ -112,7 +115,7 @@ def _kept(visit: Visit, error: ServiceError) -> Response:
         "why": "signed_out" if visit.session is None else "confirm" if error.kind is Kind.UNAUTHENTICATED else "down",
         "action": visit.address,
         "fields": fields,
-        "shown": [(name, value) for name, value in fields if value and not name.endswith(("_id", "version", "token"))],
+        "shown": [(name, value) for name, value in fields if value and not name.endswith(_INVISIBLE)],
         "sign_in": sign_in_path("/auth/return"),
         "reference": "" if error.kind is Kind.UNAUTHENTICATED else visit.reference,
     }

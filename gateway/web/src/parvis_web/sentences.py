@@ -44,8 +44,8 @@ SENTENCES: dict[str, str] = {
     "name_taken": N_("This name is already used. Choose another."),
     "too_large": N_("What you sent is too large for a form."),
     "malformed_request": N_("What you sent could not be read. Open the page again and repeat what you did."),
-    "service_unavailable": N_("Part of the portal is not answering. Nothing was changed; try again in a moment."),
-    "database_unavailable": N_("Part of the portal is not answering. Nothing was changed; try again in a moment."),
+    "service_unavailable": N_("Part of the portal is not answering. Try again in a moment."),
+    "database_unavailable": N_("Part of the portal is not answering. Try again in a moment."),
 }
 
 _BY_KIND = {
@@ -53,7 +53,7 @@ _BY_KIND = {
     Kind.CONFLICT: N_("Somebody else was faster. Nothing was saved: what you typed is still here."),
     Kind.PRECONDITION: N_("This cannot be done at the moment."),
     Kind.LIMIT: N_("That was too often in a short time. Wait a minute, then try again."),
-    Kind.UNAVAILABLE: N_("Part of the portal is not answering. Nothing was changed; try again in a moment."),
+    Kind.UNAVAILABLE: N_("Part of the portal is not answering. Try again in a moment."),
     Kind.FORBIDDEN: N_("You may not do this."),
     Kind.NOT_FOUND: N_("This no longer exists, or you may not see it."),
     Kind.UNAUTHENTICATED: N_("Your session has ended. Sign in again."),
