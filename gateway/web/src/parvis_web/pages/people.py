@@ -63,9 +63,9 @@ async def people(visit: OrganisationVisit) -> Response:
     _frame, found = await visit.together(visit.clients.members.ListMembers(request))
     labels = (
         ("", _("Everyone")),
-        ("active", _("Active ones")),
-        ("invited", _("Invited ones")),
-        ("cut", _("Accesses cut")),
+        ("active", _.pgettext("filter", "Active")),
+        ("invited", _.pgettext("filter", "Invited")),
+        ("cut", _.pgettext("filter", "Access cut")),
     )
     context = {
         "tabs": settings_tabs(visit),
