@@ -31,7 +31,11 @@ ORGANISATION, MEMBERSHIP, SESSION = uuid4(), uuid4(), uuid4()
 
 class Settings(ServiceSettings):
     service = "tenancy"
-    callers = {RIGHTS: frozenset({"web", "tenancy"}), "parvis.tenancy.v1.MemberService": frozenset({"web"})}
+    callers = {
+        RIGHTS: frozenset({"web", "tenancy"}),
+        f"{RIGHTS}.GetGrantSet": frozenset({"web"}),
+        "parvis.tenancy.v1.MemberService": frozenset({"web"}),
+    }
 
 
 class Authority:
@@ -229,6 +233,10 @@ async def test_a_service_in_its_own_name_is_answered_for_the_organisation_it_nam
 
 async def test_a_service_that_is_not_on_the_list_is_refused(stage):
     assert await refusal(stage.check(service="billing")) == (Kind.FORBIDDEN, "service_not_allowed")
+
+
+async def test_the_list_of_a_method_stands_for_it_instead_of_its_service_s(stage):
+    assert await refusal(stage.grant_set(ORGANISATION, service="tenancy")) == (Kind.FORBIDDEN, "service_not_allowed")
 
 
 async def test_a_certificate_of_another_authority_does_not_connect(stage, tmp_path):

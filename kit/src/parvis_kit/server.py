@@ -69,13 +69,14 @@ class GrpcServer:
 
     def add(self, service: ServiceDescriptor, implementation: object) -> None:
         """Offers a service of a contract. Raises RuntimeError when a rule, a list of callers or a method is missing."""
-        callers = self._settings.callers.get(service.full_name)
-        if not callers:
-            raise RuntimeError(f"{service.full_name}: the settings name no service that may call it")
-        self._services[service.full_name] = {
-            method.name: self._handler(method, getattr(implementation, method.name, None), callers)
-            for method in service.methods
-        }
+        listed = self._settings.callers
+        handlers = {}
+        for method in service.methods:
+            callers = listed.get(method.full_name) or listed.get(service.full_name)
+            if not callers:
+                raise RuntimeError(f"{method.full_name}: the settings name no service that may call it")
+            handlers[method.name] = self._handler(method, getattr(implementation, method.name, None), callers)
+        self._services[service.full_name] = handlers
 
     async def start(self) -> None:
         """Listens; answers once this returns."""

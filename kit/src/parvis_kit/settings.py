@@ -15,7 +15,8 @@ class ServiceSettings(BaseSettings):
 
     #: Name of the service; the common name of its certificate.
     service: ClassVar[str]
-    #: Who may call: full name of a gRPC service → names of the services whose certificates are accepted.
+    #: Who may call: full name of a gRPC service → names of the services whose certificates are accepted. A method's
+    #: full name stands for that method instead.
     callers: ClassVar[Mapping[str, frozenset[str]]] = {}
 
     #: Name of the installation; part of cookie names, so that two suites on one host do not mix.
