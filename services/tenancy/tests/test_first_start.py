@@ -117,7 +117,7 @@ async def test_a_structure_of_another_firm_is_no_parent(stage, provider, admin):
 @pytest.mark.parametrize("slug", ["nobody", "", "é"])
 async def test_there_is_no_face_without_organisation(stage, slug):
     with refused(Kind.NOT_FOUND, "no_organisation"):
-        await stage.as_service("web").call("GetFace", slug=slug)
+        await stage.as_service("identity").call("GetFace", slug=slug)
 
 
 async def test_the_home_says_what_an_invoice_would_lack(admin):

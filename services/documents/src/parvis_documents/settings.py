@@ -30,9 +30,11 @@ class Settings(ServiceSettings):
 
     service: ClassVar[str] = "documents"
     callers: ClassVar[Mapping[str, frozenset[str]]] = {
-        "parvis.documents.v1.FolderService": frozenset({"web", "tenancy", "billing"}),
-        "parvis.documents.v1.DocumentService": frozenset({"web", "notify", "billing"}),
+        "parvis.documents.v1.FolderService": frozenset({"web"}),
+        "parvis.documents.v1.DocumentService": frozenset({"web"}),
+        "parvis.documents.v1.DocumentService.BatchGetDocuments": frozenset({"billing"}),
         "parvis.documents.v1.UploadService": frozenset({"web", "billing"}),
+        "parvis.documents.v1.UploadService.StartFormUpload": frozenset({"web"}),
     }
 
     store: StoreSettings = Field(default_factory=StoreSettings)

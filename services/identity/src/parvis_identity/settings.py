@@ -15,13 +15,22 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+#: Who verifies tokens.
+_VERIFIERS = frozenset({"web", "tenancy", "documents", "notify", "billing"})
+
+
 class Settings(ServiceSettings):
     """Read from `PARVIS_…`. Secrets have no default."""
 
     service: ClassVar[str] = "identity"
     callers: ClassVar[Mapping[str, frozenset[str]]] = {
-        "parvis.identity.v1.AccountService": frozenset({"tenancy", "notify", "web"}),
-        "parvis.identity.v1.SessionService": frozenset({"web", "tenancy", "documents", "notify", "billing"}),
+        "parvis.identity.v1.AccountService": frozenset({"tenancy"}),
+        "parvis.identity.v1.AccountService.MintLink": frozenset({"tenancy", "notify"}),
+        "parvis.identity.v1.AccountService.GetMyAccount": frozenset({"web"}),
+        "parvis.identity.v1.AccountService.UpdateMyAccount": frozenset({"web"}),
+        "parvis.identity.v1.SessionService": frozenset({"web"}),
+        "parvis.identity.v1.SessionService.ListSigningKeys": _VERIFIERS,
+        "parvis.identity.v1.SessionService.CheckSession": _VERIFIERS,
         "parvis.identity.v1.ClientService": frozenset({"tenancy"}),
     }
 
