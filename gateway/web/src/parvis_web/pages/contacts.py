@@ -66,7 +66,7 @@ async def contacts(visit: OrganisationVisit) -> Response:
         "next": changed(visit.address, after=found.next_page_token) if found.next_page_token else "",
         "query": query,
         "kind": kind,
-        "title": labels.kind_many(_, kind) if kind else _("Contacts"),
+        "title": labels.kind_many(_, kind) if kind else _("Clients and contacts"),
         "new_label": labels.kind_new(_, kind or "client"),
         "chips": [
             Chip(_("All"), changed(visit.address, kind=None), active=not kind),

@@ -58,7 +58,9 @@ def _unread_chips(visit: OrganisationVisit) -> list[Chip]:
     return [
         Chip(_("All"), changed(visit.address, unread=None), active=not unread),
         Chip(
-            _("Unread") if visit.is_portal else _("Deposits to read"), changed(visit.address, unread="1"), active=unread
+            _("Unread ones") if visit.is_portal else _("Deposits to read"),
+            changed(visit.address, unread="1"),
+            active=unread,
         ),
     ]
 

@@ -5,12 +5,14 @@ from starlette.responses import Response
 from parvis.billing.v1 import billing_pb2
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.errors import Kind, ServiceError
+from parvis_ui import formats
 from parvis_ui.frame import Flash
 from parvis_ui.lists import Chip, Column, changed
 from parvis_ui.translations import Words
 from parvis_web.access import Area, member, staff
 from parvis_web.pages import labels
 from parvis_web.pages.contacts import whole
+from parvis_web.pages.invoice_lines import read_decimal
 from parvis_web.sentences import N_, sentence
 from parvis_web.visit import OrganisationVisit, if_allowed
 
@@ -51,7 +53,7 @@ def mention_label(_: Words, name: str) -> str:
         "buyer.name": _("name of the client"),
         "buyer.address": _("postal address of the client"),
         "buyer.siren": _("SIREN of the client"),
-        "exemption": _("text that exempts from VAT, since a line has the rate 0 %"),
+        "exemption": _("text that exempts from VAT, since a line has the zero rate"),
     }.get(name, name)
 
 
@@ -136,9 +138,20 @@ def _page(visit: OrganisationVisit, found: billing_pb2.Invoice) -> Response:
             Column(_("VAT"), end=True, wide=True),
             Column(_("Total excl. VAT"), end=True),
         ],
+        "price": lambda text: _price(text, _.language),
         "decimal": lambda text: text.replace(".", ",") if _.language == "fr" else text,
     }
     return visit.render("invoices/invoice.html", context, blocks=("state",))
+
+
+def _price(text: str, language: str) -> str:
+    """A price before tax as it is read: two decimals at least, up to six where it has them."""
+    value = read_decimal(text)
+    if value is None:
+        return text
+    exponent = value.normalize().as_tuple().exponent
+    places = -exponent if isinstance(exponent, int) else 0
+    return formats.number(float(value), language, max(2, places))
 
 
 @pages.post("/o/{slug}/invoices/{id}/close", staff("invoices.close"))
