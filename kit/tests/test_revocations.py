@@ -32,6 +32,7 @@ def listening(broker, database, **options):
         memberships=[(MembershipCut, lambda event: event.membership_id)],
         accounts=[(AccountDisabled, lambda event: event.account_id)],
         heartbeat=RevocationHeartbeat,
+        sources=["identity"],
         **options,
     )
     return revocations, bus.listen

@@ -92,6 +92,7 @@ class Service(Generic[Settings]):
             memberships=[(tenancy_events.MembershipCut, lambda cut: cut.membership_id)],
             accounts=[(identity_events.AccountDisabled, lambda disabled: disabled.account_id)],
             heartbeat=identity_events.RevocationHeartbeat,
+            sources=["identity", "tenancy"],
         )
         self.grants = grants.GrantCache(fetch_grants or self._fetch_grants)
         self.verifier = TokenVerifier(fetch_keys or self._fetch_keys, issuer=settings.public_url)
@@ -105,7 +106,7 @@ class Service(Generic[Settings]):
         )
         #: The service's own HTTP application; health and metrics are answered before it.
         self.pages: ASGIApp | None = None
-        #: What identity's relay publishes every five seconds on the revocation stream.
+        #: What the relays of identity and tenancy publish every five seconds on the revocation stream.
         self.heartbeat: Message | None = None
         self._background: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self._confirmed: dict[str, tuple[float, bool]] = {}

@@ -17,7 +17,7 @@ from parvis_kit.caller import Caller
 from parvis_kit.envelope import Envelope
 
 #: An event's time is its transaction's beginning: a token of this much later may still have been issued before the end.
-_MARGIN = timedelta(seconds=5)
+_MARGIN = timedelta(seconds=1)
 
 #: An event class, and how to find in one event the identifier of what ended.
 Ending = tuple[type[Message], Callable[[Any], str]]
@@ -25,6 +25,8 @@ Ending = tuple[type[Message], Callable[[Any], str]]
 
 class Revocations:
     """What must no longer be let in. `lifetime` is that of a token; `silence` is how long no heartbeat may be normal.
+
+    `sources` are the services that end things: each publishes the heartbeat, behind its own revocations.
 
     Memberships and accounts may come back: a token issued after their end is good (`Caller.issued_at`), since identity
     issues none while they are ended.
@@ -38,13 +40,14 @@ class Revocations:
         memberships: Sequence[Ending],
         accounts: Sequence[Ending],
         heartbeat: type[Message],
+        sources: Sequence[str],
         lifetime: timedelta = timedelta(hours=1),
         silence: timedelta = timedelta(seconds=30),
     ) -> None:
         self._lifetime = lifetime
         self._silence = silence
         self._ended: dict[tuple[str, UUID], datetime] = {}
-        self._complete_at = datetime.min.replace(tzinfo=UTC)
+        self._complete_at = dict.fromkeys(sources, datetime.min.replace(tzinfo=UTC))
         self._sweep_at = datetime.now(UTC) + lifetime
         for kind, endings in (("session", sessions), ("membership", memberships), ("account", accounts)):
             for event_class, identify in endings:
@@ -54,7 +57,7 @@ class Revocations:
     @property
     def stale(self) -> bool:
         """Whether revocations may be missing: nothing was heard for a while, or not yet."""
-        return datetime.now(UTC) - self._complete_at > self._silence
+        return datetime.now(UTC) - min(self._complete_at.values()) > self._silence
 
     def is_revoked(self, caller: Caller) -> bool:
         """Whether the caller's session, membership or account ended. Meaningful while not `stale`."""
@@ -75,7 +78,8 @@ class Revocations:
 
     def _beat(self, _event: Message, envelope: Envelope) -> None:
         # The time that it was sent, not heard: one that was held up proves less.
-        self._complete_at = max(self._complete_at, envelope.time)
+        if envelope.source in self._complete_at:
+            self._complete_at[envelope.source] = max(self._complete_at[envelope.source], envelope.time)
         now = datetime.now(UTC)
         if now >= self._sweep_at:
             self._sweep_at = now + self._lifetime / 10

@@ -173,6 +173,22 @@ class UnitOfWork:
         """Commits what was done and then answers with `error`: a refusal that must leave a trace."""
         self._outcome = error
 
+    async def enter(self, organisation_id: UUID) -> None:
+        """From here on the transaction sees and writes this organisation, and no other.
+
+        Only for calls of services in their own name and for whoever makes an organisation: nothing that a person sends
+        ever chooses it. Acts are of the organisation in which they were done: they are written before it is left.
+        """
+        await self.flush()
+        await audit.append(self.connection, *self._acts)
+        self._acts.clear()
+        await self.fetch("SELECT set_config('parvis.organisation', $1, true)", str(organisation_id))
+        self.organisation_or_none = organisation_id
+
+    async def as_account(self, account_id: UUID) -> None:
+        """From here on the transaction may read the memberships of this account, wherever they are."""
+        await self.fetch("SELECT set_config('parvis.account', $1, true)", str(account_id))
+
     def after_commit(self, act: Callable[[], Awaitable[None]]) -> None:
         """Runs `act` once the transaction is committed; it must not fail the request."""
         self._after_commit.append(act)

@@ -134,6 +134,7 @@ class Stage:
         async with self.unit(firm.id) as unit:
             account = await accounts.create_managed(
                 unit,
+                account_id=uuid7(),
                 identifier=identifier,
                 mail="client@exemple.fr",
                 given_name="Luc",

@@ -72,21 +72,33 @@ async def test_a_malformed_account_is_refused(stage, accounts_rpc, fields):
             await accounts_rpc.EnsurePersonalAccount(unit, pb.EnsurePersonalAccountRequest(**fields))
 
 
+def client_account(identifier="C0042"):
+    return pb.CreateManagedAccountRequest(id=str(uuid7()), identifier=identifier, mail="luc@exemple.fr")
+
+
 async def test_a_client_code_is_unique_in_its_firm(stage, accounts_rpc):
     firm, other = uuid7(), uuid7()
-    request = pb.CreateManagedAccountRequest(identifier="C0042", mail="luc@exemple.fr")
     async with stage.unit(firm) as unit:
-        made = await accounts_rpc.CreateManagedAccount(unit, request)
+        made = await accounts_rpc.CreateManagedAccount(unit, client_account())
     async with stage.unit(other) as unit:
-        await accounts_rpc.CreateManagedAccount(unit, request)
+        await accounts_rpc.CreateManagedAccount(unit, client_account())
 
     with pytest.raises(ServiceError, match="identifier_taken"):
         async with stage.unit(firm) as unit:
-            await accounts_rpc.CreateManagedAccount(
-                unit, pb.CreateManagedAccountRequest(identifier=" c0042", mail="luc@exemple.fr")
-            )
+            await accounts_rpc.CreateManagedAccount(unit, client_account(" c0042"))
 
     assert made.organisation_id == str(firm)
+
+
+async def test_a_managed_account_is_made_once_for_one_id(stage, accounts_rpc):
+    firm = uuid7()
+    request = client_account("C0043")
+    async with stage.unit(firm) as unit:
+        first = await accounts_rpc.CreateManagedAccount(unit, request)
+    async with stage.unit(firm) as unit:
+        second = await accounts_rpc.CreateManagedAccount(unit, request)
+
+    assert first == second
 
 
 async def test_accounts_come_in_the_order_asked_without_the_unknown(stage, accounts_rpc):

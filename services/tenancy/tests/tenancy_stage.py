@@ -65,7 +65,7 @@ class PlayedIdentity:
         if key in self.managed:
             raise conflict("identifier_taken")
         self.managed[key] = identity_pb2.Account(
-            id=str(uuid7()), mail=request.mail, identifier=request.identifier, locale=request.locale
+            id=request.id, mail=request.mail, identifier=request.identifier, locale=request.locale
         )
         return self.managed[key]
 
@@ -236,9 +236,13 @@ def settings_of(service, folder, **variables):
     return Settings(**{**unused, **paths, "public_url": ISSUER, **variables})
 
 
+#: Who publishes heartbeats: tenancy itself, and identity, which is played.
+SOURCES = ("tenancy", "identity")
+
+
 @asynccontextmanager
 async def running(database_urls, nats_url, folder):
-    """Tenancy at work as its main module wires it; the relay also plays identity's heartbeat."""
+    """Tenancy at work as its main module wires it; a second relay plays identity's heartbeat."""
     make_identities(SERVICES, folder)
     key = ECKey.generate_key("P-256", {"kid": "k", "use": "sig", "alg": "ES256"})
     address = f"127.0.0.1:{free_port()}"
@@ -256,11 +260,13 @@ async def running(database_urls, nats_url, folder):
         return json.dumps(KeySet([key]).as_dict(private=False))
 
     service = await wire(settings, identity=Identity(accounts=played, clients=played), fetch_keys=keys)
-    relay = Relay(
-        database_urls.service, service.broker, source="tenancy", heartbeat=identity_events.RevocationHeartbeat()
-    )
+    beat = identity_events.RevocationHeartbeat()
+    relays = [Relay(database_urls.service, service.broker, source=each, heartbeat=beat) for each in SOURCES]
     await service.grpc.start()
-    tasks = [asyncio.create_task(work()) for work in (service.bus.listen, service.bus.consume, relay.run)]
+    tasks = [
+        asyncio.create_task(work())
+        for work in (service.bus.listen, service.bus.consume, *(relay.run for relay in relays))
+    ]
     stage = Stage(service, folder, address, key, played)
     await until(lambda: not service.revocations.stale)
     try:

@@ -38,6 +38,7 @@ async def wire(
                 raise unauthenticated("membership_ended") from error
 
     service: Service[Settings] = Service(settings, fetch_grants=compile_grants, fetch_keys=fetch_keys)
+    service.heartbeat = identity_events.RevocationHeartbeat()  # behind the accesses that are cut here
     if identity is None:
         channel = service.peers.channel("identity")
         identity = Identity(

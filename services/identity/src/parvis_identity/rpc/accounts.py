@@ -48,6 +48,7 @@ class AccountRpc:
         return message(
             await accounts.create_managed(
                 unit,
+                account_id=ids.parse(request.id),
                 identifier=request.identifier,
                 mail=request.mail,
                 given_name=request.given_name,

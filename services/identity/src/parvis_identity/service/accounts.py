@@ -39,13 +39,17 @@ async def ensure_personal(unit: UnitOfWork, *, mail: str, given_name: str, famil
 
 
 async def create_managed(
-    unit: UnitOfWork, *, identifier: str, mail: str, given_name: str, family_name: str, locale: str
+    unit: UnitOfWork, *, account_id: UUID, identifier: str, mail: str, given_name: str, family_name: str, locale: str
 ) -> Account:
-    """A managed account of the organisation at hand. Raises CONFLICT identifier_taken."""
+    """A managed account of the organisation at hand, made once for one id. Raises CONFLICT identifier_taken."""
+    made = await unit.get(Account, account_id)
+    if made is not None and made.organisation_id == unit.organisation_id:
+        return made
     if not is_identifier(identifier):
         raise invalid("account_invalid", [Violation("identifier", "not_an_identifier")])
     _check_names(given_name, family_name, mail=mail)
     wanted = Account(
+        id=account_id,
         kind=AccountKind.MANAGED,
         organisation_id=unit.organisation_id,
         identifier=identifier.strip(),

@@ -1,7 +1,7 @@
 """Portal accesses of contacts: managed accounts of the firm that see what is shared with a contact."""
 
 from collections.abc import Sequence
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from parvis.identity.v1 import identity_pb2
 from parvis.tenancy.v1 import events_pb2, tenancy_pb2
@@ -146,9 +146,11 @@ async def _to_change(unit: UnitOfWork, membership_id: UUID) -> tuple[Membership,
 async def _account(identity: Identity, identifiers: Sequence[str], person: Person, locale: str) -> identity_pb2.Account:
     """A managed account under the first identifier that the firm does not have yet."""
     name = PersonName(person.given_name, person.family_name, locale)
+    # The same id for the same person: if this process dies before its commit, the next attempt finds the account.
+    account_id = uuid5(person.id, "portal account")
     for identifier in identifiers:
         try:
-            return await identity.managed_account(identifier, person.mail, name)
+            return await identity.managed_account(account_id, identifier, person.mail, name)
         except ServiceError as error:
             if error.kind is not Kind.CONFLICT or error.reason != "identifier_taken":
                 raise

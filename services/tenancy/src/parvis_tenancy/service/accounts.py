@@ -30,10 +30,13 @@ class Identity:
             )
         )
 
-    async def managed_account(self, identifier: str, mail: str, name: PersonName) -> identity_pb2.Account:
-        """A new account of the firm. Raises CONFLICT identifier_taken."""
+    async def managed_account(
+        self, account_id: UUID, identifier: str, mail: str, name: PersonName
+    ) -> identity_pb2.Account:
+        """The account of the firm under an id that the caller chose. Raises CONFLICT identifier_taken."""
         return await self.accounts.CreateManagedAccount(
             identity_pb2.CreateManagedAccountRequest(
+                id=str(account_id),
                 identifier=identifier,
                 mail=mail,
                 given_name=name.given_name,

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from parvis_kit.unit import UnitOfWork
 from parvis_tenancy.service import authority, invitations, rights
-from parvis_tenancy.store import accesses, members, scope
+from parvis_tenancy.store import accesses, members
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +20,13 @@ class Names:
 
 async def organisations(unit: UnitOfWork, account_id: UUID) -> list[UUID]:
     """Where an account has a membership."""
-    await scope.as_account(unit, account_id)
+    await unit.as_account(account_id)
     return await members.organisations_of_account(unit, account_id)
 
 
 async def accept(unit: UnitOfWork, account_id: UUID, organisation_id: UUID) -> None:
     """The account's invitation to an organisation is accepted. Does nothing when there is none open."""
-    await scope.enter(unit, organisation_id)
+    await unit.enter(organisation_id)
     membership = await members.of_account(unit, account_id)
     if membership is not None:
         await rights.activate(unit, membership)
@@ -34,7 +34,7 @@ async def accept(unit: UnitOfWork, account_id: UUID, organisation_id: UUID) -> N
 
 async def rename(unit: UnitOfWork, account_id: UUID, organisation_id: UUID, names: Names, version: int) -> None:
     """Brings a membership's copy of the names up to date; an older version of the account changes nothing."""
-    await scope.enter(unit, organisation_id)
+    await unit.enter(organisation_id)
     membership = await members.of_account(unit, account_id)
     if membership is None or membership.account_version >= version:
         return

@@ -17,7 +17,7 @@ from parvis_tenancy.domain import rights as rules
 from parvis_tenancy.domain.states import OrganisationKind
 from parvis_tenancy.models import DirectoryEntry, Organisation, Profile, RightsRevision
 from parvis_tenancy.service import messages
-from parvis_tenancy.store import members, organisations, scope
+from parvis_tenancy.store import members, organisations
 
 _SLUGS_TRIED = 200
 
@@ -44,7 +44,7 @@ async def make_organisation(
     Without a provider it is one, and serves itself. Raises CONFLICT slug_taken.
     """
     organisation_id = uuid7()
-    await scope.enter(unit, organisation_id)
+    await unit.enter(organisation_id)
     organisation = Organisation(
         id=organisation_id,
         provider_id=provider_id or organisation_id,

@@ -9,7 +9,7 @@ from parvis_kit.unit import UnitOfWork
 from parvis_tenancy.domain.states import OPEN_STATES, MembershipKind, MembershipState
 from parvis_tenancy.models import Membership
 from parvis_tenancy.service import authority, messages, reach
-from parvis_tenancy.store import accesses, members, organisations, products, rights, scope
+from parvis_tenancy.store import accesses, members, organisations, products, rights
 
 
 async def resolve_membership(unit: UnitOfWork, account_id: UUID, organisation_id: UUID) -> tenancy_pb2.Membership:
@@ -18,7 +18,7 @@ async def resolve_membership(unit: UnitOfWork, account_id: UUID, organisation_id
     Identity asks when a person who has signed in enters the organisation: that is how an invitation to an account which
     was in use already is accepted, so an invited membership becomes active here.
     """
-    await scope.enter(unit, organisation_id)
+    await unit.enter(organisation_id)
     found = await members.of_account(unit, account_id, lock=False)
     if found is None or found.state not in OPEN_STATES:
         raise not_found("no_membership")
@@ -47,7 +47,7 @@ async def activate(unit: UnitOfWork, membership: Membership) -> None:
 
 async def grant_set(unit: UnitOfWork, membership_id: UUID, organisation_id: UUID) -> tenancy_pb2.GrantSet:
     """The compiled rights of a membership that is in use. Raises NOT_FOUND."""
-    await scope.enter(unit, organisation_id)
+    await unit.enter(organisation_id)
     return await compiled(unit, membership_id)
 
 
@@ -111,12 +111,12 @@ async def resolve_product(
     """
     if not client_id.isprintable():
         raise not_found("no_membership")
-    await scope.as_account(unit, account_id)
+    await unit.as_account(account_id)
     candidates: list[tuple[int, UUID, UUID]] = []
     for each in await members.organisations_of_account(unit, account_id):
         if organisation_id not in {None, each}:
             continue
-        await scope.enter(unit, each)
+        await unit.enter(each)
         found = await members.of_account(unit, account_id, lock=False)
         if found is None or found.kind != MembershipKind.STAFF or found.state not in OPEN_STATES:
             continue
@@ -131,7 +131,7 @@ async def resolve_product(
     if len(chosen) > 1:
         raise precondition("choose_organisation")
     _, where, membership_id = chosen[0]
-    await scope.enter(unit, where)
+    await unit.enter(where)
     return await _product_grant(unit, where, membership_id, assigned=closest == 2)  # noqa: PLR2004 - assigned, above
 
 
