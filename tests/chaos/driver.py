@@ -1,4 +1,4 @@
-"""A person at work while parts of the suite die: tries again as somebody at a screen would, and never asks twice for what is there."""
+"""A person at work while parts of the suite die: tries again as somebody would, and never asks twice for what is there."""
 
 import asyncio
 import hashlib
@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 import httpx
+
 from parvis.billing.v1 import billing_pb2, billing_pb2_grpc
 from parvis.documents.v1 import documents_pb2, documents_pb2_grpc
 from parvis.tenancy.v1 import tenancy_pb2, tenancy_pb2_grpc
-
 from parvis_kit.errors import Kind, ServiceError
 from parvis_local.demo.portal import Person, Portal
 
@@ -116,7 +116,8 @@ class Driver:
     async def _document(self, story: Story) -> str:
         async def folder() -> str:
             request = documents_pb2.ListFoldersRequest(contact_id=story.contact_id)
-            folders = {each.template.built_in: each.template.id for each in (await self.folders.ListFolders(request)).folders}
+            listed = await self.folders.ListFolders(request)
+            folders = {each.template.built_in: each.template.id for each in listed.folders}
             if "contracts" not in folders:
                 raise ServiceError(Kind.UNAVAILABLE, "folders_not_yet")
             return folders["contracts"]

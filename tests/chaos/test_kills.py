@@ -14,10 +14,10 @@ from collections import Counter
 import httpx
 import pytest
 from driver import Driver, Story
+
 from parvis.billing.v1 import billing_pb2
 from parvis.documents.v1 import documents_pb2
 from parvis.notify.v1 import notify_pb2, notify_pb2_grpc
-
 from parvis_kit.errors import Kind, ServiceError
 from parvis_local.demo.papers import typeset
 from parvis_local.demo.story import PROVIDER
