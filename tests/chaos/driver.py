@@ -1,4 +1,4 @@
-"""A person at work while parts of the suite die: tries again as somebody would, and never asks twice for what is there."""
+"""A person at work while parts of the suite die: tries again as somebody would, and never makes anything twice."""
 
 import asyncio
 import hashlib
