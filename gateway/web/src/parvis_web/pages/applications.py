@@ -43,6 +43,7 @@ async def applications(visit: OrganisationVisit) -> Response:
     _, found = await visit.together(visit.clients.products.ListMyProducts(tenancy_pb2.ListMyProductsRequest()))
     context = {
         "products": in_order(found.products, catalogue=not visit.is_provider),
+        "provider": visit.is_provider,
         "either": partial(either, visit.words),
         "launch": lambda product: launch_address(product.launch_url, visit.organisation.face.slug),
     }

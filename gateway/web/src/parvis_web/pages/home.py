@@ -44,6 +44,7 @@ async def home(visit: OrganisationVisit) -> Response:
     context |= {
         "tasks": _tasks(visit, mine, documents, invoices),
         "products": in_order(mine.products, catalogue=not visit.is_provider) if mine is not None else [],
+        "provider": visit.is_provider,
         "either": partial(either, visit.words),
         "launch": lambda product: launch_address(product.launch_url, visit.organisation.face.slug),
     }
