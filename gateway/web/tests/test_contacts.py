@@ -23,11 +23,15 @@ def a_record(**changes: Any) -> tenancy_pb2.ContactRecord:
             code="C0042",
             name="Menuiserie Kerautret",
             addresses=tenancy_pb2.ContactAddresses(main="contact@kerautret.example"),
-            advisers=[tenancy_pb2.Adviser(membership_id=ACCESS, name="Claire Orsel", role=tenancy_pb2.ADVISER_ROLE_MAIN)],
+            advisers=[
+                tenancy_pb2.Adviser(membership_id=ACCESS, name="Claire Orsel", role=tenancy_pb2.ADVISER_ROLE_MAIN)
+            ],
             version=3,
             locale="fr",
         ),
-        people=[tenancy_pb2.Person(id=PERSON, given_name="Yann", family_name="Kerautret", mail="yann@kerautret.example")],
+        people=[
+            tenancy_pb2.Person(id=PERSON, given_name="Yann", family_name="Kerautret", mail="yann@kerautret.example")
+        ],
         may_edit=True,
         may_manage_accesses=True,
     )
@@ -56,7 +60,10 @@ def served(suite: Suite) -> Suite:
     document = documents_pb2.Document(id=DOCUMENT, name="Facture.pdf", folder_name="Factures", shared=True)
     document.filed_at.FromDatetime(datetime(2026, 11, 20, 9, tzinfo=UTC))
     message = notify_pb2.Message(
-        id=MESSAGE, subject="Un document vous attend", recipient_mail="yann@kerautret.example", state=notify_pb2.MESSAGE_STATE_SENT
+        id=MESSAGE,
+        subject="Un document vous attend",
+        recipient_mail="yann@kerautret.example",
+        state=notify_pb2.MESSAGE_STATE_SENT,
     )
     message.sent_at.FromDatetime(datetime(2026, 11, 20, 10, tzinfo=UTC))
     suite.services.answers |= {

@@ -156,7 +156,11 @@ async def test_a_closed_folder_is_said_in_words(client: Suite):
     [
         (documents_pb2.UPLOAD_STATE_VERIFYING, "", {"state": "checking"}),
         (documents_pb2.UPLOAD_STATE_FILED, "", {"state": "filed", "href": f"/o/durand/documents/{DOCUMENT}"}),
-        (documents_pb2.UPLOAD_STATE_REFUSED, "type_differs", {"state": "refused", "detail": "what is in the file is not what its name says"}),
+        (
+            documents_pb2.UPLOAD_STATE_REFUSED,
+            "type_differs",
+            {"state": "refused", "detail": "what is in the file is not what its name says"},
+        ),
     ],
 )  # fmt: skip
 async def test_the_state_of_an_upload_is_said_in_words(served: Suite, state, reason, said):
@@ -193,7 +197,9 @@ RETURN = f"/o/durand/uploads/{UPLOAD}/return?contact={CONTACT}&folder={FOLDER}"
 
 
 async def test_the_page_that_the_store_leads_to_completes_the_upload(served: Suite):
-    served.services.answers["CompleteUpload"] = documents_pb2.Upload(state=documents_pb2.UPLOAD_STATE_FILED, name="a.pdf")
+    served.services.answers["CompleteUpload"] = documents_pb2.Upload(
+        state=documents_pb2.UPLOAD_STATE_FILED, name="a.pdf"
+    )
     answer = await served.get(RETURN)
     assert answer.headers["location"] == FOLDER_PATH
 

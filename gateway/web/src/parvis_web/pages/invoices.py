@@ -7,7 +7,7 @@ from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.errors import Kind, ServiceError
 from parvis_ui import formats
 from parvis_ui.frame import Flash
-from parvis_ui.lists import Chip, Column, changed
+from parvis_ui.lists import Chip, Column, Task, changed
 from parvis_ui.translations import Words
 from parvis_web.access import Area, member, staff
 from parvis_web.pages import labels
@@ -119,7 +119,6 @@ async def invoice(visit: OrganisationVisit) -> Response:
 
 def _page(visit: OrganisationVisit, found: billing_pb2.Invoice) -> Response:
     _, draft = visit.words, found.state == billing_pb2.INVOICE_STATE_DRAFT
-    missing = list(found.missing_mentions)
     context = {
         "invoice": found,
         "draft": draft,
@@ -127,10 +126,7 @@ def _page(visit: OrganisationVisit, found: billing_pb2.Invoice) -> Response:
         "here": f"{visit.base}/invoices/{found.id}",
         "title": _("Invoice %(number)s", number=found.number) if found.number else _("Draft invoice"),
         "state": labels.invoice_state(_, found.state, portal=visit.is_portal),
-        "of_seller": [mention_label(_, name) for name in missing if name.startswith("seller.")],
-        "of_buyer": [mention_label(_, name) for name in missing if name.startswith("buyer.")],
-        "of_draft": [mention_label(_, name) for name in missing if not name.startswith(("seller.", "buyer."))],
-        "contact_href": f"{visit.base}/contacts/{found.contact_id}",
+        "missing": _missing(visit, found),
         "columns": [
             Column(_("Description")),
             Column(_("Quantity"), end=True),
@@ -142,6 +138,23 @@ def _page(visit: OrganisationVisit, found: billing_pb2.Invoice) -> Response:
         "decimal": lambda text: text.replace(".", ",") if _.language == "fr" else text,
     }
     return visit.render("invoices/invoice.html", context, blocks=("state",))
+
+
+def _missing(visit: OrganisationVisit, found: billing_pb2.Invoice) -> list[Task]:
+    """What stops a draft from being closed, by the page where it is completed."""
+    _ = visit.words
+    places = (
+        ("seller.", _("Complete your organisation's record"), f"{visit.base}/settings/organisation", "firm"),
+        ("buyer.", _("Complete the client's record"), f"{visit.base}/contacts/{found.contact_id}/edit", "clients"),
+        ("", _("Complete the draft"), f"{visit.base}/invoices/{found.id}/edit", "edit"),
+    )
+    tasks, left = [], list(found.missing_mentions)
+    for prefix, label, href, icon in places:
+        names = [name for name in left if name.startswith(prefix)]
+        left = [name for name in left if name not in names]
+        if names:
+            tasks.append(Task(label, href, icon=icon, detail=", ".join(mention_label(_, name) for name in names)))
+    return tasks
 
 
 def _price(text: str, language: str) -> str:
