@@ -5,8 +5,6 @@ Bytes go straight to the store; nothing of them passes here.
 
 import json
 from typing import Any
-from urllib.parse import urlencode
-from uuid import UUID
 
 from starlette.responses import JSONResponse, Response
 
@@ -167,6 +165,7 @@ async def form(visit: OrganisationVisit) -> Response:
     """The page with a form that posts one file straight to the store."""
     params = visit.request.path_params
     contact_id, folder_id = params["id"], params["folder_id"]
+    here = f"{visit.base}/contacts/{contact_id}/folders/{folder_id}"
     clients = visit.clients
     _frame, record, folders, upload = await visit.together(
         if_allowed(clients.contacts.GetContact(tenancy_pb2.GetContactRequest(id=contact_id))),
@@ -175,7 +174,7 @@ async def form(visit: OrganisationVisit) -> Response:
             documents_pb2.StartFormUploadRequest(
                 contact_id=contact_id,
                 folder_template_id=folder_id,
-                return_url=f"{visit.portal.settings.public_url.rstrip('/')}{visit.base}/uploads/",
+                return_url=f"{visit.portal.settings.public_url.rstrip('/')}{here}/uploads/",
             )
         ),
     )
@@ -184,13 +183,13 @@ async def form(visit: OrganisationVisit) -> Response:
         raise not_found("folder")
     fields = dict(upload.fields)
     # The policy lets the address go on after its beginning: so the page that completes knows which upload this is.
+    # In the path: stores put their own parameters in place of others.
     if "success_action_redirect" in fields:
-        place = urlencode({"contact": contact_id, "folder": folder_id})
-        fields["success_action_redirect"] += f"{upload.id}/return?{place}"
+        fields["success_action_redirect"] += upload.id
     context = {
         "folder": folder,
         "contact_name": record.contact.name if record else "",
-        "folder_href": f"{visit.base}/contacts/{contact_id}/folders/{folder_id}",
+        "folder_href": here,
         "target": {"contact_id": contact_id, "folder_template_id": folder_id},
         "action": upload.action,
         "fields": fields,
@@ -201,15 +200,12 @@ async def form(visit: OrganisationVisit) -> Response:
     return visit.render("documents/upload.html", context)
 
 
-@pages.get("/o/{slug}/uploads/{id}/return", member("documents.file"))
+@pages.get("/o/{slug}/contacts/{id}/folders/{folder_id}/uploads/{upload_id}", member("documents.file"))
 async def returned(visit: OrganisationVisit) -> Response:
     """Where the store sends the browser after the form: completes the upload and says how it stands."""
-    _ = visit.words
-    contact_id, folder_id = visit.query.get("contact", ""), visit.query.get("folder", "").partition("?")[0]
-    if not is_uuid(contact_id) or not is_uuid(folder_id):
-        raise not_found("upload")
-    upload_id = visit.request.path_params["id"]
-    folder_href = f"{visit.base}/contacts/{contact_id}/folders/{folder_id}"
+    _, params = visit.words, visit.request.path_params
+    folder_href = f"{visit.base}/contacts/{params['id']}/folders/{params['folder_id']}"
+    upload_id = params["upload_id"]
     why = ""
     _frame, upload = await visit.together(_completed(visit, upload_id))
     if isinstance(upload, ServiceError):
@@ -218,16 +214,8 @@ async def returned(visit: OrganisationVisit) -> Response:
         return visit.redirect(folder_href, _("%(name)s is filed.", name=upload.name))
     elif upload.state in {documents_pb2.UPLOAD_STATE_REFUSED, documents_pb2.UPLOAD_STATE_ABORTED}:
         why = _why(visit, upload)
-    context = {"why": why, "folder_href": folder_href, "again": visit.address}
+    context = {"why": why, "folder_href": folder_href, "again": visit.request.url.path}
     return visit.render("documents/returned.html", context, status=422 if why else 200)
-
-
-def is_uuid(text: str) -> bool:
-    """Whether this can stand in an address that we make."""
-    try:
-        return str(UUID(text)) == text
-    except ValueError:
-        return False
 
 
 async def _completed(visit: OrganisationVisit, upload_id: str) -> documents_pb2.Upload | ServiceError:
