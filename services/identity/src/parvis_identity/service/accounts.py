@@ -10,7 +10,7 @@ from parvis_identity.domain.links import Purpose, token_of
 from parvis_identity.models import Account, AccountKind, AccountState, Link
 from parvis_identity.service.sign_in import new_link
 from parvis_identity.store import accounts as store
-from parvis_kit.errors import Violation, conflict, invalid, not_found, unauthenticated
+from parvis_kit.errors import Violation, conflict, forbidden, invalid, not_found, unauthenticated
 from parvis_kit.unit import UnitOfWork
 
 LOCALES = ("fr", "en")
@@ -19,7 +19,9 @@ _LONGEST_NAME = 100
 
 
 async def ensure_personal(unit: UnitOfWork, *, mail: str, given_name: str, family_name: str, locale: str) -> Account:
-    """The personal account of an address: found as it is, or made without a password."""
+    """The personal account of an address: found as it is, or made without a password. Raises FORBIDDEN staff_only."""
+    if unit.caller.is_portal:
+        raise forbidden("staff_only")
     _check_names(given_name, family_name, mail=mail)
     wanted = Account(
         kind=AccountKind.PERSONAL,
@@ -68,11 +70,11 @@ async def create_managed(
 
 
 async def batch(unit: UnitOfWork, ids: Sequence[UUID]) -> list[Account]:
-    """Accounts in the order asked; unknown ones are left out."""
+    """Accounts in the order asked; unknown ones and managed ones of other firms are left out."""
     if len(ids) > MOST_AT_ONCE:
         raise invalid("too_many", [Violation("ids", "too_many", {"most": str(MOST_AT_ONCE)})])
     found = await store.batch(unit, ids)
-    return [found[each] for each in ids if each in found]
+    return [found[each] for each in ids if each in found and _is_reached(unit, found[each])]
 
 
 class Links:
@@ -87,7 +89,7 @@ class Links:
     ) -> tuple[str, datetime | None]:
         """The address for a mail, and when it expires; the same for the same `link_id`. See AccountService.MintLink."""
         account = await store.lock(unit, account_id)
-        if account is None:
+        if account is None or not _is_reached(unit, account):
             raise not_found("account_not_found")
         if purpose is Purpose.ACTIVATION and account.state != AccountState.PENDING:
             return self._entrance(account, slug), None
@@ -150,6 +152,11 @@ async def update_mine(unit: UnitOfWork, *, given_name: str, family_name: str, lo
     )
     unit.record("account.changed", target_kind="account", target_id=account.id)
     return account
+
+
+def _is_reached(unit: UnitOfWork, account: Account) -> bool:
+    """Whether the organisation at hand may know of an account: a managed one is its firm's alone."""
+    return account.organisation_id in {None, unit.organisation_or_none}
 
 
 def _locale(asked: str) -> str:
