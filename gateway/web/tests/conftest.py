@@ -85,3 +85,8 @@ async def suite(settings: WebSettings, drawn: Pages) -> AsyncIterator[Suite]:
         transport=transport, base_url=ORIGIN, cookies={"test-session": "cookie", "parvis_lang": "en"}
     ) as client:
         yield Suite(services, portal, sessions, client, session, frame, mine)
+
+
+@pytest.fixture(scope="session")
+def service_package() -> str:
+    return "parvis_web"

@@ -1,0 +1,149 @@
+"""Signing in against an identity that is played: what is sent, what is proven, what is refused."""
+
+import time
+from base64 import urlsafe_b64encode
+from hashlib import sha256
+from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
+
+import httpx
+import pytest
+from joserfc import jwt
+from joserfc.jwk import ECKey, KeySet
+
+from parvis_kit.errors import Kind, ServiceError
+from parvis_web.relying_party import RelyingParty
+from parvis_web.testing import ORIGIN, Suite
+
+KEY = ECKey.generate_key("P-256", parameters={"kid": "k1", "use": "sig", "alg": "ES256"})
+OTHER = ECKey.generate_key("P-256", parameters={"kid": "k1", "use": "sig", "alg": "ES256"})
+ACCOUNT, SESSION = UUID(int=1), UUID(int=2)
+
+
+class PlayedIdentity:
+    """Token endpoint and keys. `claims` are changed by a test; `key` signs."""
+
+    def __init__(self) -> None:
+        self.claims: dict[str, object] = {}
+        self.key = KEY
+        self.seen: dict[str, list[str]] = {}
+        self.status = 200
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/oauth2/jwks":
+            return httpx.Response(200, json=KeySet([KEY]).as_dict(private=False))
+        self.seen = parse_qs(request.content.decode())
+        if self.status != 200:
+            return httpx.Response(self.status, json={"error": "invalid_grant"})
+        id_token = jwt.encode({"alg": "ES256", "kid": "k1"}, self.claims, self.key)
+        return httpx.Response(200, json={"id_token": id_token, "refresh_token": "r", "access_token": "a"})
+
+    def vouch(self, asked: str, **changed: object) -> None:
+        now = int(time.time())
+        self.claims = {
+            "iss": ORIGIN,
+            "aud": "web",
+            "sub": str(ACCOUNT),
+            "sid": str(SESSION),
+            "nonce": asked,
+            "iat": now,
+            "exp": now + 60,
+        } | changed
+
+
+@pytest.fixture
+def identity() -> PlayedIdentity:
+    return PlayedIdentity()
+
+
+@pytest.fixture
+def party(settings, identity) -> RelyingParty:
+    return RelyingParty(settings, transport=httpx.MockTransport(identity))
+
+
+def test_the_sign_in_page_is_asked_with_state_nonce_and_challenge(party):
+    address, attempt = party.begin("/o/durand/", organisation="durand")
+    asked = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
+    challenge = urlsafe_b64encode(sha256(attempt.verifier.encode()).digest()).rstrip(b"=").decode()
+    assert asked["code_challenge"] == challenge
+    assert asked["code_challenge_method"] == "S256"
+    assert (asked["state"], asked["nonce"]) == (attempt.state, attempt.nonce)
+    assert asked["redirect_uri"] == f"{ORIGIN}/auth/callback"
+    assert asked["organisation"] == "durand"
+
+
+def test_an_attempt_is_recalled_only_as_it_was_kept(party):
+    _, attempt = party.begin("/x")
+    kept = party.keep(attempt)
+    assert party.recall(kept) == attempt
+    assert party.recall(kept[:-4] + "AAAA") is None
+    assert party.recall("nonsense") is None
+    assert attempt.verifier not in kept
+
+
+async def test_a_code_is_redeemed_with_its_verifier(party, identity):
+    _, attempt = party.begin("/")
+    identity.vouch(attempt.nonce)
+    proven = await party.finish(attempt, "the-code")
+    assert (proven.account_id, proven.session_id, proven.refresh_token) == (ACCOUNT, SESSION, "r")
+    assert identity.seen["code_verifier"] == [attempt.verifier]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"nonce": "another"},
+        {"iss": "https://evil.example"},
+        {"aud": "product"},
+        {"exp": 1},
+        {"sid": None},
+    ],
+    ids=["nonce", "issuer", "audience", "expired", "no session"],
+)
+async def test_an_id_token_that_is_not_for_this_sign_in_is_refused(party, identity, changed):
+    _, attempt = party.begin("/")
+    identity.vouch(attempt.nonce, **changed)
+    with pytest.raises(ServiceError) as refused:
+        await party.finish(attempt, "the-code")
+    assert refused.value.kind is Kind.INVALID
+
+
+async def test_an_id_token_of_another_key_is_refused(party, identity):
+    _, attempt = party.begin("/")
+    identity.vouch(attempt.nonce)
+    identity.key = OTHER
+    with pytest.raises(ServiceError):
+        await party.finish(attempt, "the-code")
+
+
+async def test_a_code_that_identity_refuses_is_no_sign_in(party, identity):
+    _, attempt = party.begin("/")
+    identity.status = 400
+    with pytest.raises(ServiceError) as refused:
+        await party.finish(attempt, "used")
+    assert refused.value.reason == "sign_in_failed"
+
+
+async def test_a_callback_without_its_attempt_begins_again(suite: Suite):
+    suite.sign_out()
+    answer = await suite.get("/auth/callback?code=x&state=forged")
+    assert answer.headers["location"] == "/auth/start"
+    assert "test-session" not in answer.headers.get("set-cookie", "")
+
+
+async def test_a_sign_in_that_was_given_up_says_so(suite: Suite):
+    suite.sign_out()
+    begun = await suite.get("/auth/start?next=/o/durand/")
+    state = parse_qs(urlsplit(begun.headers["location"]).query)["state"][0]
+    answer = await suite.get(f"/auth/callback?error=access_denied&state={state}")
+    assert answer.status_code == 400
+    assert "Nothing was changed" in answer.text
+
+
+async def test_nobody_is_sent_to_another_site_after_signing_in(suite: Suite):
+    begun = await suite.get("/auth/start?next=https://evil.example/")
+    state = parse_qs(urlsplit(begun.headers["location"]).query)["state"][0]
+    kept = next(value for name, value in suite.client.cookies.items() if name.startswith("test-attempt-"))
+    attempt = suite.portal.relying_party.recall(kept)
+    assert attempt is not None
+    assert (attempt.state, attempt.next) == (state, "/")
