@@ -131,9 +131,7 @@ class Driver:
             sha256=hashlib.sha256(story.content).hexdigest(),
         )
         upload = await self._must(lambda: self.uploads.StartUpload(start))
-        for part in upload.parts:
-            begin = (part.number - 1) * upload.part_size
-            await self.insist(lambda part=part, begin=begin: self._put(part, story.content[begin : begin + part.size]))
+        await self.insist(lambda: self._send(upload.id, story.content))
         complete = documents_pb2.CompleteUploadRequest(id=upload.id)
         upload = await self._must(lambda: self.uploads.CompleteUpload(complete))
 
@@ -148,8 +146,26 @@ class Driver:
             story.refusals.append(found.reason)
         return found.document_id
 
-    async def _put(self, part: documents_pb2.Part, content: bytes) -> None:
-        (await self._http.put(part.url, content=content)).raise_for_status()
+    async def _send(self, upload_id: str, content: bytes) -> None:
+        """Sends what the store does not have, at fresh addresses, as the page does when one answer was no."""
+        upload = await self.uploads.SignParts(documents_pb2.SignPartsRequest(id=upload_id))
+        for part in upload.parts:
+            if not part.sent:
+                begin = (part.number - 1) * upload.part_size
+                answer = await self._http.put(part.url, content=content[begin : begin + part.size])
+                if answer.is_error:
+                    raise ServiceError(Kind.UNAVAILABLE, "part_not_taken", status=str(answer.status_code))
+
+    async def fetch(self, address: str) -> httpx.Response:
+        """What an address answers; tried again while nobody is there."""
+
+        async def get() -> httpx.Response:
+            answer = await self._http.get(address)
+            if answer.is_error:
+                raise ServiceError(Kind.UNAVAILABLE, "no_answer", status=str(answer.status_code))
+            return answer
+
+        return await self._must(get)
 
     async def _invoice(self, story: Story) -> None:
         async def draft() -> billing_pb2.Invoice:

@@ -11,7 +11,6 @@ import subprocess
 import sys
 from collections import Counter
 
-import httpx
 import pytest
 from driver import Driver, Story
 
@@ -117,8 +116,7 @@ def invoice_name(story):
 async def content_of(driver, story):
     request = documents_pb2.GetDownloadRequest(id=story.document_id)
     download = await driver.insist(lambda: driver.documents.GetDownload(request))
-    async with httpx.AsyncClient(trust_env=False) as http:
-        return (await http.get(download.url)).content
+    return (await driver.fetch(download.url)).content
 
 
 async def mails_are_single(suite, portal, driver, story, told):
@@ -134,10 +132,8 @@ async def mails_are_single(suite, portal, driver, story, told):
     history = await driver.insist(settled)
     assert len(history) == 3, told
     assert {each.state for each in history} == {notify_pb2.MESSAGE_STATE_SENT}, told
-    async with httpx.AsyncClient(trust_env=False) as http:
-        found = (await http.get(f"{suite.addresses['mail']}/api/messages")).json()
-        listed = found["messages"] if isinstance(found, dict) else found
-        copies = Counter(each["message_id"].strip("<>") for each in listed)
+    listed = (await driver.fetch(f"{suite.addresses['mail']}/api/messages")).json()["messages"]
+    copies = Counter(each["message_id"].strip("<>") for each in listed)
     for each in history:
         allowed = 2 if each.reason == "maybe_sent_twice" else 1
         assert 1 <= copies[each.message_id.strip("<>")] <= allowed, f"{each.subject}: {told}"
