@@ -1,0 +1,39 @@
+"""Requests of billing: drafts and invoices."""
+
+from cases import OWN, case
+from world import World
+
+from parvis.billing.v1 import billing_pb2 as pb
+
+
+@case("InvoiceService.ListInvoices", others=OWN, differs={"out-of-scope": OWN, "other-client": OWN})
+async def list_invoices(_: World) -> pb.ListInvoicesRequest:
+    return pb.ListInvoicesRequest(page_size=200)
+
+
+@case("InvoiceService.GetInvoice")
+async def get_invoice(world: World) -> pb.GetInvoiceRequest:
+    return pb.GetInvoiceRequest(id=world.invoice.id)
+
+
+@case("InvoiceService.SaveDraft")
+async def save_draft(world: World) -> pb.SaveDraftRequest:
+    draft = await world.draft()
+    draft.note = "Isolation"
+    return pb.SaveDraftRequest(invoice=draft)
+
+
+@case("InvoiceService.DeleteDraft")
+async def delete_draft(world: World) -> pb.DeleteDraftRequest:
+    return pb.DeleteDraftRequest(id=(await world.draft()).id)
+
+
+@case("InvoiceService.CloseInvoice")
+async def close_invoice(world: World) -> pb.CloseInvoiceRequest:
+    draft = await world.draft()
+    return pb.CloseInvoiceRequest(id=draft.id, version=draft.version)
+
+
+@case("InvoiceService.GetOverview", others=OWN)
+async def get_overview(_: World) -> pb.GetOverviewRequest:
+    return pb.GetOverviewRequest()

@@ -1,0 +1,131 @@
+"""Requests of identity: accounts, sessions, clients. Most come from tenancy, which decided before it asked."""
+
+import secrets
+import uuid
+
+from cases import OWN, STAFF_ONLY, Rightful, case
+from people import ADMINISTRATOR, FIRM
+from world import World
+
+from parvis.identity.v1 import identity_pb2 as pb
+
+TENANCY_DECIDED = Rightful("only tenancy may call, and it asked for the right of the person before")
+A_PERSONS = Rightful("a personal account is the person's: every firm may invite its address")
+#: People who may not even do it in their own firm are refused by tenancy; identity knows no rights.
+BY_STAFF = {
+    "no-right": TENANCY_DECIDED,
+    "client": STAFF_ONLY,
+    "other-client": STAFF_ONLY,
+    "other-firm-client": STAFF_ONLY,
+}
+
+
+@case(
+    "AccountService.EnsurePersonalAccount",
+    through=("tenancy",),
+    others=A_PERSONS,
+    differs=BY_STAFF | {"own-name-of-nobody": A_PERSONS},
+)
+async def ensure_personal_account(_: World) -> pb.EnsurePersonalAccountRequest:
+    return pb.EnsurePersonalAccountRequest(mail=ADMINISTRATOR, given_name="Claire", family_name="Orsel")
+
+
+@case("AccountService.CreateManagedAccount", through=("tenancy",), others=OWN)
+async def create_managed_account(world: World) -> pb.CreateManagedAccountRequest:
+    """Asked again with the same id it gives the account that was made: to its firm, and to no other."""
+    request = pb.CreateManagedAccountRequest(
+        id=str(uuid.uuid4()), identifier=f"ISO-{secrets.token_hex(4)}", mail="iso@isolation.example"
+    )
+    await world.call("AccountService.CreateManagedAccount", request, through="tenancy")
+    return request
+
+
+@case(
+    "AccountService.BatchGetAccounts",
+    through=("tenancy",),
+    others=OWN,
+    differs={"no-right": TENANCY_DECIDED},
+)
+async def batch_get_accounts(world: World) -> pb.BatchGetAccountsRequest:
+    member = await world.cast.member("administrator")
+    return pb.BatchGetAccountsRequest(ids=[member.account_id, world.client_account_id])
+
+
+@case("AccountService.MintLink", through=("tenancy", "notify"), by="service")
+async def mint_link(world: World) -> pb.MintLinkRequest:
+    return pb.MintLinkRequest(
+        link_id=str(uuid.uuid4()), account_id=world.client_account_id, purpose=pb.LINK_PURPOSE_RESET,
+        organisation_slug=FIRM,
+    )  # fmt: skip
+
+
+@case("AccountService.RevokeLinks", through=("tenancy",), others=OWN)
+async def revoke_links(world: World) -> pb.RevokeLinksRequest:
+    invited = await world.cast.invite(world.member.profile_id)
+    return pb.RevokeLinksRequest(account_id=invited.account_id)
+
+
+@case("AccountService.GetMyAccount")
+async def get_my_account(_: World) -> pb.GetMyAccountRequest:
+    return pb.GetMyAccountRequest()
+
+
+@case("AccountService.UpdateMyAccount", differs={"other-client": Rightful("their own account is the firm's too")})
+async def update_my_account(_: World) -> pb.UpdateMyAccountRequest:
+    return pb.UpdateMyAccountRequest(given_name="Claire", family_name="Orsel", locale="fr")
+
+
+OF_THE_INSTALLATION = Rightful("a session is of a person, whatever organisations they then act for")
+ASKED_BY_ALL = {"own-name-other-firm": OF_THE_INSTALLATION, "own-name-of-nobody": OF_THE_INSTALLATION}
+
+
+@case("SessionService.GetOrganisationToken", by="service", differs=ASKED_BY_ALL)
+async def get_organisation_token(world: World) -> pb.GetOrganisationTokenRequest:
+    member = await world.cast.member("administrator")
+    return pb.GetOrganisationTokenRequest(refresh_token=member.person._refresh_token, organisation_id=world.cast.firm)
+
+
+EVERY_SERVICE = ("web", "tenancy", "documents", "notify", "billing")
+
+
+@case("SessionService.ListSigningKeys", through=EVERY_SERVICE, by="service", differs=ASKED_BY_ALL)
+async def list_signing_keys(_: World) -> pb.ListSigningKeysRequest:
+    return pb.ListSigningKeysRequest()
+
+
+@case("SessionService.CheckSession", through=EVERY_SERVICE, by="service", differs=ASKED_BY_ALL)
+async def check_session(world: World) -> pb.CheckSessionRequest:
+    member = await world.cast.member("administrator")
+    return pb.CheckSessionRequest(session_id=await world.session_id(), account_id=member.account_id)
+
+
+@case("SessionService.ListMySessions")
+async def list_my_sessions(_: World) -> pb.ListMySessionsRequest:
+    return pb.ListMySessionsRequest()
+
+
+@case("SessionService.EndMySession")
+async def end_my_session(world: World) -> pb.EndMySessionRequest:
+    return pb.EndMySessionRequest(session_id=await world.fresh_session_id())
+
+
+@case(
+    "ClientService.RegisterClient",
+    through=("tenancy",),
+    by="provider",
+    others=TENANCY_DECIDED,
+    differs=BY_STAFF_OF_THE_PROVIDER
+    if (
+        BY_STAFF_OF_THE_PROVIDER := {
+            "client": STAFF_ONLY,
+            "other-client": STAFF_ONLY,
+            "other-firm-client": STAFF_ONLY,
+            "administrator": TENANCY_DECIDED,
+            "provider-no-right": TENANCY_DECIDED,
+            "no-right": TENANCY_DECIDED,
+        }
+    )
+    else None,
+)
+async def register_client(_: World) -> pb.RegisterClientRequest:
+    return pb.RegisterClientRequest(name="Isolation", redirect_uris=["https://isolation.example/callback"])

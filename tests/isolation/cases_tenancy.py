@@ -1,0 +1,224 @@
+"""Requests of tenancy: organisations, members, products, rights."""
+
+import secrets
+
+from cases import NOT_FOUND, OWN, Refused, Rightful, case
+from people import FIRM
+from world import World
+
+from parvis.tenancy.v1 import tenancy_pb2 as pb
+from parvis_kit.errors import Kind
+
+CLIENT_OF_THE_FIRM = Rightful("a client sees the firm that it is a client of")
+NAMES_THE_ORGANISATION = Rightful("the request names the organisation: sign-in asks before any is chosen")
+PUBLIC = Rightful("shown on the firm's login page, before anyone is known")
+ALL_STAFF = Rightful("all staff of the firm may see this")
+
+
+@case("OrganisationService.GetFrame", others=OWN)
+async def get_frame(_: World) -> pb.GetFrameRequest:
+    return pb.GetFrameRequest()
+
+
+@case("OrganisationService.GetHome", others=OWN)
+async def get_home(_: World) -> pb.GetHomeRequest:
+    return pb.GetHomeRequest()
+
+
+@case(
+    "OrganisationService.GetOrganisation",
+    through=("web", "billing"),
+    others=OWN,
+    differs={"client": CLIENT_OF_THE_FIRM, "other-client": CLIENT_OF_THE_FIRM, "no-right": ALL_STAFF},
+)
+async def get_organisation(_: World) -> pb.GetOrganisationRequest:
+    return pb.GetOrganisationRequest()
+
+
+@case("OrganisationService.UpdateOrganisation", others=OWN)
+async def update_organisation(world: World) -> pb.UpdateOrganisationRequest:
+    record = await world.call("OrganisationService.GetOrganisation", pb.GetOrganisationRequest())
+    return pb.UpdateOrganisationRequest(organisation=record)
+
+
+@case("OrganisationService.ListMyOrganisations", differs={"other-client": CLIENT_OF_THE_FIRM, "no-right": ALL_STAFF})
+async def list_my_organisations(_: World) -> pb.ListMyOrganisationsRequest:
+    return pb.ListMyOrganisationsRequest()
+
+
+@case("OrganisationService.ListCustomers", by="provider")
+async def list_customers(_: World) -> pb.ListCustomersRequest:
+    return pb.ListCustomersRequest()
+
+
+@case("OrganisationService.CreateCustomer", by="provider")
+async def create_customer(_: World) -> pb.CreateCustomerRequest:
+    return pb.CreateCustomerRequest(
+        name=f"Isolation {secrets.token_hex(4)}",
+        administrator_mail=f"iso-{secrets.token_hex(4)}@isolation.example",
+        administrator_given_name="Iso",
+        administrator_family_name="Lation",
+    )
+
+
+@case(
+    "OrganisationService.GetFace",
+    through=("identity",),
+    by="service",
+    differs={"own-name-other-firm": PUBLIC, "own-name-of-nobody": PUBLIC},
+)
+async def get_face(_: World) -> pb.GetFaceRequest:
+    return pb.GetFaceRequest(slug=FIRM)
+
+
+ONCE = Refused((Kind.PRECONDITION,), ("already_set_up",))
+FIRST_START = Rightful("no organisation is there yet: who holds the installation's token is its first administrator")
+
+
+@case(
+    "OrganisationService.SetUp",
+    by="service",
+    answer=ONCE,
+    differs={"own-name-other-firm": FIRST_START, "own-name-of-nobody": FIRST_START},
+)
+async def set_up(world: World) -> pb.SetUpRequest:
+    return pb.SetUpRequest(
+        setup_token=world.cast.context.setup_token, organisation_name="Isolation", mail="iso@isolation.example",
+        given_name="Iso", family_name="Lation",
+    )  # fmt: skip
+
+
+@case("OrganisationService.ListStructures", others=OWN)
+async def list_structures(_: World) -> pb.ListStructuresRequest:
+    return pb.ListStructuresRequest()
+
+
+@case("OrganisationService.CreateStructure")
+async def create_structure(world: World) -> pb.CreateStructureRequest:
+    return pb.CreateStructureRequest(name=f"Isolation {secrets.token_hex(4)}", parent_id=world.structure_id)
+
+
+@case("MemberService.ListMembers", others=OWN)
+async def list_members(_: World) -> pb.ListMembersRequest:
+    return pb.ListMembersRequest(page_size=200)
+
+
+@case("MemberService.GetMember")
+async def get_member(world: World) -> pb.GetMemberRequest:
+    return pb.GetMemberRequest(id=world.member.id)
+
+
+@case("MemberService.InviteMember")
+async def invite_member(world: World) -> pb.InviteMemberRequest:
+    return pb.InviteMemberRequest(
+        mail=f"iso-{secrets.token_hex(4)}@isolation.example", given_name="Iso", family_name="Lation",
+        profile_id=world.member.profile_id,
+    )  # fmt: skip
+
+
+@case("MemberService.ResendInvitation")
+async def resend_invitation(world: World) -> pb.ResendInvitationRequest:
+    return pb.ResendInvitationRequest(id=(await world.cast.invite(world.member.profile_id)).id)
+
+
+@case("MemberService.WithdrawInvitation")
+async def withdraw_invitation(world: World) -> pb.WithdrawInvitationRequest:
+    return pb.WithdrawInvitationRequest(id=(await world.cast.invite(world.member.profile_id)).id)
+
+
+@case("MemberService.CutMember")
+async def cut_member(world: World) -> pb.CutMemberRequest:
+    return pb.CutMemberRequest(id=(await world.active_member()).id)
+
+
+@case("MemberService.ReopenMember")
+async def reopen_member(world: World) -> pb.ReopenMemberRequest:
+    cut = await world.active_member()
+    await world.call("MemberService.CutMember", pb.CutMemberRequest(id=cut.id))
+    return pb.ReopenMemberRequest(id=cut.id)
+
+
+@case("MemberService.UpdateMember")
+async def update_member(world: World) -> pb.UpdateMemberRequest:
+    invited = await world.cast.invite(world.member.profile_id)
+    return pb.UpdateMemberRequest(
+        id=invited.id, profile_id=invited.profile_id, structure_id=world.structure_id, version=invited.version
+    )
+
+
+@case("MemberService.ListProfiles", others=OWN)
+async def list_profiles(_: World) -> pb.ListProfilesRequest:
+    return pb.ListProfilesRequest()
+
+
+@case("MemberService.SaveProfile")
+async def save_profile(world: World) -> pb.SaveProfileRequest:
+    profile = await world.cast.profile(f"Isolation {secrets.token_hex(4)}", {"members.read": pb.SCOPE_ALL})
+    profile.rights[0].code = "members.invite"
+    return pb.SaveProfileRequest(profile=profile)
+
+
+@case("MemberService.ListRights", others=OWN)
+async def list_rights(_: World) -> pb.ListRightsRequest:
+    return pb.ListRightsRequest()
+
+
+@case("ProductService.ListMyProducts", others=OWN)
+async def list_my_products(_: World) -> pb.ListMyProductsRequest:
+    return pb.ListMyProductsRequest()
+
+
+@case("ProductService.RegisterProduct", by="provider")
+async def register_product(_: World) -> pb.RegisterProductRequest:
+    address = f"https://{secrets.token_hex(4)}.example"
+    return pb.RegisterProductRequest(name="Isolation", launch_url=address, redirect_uris=[f"{address}/callback"])
+
+
+@case("ProductService.SubscribeCustomer", by="provider")
+async def subscribe_customer(world: World) -> pb.SubscribeCustomerRequest:
+    return pb.SubscribeCustomerRequest(product_id=world.product_id, organisation_id=world.cast.firm)
+
+
+@case("ProductService.SetAssignment")
+async def set_assignment(world: World) -> pb.SetAssignmentRequest:
+    invited = await world.cast.invite(world.member.profile_id)
+    return pb.SetAssignmentRequest(product_id=world.product_id, membership_id=invited.id, assigned=True)
+
+
+@case("ProductService.ListAssignments", others=OWN)
+async def list_assignments(world: World) -> pb.ListAssignmentsRequest:
+    return pb.ListAssignmentsRequest(membership_id=world.member.id)
+
+
+IDENTITY_ASKS = {"own-name-other-firm": NAMES_THE_ORGANISATION, "own-name-of-nobody": NAMES_THE_ORGANISATION}
+
+
+@case("RightsService.ResolveMembership", through=("identity",), by="service", differs=IDENTITY_ASKS)
+async def resolve_membership(world: World) -> pb.ResolveMembershipRequest:
+    return pb.ResolveMembershipRequest(account_id=world.member.account_id, organisation_id=world.cast.firm)
+
+
+@case("RightsService.ResolveProduct", through=("identity",), by="service", differs=IDENTITY_ASKS)
+async def resolve_product(world: World) -> pb.ResolveProductRequest:
+    member = await world.cast.member("administrator")
+    client_id = world.product_client_id
+    return pb.ResolveProductRequest(account_id=member.account_id, client_id=client_id, organisation_id=world.cast.firm)
+
+
+@case(
+    "RightsService.GetGrantSet",
+    through=("documents", "notify", "billing"),
+    by="service",
+    differs=dict.fromkeys(
+        ("own-name-other-firm", "own-name-of-nobody"),
+        Rightful("asked before the transaction of a call begins, with the organisation of its token"),
+    ),
+)
+async def get_grant_set(world: World) -> pb.GetGrantSetRequest:
+    member = await world.cast.member("administrator")
+    return pb.GetGrantSetRequest(membership_id=member.membership_id, organisation_id=world.cast.firm)
+
+
+@case("RightsService.Check", others=NOT_FOUND, differs={"other-client": NOT_FOUND})
+async def check(world: World) -> pb.CheckRequest:
+    return pb.CheckRequest(right="contacts.read", contact_id=world.contact.id)

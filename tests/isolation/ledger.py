@@ -1,0 +1,113 @@
+"""What the databases hold, seen by their superuser: what belongs to a firm, and whether anything of it changed."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Self
+
+import asyncpg
+import nats
+from contract import SERVICES
+
+#: The kit's tables: they tell of calls and events, and change behind the acts that the tests look at.
+KIT = {"outbox", "inbox", "dead_letters", "audit", "audit_queue", "audit_heads", "alembic_version"}
+#: A column that names the contact which a row is about.
+CONTACT = ("contact_id", "customer_id")
+#: What is still on its way, by service.
+UNSETTLED = {
+    "notify": "SELECT count(*) FROM messages WHERE state = 'pending'",
+    "documents": "SELECT count(*) FROM uploads WHERE state = 'verifying'",
+    "billing": "SELECT count(*) FROM invoices WHERE state = 'closed'",
+}
+PATIENCE = 30.0
+
+
+class Ledger:
+    """See the module. Reads, and never writes."""
+
+    def __init__(self, connections: dict[str, asyncpg.Connection], broker: nats.NATS) -> None:
+        self.connections = connections
+        self._broker = broker
+        self._columns: dict[str, dict[str, set[str]]] = {}
+
+    @classmethod
+    async def open(cls, superuser_url: Callable[[str], str], nats_url: str) -> Self:
+        connections = {service: await asyncpg.connect(superuser_url(service)) for service in SERVICES}
+        ledger = cls(connections, await nats.connect(nats_url))
+        for service, connection in connections.items():
+            for row in await connection.fetch(
+                "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'"
+            ):
+                tables = ledger._columns.setdefault(service, {})
+                tables.setdefault(row["table_name"], set()).add(row["column_name"])
+        return ledger
+
+    async def close(self) -> None:
+        for connection in self.connections.values():
+            await connection.close()
+        await self._broker.close()
+
+    async def identifiers(self, organisation_id: str, contact_id: str = "") -> frozenset[str]:
+        """Every identifier of a firm, in all databases; with a contact, those of its rows only."""
+        found = {contact_id or organisation_id}
+        for service, tables in self._columns.items():
+            for table, columns in tables.items():
+                if table in KIT or not {"id", "organisation_id"} <= columns:
+                    continue
+                of_contact = next((column for column in CONTACT if column in columns), "")
+                if contact_id and not of_contact:
+                    continue
+                query = f"SELECT id::text FROM {table} WHERE organisation_id = $1::uuid"  # noqa: S608 - names of the catalogue
+                query += f" AND {of_contact} = $2::uuid" if contact_id else ""
+                arguments = (organisation_id, contact_id) if contact_id else (organisation_id,)
+                found |= {row["id"] for row in await self.connections[service].fetch(query, *arguments)}
+        return frozenset(found)
+
+    async def contacts(self, organisation_id: str) -> frozenset[str]:
+        """The identifiers of all contacts of a firm, and of everything that is about one."""
+        rows = await self.connections["tenancy"].fetch(
+            "SELECT id::text FROM contacts WHERE organisation_id = $1::uuid", organisation_id
+        )
+        found: set[str] = set()
+        for row in rows:
+            found |= await self.identifiers(organisation_id, row["id"])
+        return frozenset(found)
+
+    async def digest(self, service: str, organisation_id: str) -> dict[str, str]:
+        """Table → a digest of the firm's rows in it (of all rows where the table knows no firm)."""
+        parts = []
+        for table, columns in sorted(self._columns[service].items()):
+            if table in KIT:
+                continue
+            column = "organisation_id" if "organisation_id" in columns else "id" if table == "organisations" else ""
+            where = f"WHERE {column} = '{organisation_id}'" if column else ""
+            parts.append(
+                f"SELECT '{table}' AS name, md5(string_agg(md5(t::text), '' ORDER BY md5(t::text))) AS sum"  # noqa: S608 - idem
+                f" FROM {table} t {where}"
+            )
+        rows = await self.connections[service].fetch(" UNION ALL ".join(parts))
+        return {row["name"]: row["sum"] for row in rows}
+
+    async def quiet(self) -> None:
+        """Waits until every event has arrived and what follows from it is done."""
+        deadline = time.monotonic() + PATIENCE
+        still = 0
+        while still < 2:
+            waiting = await self._waiting()
+            still = 0 if waiting else still + 1
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"The suite does not come to rest: {waiting}")
+            await asyncio.sleep(0.01)
+
+    async def _waiting(self) -> dict[str, int]:
+        waiting = {}
+        for service, connection in self.connections.items():
+            waiting[f"{service} outbox"] = await connection.fetchval(
+                "SELECT count(*) FROM outbox WHERE sent_at IS NULL"
+            )
+            if query := UNSETTLED.get(service):
+                waiting[f"{service} work"] = await connection.fetchval(query)
+        for consumer in await self._broker.jsm().consumers_info("PARVIS"):
+            if consumer.config.durable_name:
+                waiting[consumer.config.durable_name] = consumer.num_pending + consumer.num_ack_pending
+        return {name: count for name, count in waiting.items() if count}

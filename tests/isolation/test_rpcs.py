@@ -1,0 +1,63 @@
+"""Every RPC with real identifiers: its rightful caller gets through, every wrong one does not, and nothing changes."""
+
+import cases_billing
+import cases_contacts
+import cases_documents
+import cases_identity
+import cases_notify
+import cases_tenancy
+import grpc
+import pytest
+from cases import CASES, wrong_callers
+from contract import METHODS, SERVICES
+from google.protobuf.message import Message
+
+TABLES = (cases_billing, cases_contacts, cases_documents, cases_identity, cases_notify, cases_tenancy)
+SHORT = [method.partition(".")[2] for method in METHODS]
+WRONG = {(method, name): each for method in CASES for name, each in wrong_callers(CASES[method]).items()}
+
+
+def called(method: str) -> str:
+    """GetContact, with its service where two have one of that name."""
+    short = method.partition(".")[2]
+    return method if SHORT.count(short) > 1 else short
+
+
+def test_every_rpc_has_a_case():
+    assert sorted(METHODS) == sorted(CASES), "an RPC has its case in tests/isolation/cases_*.py"
+
+
+@pytest.mark.parametrize(("method", "name"), WRONG, ids=[f"{called(method)}-as-{name}" for method, name in WRONG])
+async def test_a_wrong_caller_gets_nothing(stage, method, name):
+    trial = await stage.trial(method)
+    assert succeeded(trial.case, trial.first), f"the rightful caller got {trial.first}: the case does not count"
+    hidden = await stage.hidden(name)
+    await stage.caller(trial.case, name)
+    before = await stage.rows(method)
+
+    outcome = await stage.attempt(trial.case, trial.request, name)
+
+    assert WRONG[method, name].fits(outcome, hidden), f"{name} got: {outcome!s:.600}"
+    assert await stage.rows(method) == before
+
+
+@pytest.mark.parametrize("method", CASES, ids=[f"{called(method)}-as-its-rightful-caller" for method in CASES])
+async def test_the_rightful_caller_succeeds_after_all_the_others(stage, method):
+    trial = await stage.trial(method)
+
+    outcome = await stage.attempt(trial.case, trial.request, "rightful")
+
+    assert succeeded(trial.case, outcome), str(outcome)
+
+
+def succeeded(case, outcome):
+    return isinstance(outcome, Message) if case.answer is None else case.answer.fits(outcome, frozenset())
+
+
+@pytest.mark.parametrize("service", [name for name in SERVICES if name != "web"])
+async def test_a_stranger_without_a_certificate_is_not_heard(wires, service):
+    authority, _, _ = wires.files("web")
+    async with wires.open(service, grpc.ssl_channel_credentials(authority)) as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as refusal:
+            await channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=1)
+    assert refusal.value.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}

@@ -1,0 +1,166 @@
+"""Real identifiers of the firm: of the demonstration, and fresh things where a call uses them up."""
+
+import asyncio
+import json
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+
+import httpx
+from callers import Caller
+from forging import read
+from google.protobuf.message import Message
+from people import FIRM, Cast
+
+from parvis.billing.v1 import billing_pb2
+from parvis.documents.v1 import documents_pb2
+from parvis.notify.v1 import notify_pb2
+from parvis.tenancy.v1 import tenancy_pb2
+
+PDF = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
+
+
+@dataclass(slots=True)
+class World:
+    """See the module. All of it is the firm's; what is about a contact is about the one that `client` acts for."""
+
+    cast: Cast
+    contact: tenancy_pb2.Contact = field(default_factory=tenancy_pb2.Contact)
+    #: A contact that another client acts for.
+    other_contact: tenancy_pb2.Contact = field(default_factory=tenancy_pb2.Contact)
+    person_id: str = ""
+    #: A member of the staff who is nobody's caller here.
+    member: tenancy_pb2.Member = field(default_factory=tenancy_pb2.Member)
+    #: A managed account of the firm.
+    client_account_id: str = ""
+    structure_id: str = ""
+    product_id: str = ""
+    product_client_id: str = ""
+    template: documents_pb2.FolderTemplate = field(default_factory=documents_pb2.FolderTemplate)
+    document: documents_pb2.Document = field(default_factory=documents_pb2.Document)
+    invoice: billing_pb2.Invoice = field(default_factory=billing_pb2.Invoice)
+    message_id: str = ""
+
+    async def open(self) -> None:
+        """Finds what the demonstration made."""
+        self.contact = await self.cast.contact_of("client")
+        self.other_contact = await self.cast.contact_of("other-client")
+        record = await self.call("ContactService.GetContact", tenancy_pb2.GetContactRequest(id=self.contact.id))
+        person = next(each for each in record.people if each.access.state == tenancy_pb2.MEMBERSHIP_STATE_ACTIVE)
+        self.person_id, self.client_account_id = person.id, person.access.account_id
+        members = await self.call("MemberService.ListMembers", tenancy_pb2.ListMembersRequest(query="Tanguy"))
+        self.member = members.members[0]
+        structures = await self.call("OrganisationService.ListStructures", tenancy_pb2.ListStructuresRequest())
+        self.structure_id = structures.structures[0].id
+        assigned = await self.call("ProductService.ListAssignments", tenancy_pb2.ListAssignmentsRequest())
+        self.product_client_id = json.loads(self.cast.context.product_file.read_text())["client_id"]
+        self.product_id = next(each for each in assigned.products if each.product_name == "Patrimonia").product_id
+        request = documents_pb2.ListDocumentsRequest(contact_id=self.contact.id)
+        documents = await self.call("DocumentService.ListDocuments", request, by="client")
+        self.document = next(each for each in documents.documents if each.shared and not each.deposit)
+        self.template = await self.deposit_template()
+        invoices = billing_pb2.ListInvoicesRequest(contact_id=self.contact.id)
+        listed = await self.call("InvoiceService.ListInvoices", invoices, by="client")
+        self.invoice = listed.invoices[0]
+        messages = await self.call("MessageService.ListMessages", notify_pb2.ListMessagesRequest())
+        self.message_id = messages.messages[0].id
+
+    async def call(self, method: str, request: Message, *, by: str = "administrator", through: str = "web") -> Message:
+        """As who may."""
+        return await self.cast.wires.call(await self.cast.caller(by, through), method, request)
+
+    async def session_id(self) -> str:
+        """The administrator's session."""
+        return read((await self.cast.caller("administrator")).token)["sid"]
+
+    async def fresh_session_id(self) -> str:
+        """A session of the administrator on another device."""
+        member = await self.cast.sign_in_again("administrator")
+        return read(await member.token(self.cast.wires))["sid"]
+
+    async def deposit_template(self) -> documents_pb2.FolderTemplate:
+        """A folder that clients may deposit into."""
+        request = documents_pb2.ListFoldersRequest(contact_id=self.contact.id)
+        folders = await self.call("FolderService.ListFolders", request, by="client")
+        return next(each.template for each in folders.folders if each.template.deposits)
+
+    async def fresh_contact(self) -> tenancy_pb2.ContactRecord:
+        """A client of the firm with one person, whom nobody but the administrator advises."""
+        contact = tenancy_pb2.Contact(
+            kind=tenancy_pb2.CONTACT_KIND_CLIENT,
+            name=f"Isolation {secrets.token_hex(4)}",
+            addresses=tenancy_pb2.ContactAddresses(main="iso@isolation.example"),
+        )
+        person = tenancy_pb2.Person(given_name="Iso", family_name="Lation", mail="iso@isolation.example")
+        request = tenancy_pb2.CreateContactRequest(contact=contact, people=[person])
+        return await self.call("ContactService.CreateContact", request)
+
+    async def active_member(self) -> tenancy_pb2.Member:
+        """A colleague who has arrived: identity asks for their membership when they sign in."""
+        invited = await self.cast.invite((await self.cast.profiles())["junior"].id)
+        request = tenancy_pb2.ResolveMembershipRequest(
+            account_id=invited.account_id, organisation_id=self.cast.organisations[FIRM]
+        )
+        await self.cast.wires.call(Caller("identity"), "RightsService.ResolveMembership", request)
+        return await self.call("MemberService.GetMember", tenancy_pb2.GetMemberRequest(id=invited.id))
+
+    async def fresh_template(self) -> documents_pb2.FolderTemplate:
+        """A folder template of the firm's own."""
+        wanted = documents_pb2.FolderTemplate(
+            audience=tenancy_pb2.CONTACT_KIND_SUPPLIER, name=f"Isolation {secrets.token_hex(4)}"
+        )
+        request = documents_pb2.SaveFolderTemplateRequest(template=wanted)
+        return await self.call("FolderService.SaveFolderTemplate", request)
+
+    def upload_request(self) -> documents_pb2.StartUploadRequest:
+        """A file for the contact."""
+        return documents_pb2.StartUploadRequest(
+            contact_id=self.contact.id,
+            folder_template_id=self.template.id,
+            name=f"Isolation {secrets.token_hex(4)}.pdf",
+            size=len(PDF),
+            media_type="application/pdf",
+        )
+
+    async def upload(self) -> documents_pb2.Upload:
+        """An upload whose parts wait to be sent."""
+        return await self.call("UploadService.StartUpload", self.upload_request())
+
+    async def sent_upload(self) -> documents_pb2.Upload:
+        """An upload whose parts are sent."""
+        upload = await self.upload()
+        async with httpx.AsyncClient(trust_env=False) as http:
+            (await http.put(upload.parts[0].url, content=PDF)).raise_for_status()
+        return upload
+
+    async def filed_document(self) -> str:
+        """A document that was just filed for the contact; its identifier."""
+        upload = await self.sent_upload()
+        upload = await self.call("UploadService.CompleteUpload", documents_pb2.CompleteUploadRequest(id=upload.id))
+        async for _ in patiently():
+            upload = await self.call("UploadService.GetUpload", documents_pb2.GetUploadRequest(id=upload.id))
+            if upload.state != documents_pb2.UPLOAD_STATE_VERIFYING:
+                break
+        return upload.document_id
+
+    def draft_request(self) -> billing_pb2.SaveDraftRequest:
+        """A draft invoice for the contact."""
+        draft = billing_pb2.Invoice(contact_id=self.contact.id, payment_days=30, supply_date="2026-11-02")
+        draft.lines.add(description="Isolation", quantity="1", unit="u", unit_price="10.00", vat_rate="20")
+        return billing_pb2.SaveDraftRequest(invoice=draft)
+
+    async def draft(self) -> billing_pb2.Invoice:
+        """A draft of the contact."""
+        return await self.call("InvoiceService.SaveDraft", self.draft_request())
+
+
+async def patiently(seconds: float = 20.0) -> AsyncIterator[None]:
+    """Turns until something has happened, or it takes too long."""
+    give_up = asyncio.get_running_loop().time() + seconds
+    while asyncio.get_running_loop().time() < give_up:
+        yield
+        await asyncio.sleep(0.03)
+    raise TimeoutError
+
+
+Make = Callable[[World], Awaitable[Message]]
