@@ -256,6 +256,9 @@ async def test_the_same_reference_of_a_service_is_the_same_upload_and_document(f
         ("invoice:42", "Factures")
     ]
 
+    error = await refusal(firm.manager.StartUpload(document_id=filed.document_id, name="F42.pdf", size=1))
+    assert (error.kind, error.reason) == (Kind.PRECONDITION, "filed_by_a_service")
+
 
 async def test_a_reference_whose_bytes_changed_before_they_were_sent_starts_anew(firm):
     fields = {"external_reference": "invoice:43", "built_in_folder": "invoices", "contact_id": str(firm.client)}

@@ -208,7 +208,7 @@ async def document(visit: OrganisationVisit) -> Response:
         "messages": messages.messages if messages else None,
         "messages_down": messages is None and not visit.is_portal and visit.may("notifications.read"),
         "message_state": lambda message: labels.message_state(_, message.state),
-        "may_add": not visit.is_portal and visit.may("documents.file") and not found.deposit,
+        "may_add": not (visit.is_portal or found.deposit or found.external_reference) and visit.may("documents.file"),
         "accept": ",".join(record.folder.media_types),
         "type_label": _type_label(visit, found.media_type),
     }

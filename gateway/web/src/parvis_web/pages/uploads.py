@@ -33,6 +33,9 @@ pages = Area(
         "deposit_has_no_versions": N_(
             "What a client deposited is kept as it is: file a document of your own beside it."
         ),
+        "filed_by_a_service": N_(
+            "The portal filed this document and keeps it as it is: a closed invoice never changes."
+        ),
         "already_complete": N_("The file has already arrived: it cannot be cancelled any more."),
     },
 )

@@ -34,7 +34,7 @@ async def place(
     """The place that the caller names and may file into.
 
     Raises NOT_FOUND folder or document for what they may not see; FORBIDDEN right_missing, out_of_scope or
-    deposits_closed for what they see and may not do; PRECONDITION deposit_has_no_versions; INVALID contact_required.
+    deposits_closed for what they see and may not do; PRECONDITION deposit_has_no_versions, filed_by_a_service; INVALID contact_required.
     """
     if document_id is not None:
         return await _of_document(unit, document_id)
@@ -86,6 +86,8 @@ async def _of_document(unit: UnitOfWork, document_id: UUID) -> Place:
         raise forbidden("right_missing", right="documents.file")
     if row["deposit"]:
         raise precondition("deposit_has_no_versions")
+    if row["external_reference"]:
+        raise precondition("filed_by_a_service")
     folder = await folders.template(unit, row["folder_template_id"])
     if folder is None or not await may_file(unit, row["contact_id"], folder.id):
         raise not_found("document")
