@@ -34,7 +34,8 @@ async def place(
     """The place that the caller names and may file into.
 
     Raises NOT_FOUND folder or document for what they may not see; FORBIDDEN right_missing, out_of_scope or
-    deposits_closed for what they see and may not do; PRECONDITION deposit_has_no_versions, filed_by_a_service; INVALID contact_required.
+    deposits_closed for what they see and may not do; PRECONDITION deposit_has_no_versions, filed_by_a_service;
+    INVALID contact_required.
     """
     if document_id is not None:
         return await _of_document(unit, document_id)
