@@ -217,3 +217,4 @@ async def test_the_page_after_the_form_says_how_it_stands(served: Suite, state, 
     answer = await served.get(RETURN)
     assert answer.status_code == status
     assert said in text_of(answer)
+    assert ("refresh" in answer.headers) == (status == 200)

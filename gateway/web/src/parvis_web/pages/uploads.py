@@ -218,7 +218,10 @@ async def returned(visit: OrganisationVisit) -> Response:
     elif upload.state in {documents_pb2.UPLOAD_STATE_REFUSED, documents_pb2.UPLOAD_STATE_ABORTED}:
         why = _why(visit, upload)
     context = {"why": why, "folder_href": folder_href, "again": visit.request.url.path}
-    return visit.render("documents/returned.html", context, status=422 if why else 200)
+    answer = visit.render("documents/returned.html", context, status=422 if why else 200)
+    if not why:
+        answer.headers["Refresh"] = f"2; url={visit.request.url.path}"  # without scripts nothing else looks again
+    return answer
 
 
 async def _completed(visit: OrganisationVisit, upload_id: str) -> documents_pb2.Upload | ServiceError:
