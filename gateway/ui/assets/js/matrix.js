@@ -1,5 +1,6 @@
 // Marks what will change in a rights matrix and counts it.
 function refresh(form) {
+  if (!form.querySelector("[data-added]")) return; // a matrix that is only read has nothing to count
   let added = 0;
   let removed = 0;
   for (const input of form.querySelectorAll(".cell input")) {
