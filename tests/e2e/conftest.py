@@ -1,79 +1,38 @@
-"""A browser for all, and people who each have their own window of it.
+"""A browser for all, and people who each have their own window of it; their modules stand beside this file."""
 
-The modules that these tests share stand beside them.
-"""
-
-import os
-import re
-import secrets
+import random
 import sys
-from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from pikepdf import AttachedFileSpec, Pdf
 
-from parvis_local.browser import find_browser
-from parvis_local.demonstration import Context
-from parvis_local.suite import Suite
+from parvis_local.demo.papers import typeset
+from parvis_local.demo.story import PROVIDER
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from mailbox import Mailbox  # noqa: E402 - stands beside this file
+from browsing import browser, mails, person, tag
 
-from people import DESK, Identity, Person, Seat  # noqa: E402
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Chromium without a window; as root it has no sandbox of its own."""
-    with sync_playwright() as playwright:
-        program = find_browser()
-        chromium = playwright.chromium.launch(
-            executable_path=str(program) if program else None,
-            args=["--no-sandbox"] if os.geteuid() == 0 else [],
-        )
-        yield chromium
-        chromium.close()
+__all__ = ["browser", "mails", "person", "real_pdf", "small_pdf", "tag"]
 
 
 @pytest.fixture(scope="session")
-def mails(suite: Suite) -> Mailbox:
-    return Mailbox(suite.addresses["mail"])
-
-
-@pytest.fixture(scope="module")
-def person(browser: Browser, suite: Suite) -> Iterator[Callable[..., Person]]:
-    """Makes somebody with a browser of their own, for the tests of one file: `person(CLAIRE)`."""
-    there: list[Person] = []
-
-    def made(who: Identity, seat: Seat = DESK, *, signed_in: bool = True) -> Person:
-        someone = Person.at(browser, suite.addresses["portal"], who, seat)
-        there.append(someone)
-        if signed_in:
-            someone.sign_in()
-        return someone
-
-    yield made
-    for someone in there:
-        someone.leave()
-
-
-@pytest.fixture(scope="module")
-def tag() -> str:
-    """Letters that no other run has: names stay apart when tests run again on the same suite."""
-    return secrets.token_hex(3)
-
-
-@pytest.fixture(scope="session")
-def real_pdf(context: Context, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A document as firms send them, set with Typst."""
-    from parvis_local.demo.papers import typeset
-    from parvis_local.demo.story import PROVIDER
-
+def real_pdf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A letter as firms send them, set with Typst, with an attachment of 10 MB inside: two parts on its way."""
     firm = PROVIDER.customers[0]
-    party = firm.contacts[0]
-    file = tmp_path_factory.mktemp("papers") / "Facture d’honoraires.pdf"
-    file.write_bytes(typeset(firm, party, party.papers[0]))
-    assert re.match(rb"%PDF-1\.\d", file.read_bytes())
+    file = tmp_path_factory.mktemp("papers") / "Honoraires de novembre.pdf"
+    with Pdf.open(BytesIO(typeset(firm, firm.contacts[0], firm.contacts[0].papers[0]))) as pdf:
+        pdf.attachments["annexes.bin"] = AttachedFileSpec(pdf, random.Random(2026).randbytes(10_000_000))
+        pdf.save(file)
+    return file
+
+
+@pytest.fixture(scope="session")
+def small_pdf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A letter of one page."""
+    firm = PROVIDER.customers[0]
+    file = tmp_path_factory.mktemp("papers") / "Relevé bancaire.pdf"
+    file.write_bytes(typeset(firm, firm.contacts[1], firm.contacts[1].papers[0]))
     return file

@@ -143,7 +143,9 @@ class Person:
 
     def sees(self, text: str | re.Pattern[str], *, within: Locator | None = None) -> None:
         """The text is there to be read."""
-        expect((within or self.page.locator("body")).get_by_text(loose(text)).filter(visible=True).first).to_be_visible()
+        expect(
+            (within or self.page.locator("body")).get_by_text(loose(text)).filter(visible=True).first
+        ).to_be_visible()
 
     def does_not_see(self, text: str | re.Pattern[str], *, within: Locator | None = None) -> None:
         expect((within or self.page.locator("body")).get_by_text(loose(text)).filter(visible=True)).to_have_count(0)

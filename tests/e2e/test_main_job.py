@@ -4,6 +4,7 @@ import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from acts import invite
 from people import CLAIRE, KARIM, LUCIE, Identity, Person, until
 from playwright.sync_api import expect
 
@@ -78,25 +79,6 @@ def test_a_product_opened_by_its_own_door_says_who_can_assign_it(person, suite):
 @pytest.fixture(scope="module")
 def maelle(person, tag) -> Person:
     return person(Identity("Maëlle Robin", f"maelle.{tag}@orsel.example", password=NEW_PASSWORD), signed_in=False)
-
-
-def invite(claire: Person, who: Identity, profile: str) -> None:
-    """From the list of people to the message that says it is on its way."""
-    given, _, family = who.name.partition(" ")
-    claire.open(HOME)
-    claire.go_to("Cabinet")
-    claire.follow("Inviter un collaborateur")
-    claire.write(
-        {
-            "Prénom": given,
-            "Nom de famille": family,
-            "Adresse mail professionnelle": who.identifier,
-            "Fonction": "Collaboratrice",
-        }
-    )
-    claire.choose("Profil", profile)
-    claire.press("Envoyer l’invitation")
-    claire.is_told(f"L’invitation de {who.name} est en route")
 
 
 def open_person(claire: Person, who: Identity) -> None:

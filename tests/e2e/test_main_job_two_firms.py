@@ -91,7 +91,7 @@ def test_an_outsider_finds_nothing(sophie, page):
 def test_a_member_without_the_right_reads_the_reason(karim):
     assert karim.open(f"{ORSEL}/settings/folders").status == 403
     karim.reads_title("Il vous manque un droit pour cette page")
-    karim.sees("Configurer les répertoires")
+    karim.sees("Configurer les dossiers")
     karim.sees(re.compile("adressez-vous à.*Claire Orsel"))
 
 

@@ -1,0 +1,154 @@
+"""Every page of the portal on the demonstration: who opens it, and how its address is found.
+
+Tests that hold for all pages (accessibility, language, narrow screens, screenshots) walk through this list.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import httpx
+from letters import Mailbox
+from people import ANNE, CLAIRE, HELENE, KARIM, SOPHIE, Identity, Person
+
+ORSEL = "/o/cabinet-orsel"
+VALMER = "/o/valmer-patrimoine"
+CADRANE = "/o/cadrane"
+
+#: Finds an address by looking at pages, as a reader would.
+Find = Callable[[Person], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A page. `who` is None for who is not signed in. `status` is the answer that is expected."""
+
+    name: str
+    who: Identity | None
+    address: str | Find
+    status: int = 200
+
+    def open(self, reader: Person) -> str:
+        """Opens the page, and says where it is."""
+        address = self.address if isinstance(self.address, str) else self.address(reader)
+        answer = reader.open(address)
+        assert answer.status == self.status, f"{self.name}: {address} answered {answer.status}"
+        reader.page.wait_for_load_state("networkidle")
+        return address
+
+
+def behind(listed: str | Find, link: str, suffix: str = "") -> Find:
+    """The address of the link called `link` on another page (or the first that contains it), with something added."""
+
+    def find(reader: Person) -> str:
+        reader.open(listed if isinstance(listed, str) else listed(reader))
+        links = reader.page.get_by_role("main").get_by_role("link", name=link, exact=True)
+        if not links.count():
+            links = reader.page.get_by_role("main").get_by_role("link", name=link)
+        found = links.first.get_attribute("href")
+        assert found
+        return found + suffix
+
+    return find
+
+
+_CLIENT = behind(f"{ORSEL}/contacts", "Boulangerie Le Goff")
+_OTHER_CLIENT = behind(f"{ORSEL}/contacts", "Librairie L’Encrier")
+_COLLEAGUE = behind(f"{ORSEL}/settings/people", "Lucie Tanguy")
+_DRAFT = behind(f"{ORSEL}/invoices?state=draft", "Brouillon")
+
+OUTSIDE = (
+    Place("connexion", None, "/login"),
+    Place("connexion-cabinet", None, "/login/cabinet-orsel"),
+    Place("mot-de-passe-oublie", None, "/reset"),
+    Place("deconnecte", None, "/signed-out"),
+    Place("lien-inconnu", None, "/activate/ceci-n-est-pas-un-lien", 404),
+    Place("mentions-legales", None, "/legal"),
+    Place("premier-demarrage", None, "/setup?token=exemple"),
+    Place("premier-demarrage-sans-lien", None, "/setup"),
+)
+
+STAFF = (
+    Place("accueil-cabinet", CLAIRE, f"{ORSEL}/"),
+    Place("applications", CLAIRE, f"{ORSEL}/applications"),
+    Place("collaborateurs", CLAIRE, f"{ORSEL}/settings/people"),
+    Place("collaborateurs-recherche-vide", CLAIRE, f"{ORSEL}/settings/people?q=zzz"),
+    Place("inviter", CLAIRE, f"{ORSEL}/settings/people/invite"),
+    Place("collaborateur", CLAIRE, _COLLEAGUE),
+    Place("collaborateur-invite", CLAIRE, behind(f"{ORSEL}/settings/people", "Nadia Ferrand")),
+    Place("profils", CLAIRE, f"{ORSEL}/settings/profiles"),
+    Place("profil", CLAIRE, behind(f"{ORSEL}/settings/profiles", "Conseiller")),
+    Place("profil-administrateur", CLAIRE, behind(f"{ORSEL}/settings/profiles", "Administrateur")),
+    Place("profil-nouveau", CLAIRE, f"{ORSEL}/settings/profiles/new"),
+    Place("fiche-cabinet", CLAIRE, f"{ORSEL}/settings/organisation"),
+    Place("structures", CLAIRE, f"{ORSEL}/settings/structures"),
+    Place("dossiers-reglages", CLAIRE, f"{ORSEL}/settings/folders"),
+    Place("dossier-reglages", CLAIRE, behind(f"{ORSEL}/settings/folders", "Factures CLIENTS/Factures")),
+    Place("dossier-nouveau", CLAIRE, f"{ORSEL}/settings/folders/new"),
+    Place("modeles", CLAIRE, f"{ORSEL}/settings/templates"),
+    Place("modele", CLAIRE, f"{ORSEL}/settings/templates/document-filed/fr"),
+    Place("clients", CLAIRE, f"{ORSEL}/contacts"),
+    Place("clients-recherche-vide", CLAIRE, f"{ORSEL}/contacts?q=zzz"),
+    Place("client", CLAIRE, _CLIENT),
+    Place("client-nouveau", CLAIRE, f"{ORSEL}/contacts/new"),
+    Place("client-modifier", CLAIRE, behind(_CLIENT, "Modifier")),
+    Place("client-responsables", CLAIRE, lambda reader: _CLIENT(reader) + "/advisers"),
+    Place("client-personne", CLAIRE, behind(_CLIENT, "Yann Le Goff")),
+    Place("client-personne-nouvelle", CLAIRE, behind(_CLIENT, "Ajouter une personne")),
+    Place("client-acces", CLAIRE, behind(_OTHER_CLIENT, "Donner accès")),
+    Place("client-dossier", CLAIRE, behind(_CLIENT, "Contrats", "")),
+    Place("client-dossier-vide", CLAIRE, behind(_OTHER_CLIENT, "Factures")),
+    Place("documents", CLAIRE, f"{ORSEL}/documents"),
+    Place("documents-client", CLAIRE, behind(_CLIENT, "Tous les documents")),
+    Place("document", CLAIRE, behind(f"{ORSEL}/documents", "Lettre de mission")),
+    Place("factures", CLAIRE, f"{ORSEL}/invoices"),
+    Place("facture-pour-qui", CLAIRE, f"{ORSEL}/invoices/new"),
+    Place("facture-nouvelle", CLAIRE, behind(_CLIENT, "Nouvelle facture")),
+    Place("facture-brouillon", CLAIRE, _DRAFT),
+    Place("facture-brouillon-modifier", CLAIRE, behind(_DRAFT, "Modifier")),
+    Place("facture-cloturee", CLAIRE, behind(f"{ORSEL}/invoices?q=F2026-00001", "F2026-00001")),
+    Place("notifications", CLAIRE, f"{ORSEL}/notifications"),
+    Place("message", CLAIRE, behind(f"{ORSEL}/notifications?q=Lettre", "Boulangerie Le Goff")),
+    Place("compte", CLAIRE, f"{ORSEL}/account"),
+    Place("mot-de-passe", CLAIRE, "/password"),
+    Place("introuvable", CLAIRE, f"{ORSEL}/nulle-part", 404),
+    Place("composants", CLAIRE, "/styleguide"),
+    Place("organisations", KARIM, "/organisations"),
+    Place("droit-manquant", KARIM, f"{ORSEL}/settings/folders", 403),
+    Place("accueil-conseiller", KARIM, f"{VALMER}/"),
+    Place("accueil-autre-cabinet", SOPHIE, f"{VALMER}/"),
+    Place("factures-vide", SOPHIE, f"{VALMER}/invoices"),
+    Place("client-sans-personne", SOPHIE, behind(f"{VALMER}/contacts", "Famille Rochebrune")),
+)
+
+PROVIDER = (
+    Place("accueil-editeur", HELENE, f"{CADRANE}/"),
+    Place("applications-editeur", HELENE, f"{CADRANE}/applications"),
+    Place("organisations-clientes", HELENE, f"{CADRANE}/customers"),
+    Place("organisation-nouvelle", HELENE, f"{CADRANE}/customers/new"),
+    Place("logiciels", HELENE, f"{CADRANE}/settings/products"),
+    Place("logiciel-nouveau", HELENE, f"{CADRANE}/settings/products/new"),
+    Place("fiche-editeur", HELENE, f"{CADRANE}/settings/organisation"),
+    Place("structures-vide", HELENE, f"{CADRANE}/settings/structures"),
+)
+
+PORTAL = (
+    Place("espace-accueil", ANNE, f"{ORSEL}/"),
+    Place("espace-documents", ANNE, f"{ORSEL}/documents"),
+    Place("espace-dossier", ANNE, behind(f"{ORSEL}/documents", "Contrats")),
+    Place("espace-depot", ANNE, behind(f"{ORSEL}/documents", "Pièces à nous transmettre")),
+    Place("espace-document", ANNE, behind(f"{ORSEL}/documents", "Bilan 2025")),
+    Place("espace-factures", ANNE, f"{ORSEL}/invoices"),
+    Place("espace-facture", ANNE, behind(f"{ORSEL}/invoices", "F2026-00001")),
+    Place("espace-compte", ANNE, f"{ORSEL}/account"),
+)
+
+PLACES = (*OUTSIDE, *STAFF, *PROVIDER, *PORTAL)
+
+
+def activation(mails: Mailbox, portal: str) -> Place:
+    """The page of an invitation that nobody has answered: in the demonstration, Paul Guérin's."""
+    for mail in reversed(mails.all("paul.guerin@orsel.example")):
+        for link in mail.links:
+            if "/activate/" in link and httpx.get(link, trust_env=False).status_code == httpx.codes.OK:
+                return Place("activation", None, link.removeprefix(portal))
+    raise AssertionError("Paul Guérin's invitation is gone from the sink")

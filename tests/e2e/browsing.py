@@ -1,0 +1,54 @@
+"""Fixtures of whoever needs a browser: Chromium, people at it, their mails."""
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+
+import pytest
+from letters import Mailbox
+from people import DESK, Identity, Person, Seat
+from playwright.sync_api import Browser, sync_playwright
+
+from parvis_local.browser import find_browser
+from parvis_local.suite import Suite
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium without a window; as root it has no sandbox of its own."""
+    with sync_playwright() as playwright:
+        program = find_browser()
+        chromium = playwright.chromium.launch(
+            executable_path=str(program) if program else None,
+            args=["--no-sandbox"] if os.geteuid() == 0 else [],
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def mails(suite: Suite) -> Mailbox:
+    return Mailbox(suite.addresses["mail"])
+
+
+@pytest.fixture(scope="module")
+def person(browser: Browser, suite: Suite) -> Iterator[Callable[..., Person]]:
+    """Makes somebody with a browser of their own, for the tests of one file: `person(CLAIRE)`."""
+    there: list[Person] = []
+
+    def made(who: Identity, seat: Seat = DESK, *, signed_in: bool = True) -> Person:
+        someone = Person.at(browser, suite.addresses["portal"], who, seat)
+        there.append(someone)
+        if signed_in:
+            someone.sign_in()
+        return someone
+
+    yield made
+    for someone in there:
+        someone.leave()
+
+
+@pytest.fixture(scope="module")
+def tag() -> str:
+    """Letters that no other run has: names stay apart when tests run again on the same suite."""
+    return secrets.token_hex(3)

@@ -1,0 +1,10 @@
+"""The people and the pages are those of the end-to-end tests."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
+
+from browsing import browser, mails, person
+
+__all__ = ["browser", "mails", "person"]
