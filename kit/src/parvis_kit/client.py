@@ -84,11 +84,11 @@ class _Channel:
 
 
 class _Method:
-    __slots__ = ("_call", "_path", "_peer")
+    __slots__ = ("_call", "_count", "_peer")
 
     def __init__(self, peer: str, path: str, call: "grpc.aio.UnaryUnaryMultiCallable[Message, Message]") -> None:
         self._peer = peer
-        self._path = path
+        self._count = CALLS.labels(path).inc
         self._call = call
 
     def __call__(self, request: Message, *, timeout: float | None = None) -> Coroutine[Any, Any, Message]:
@@ -106,7 +106,7 @@ class _Method:
         seconds = min(timeout or LONGEST, LONGEST)
         if now.deadline is not None:
             seconds = min(seconds, now.deadline - time.monotonic() - RESERVE)
-        CALLS.labels(self._path).inc()
+        self._count()
         try:
             return await self._call(request, timeout=max(seconds, 0.001), metadata=tuple(metadata))
         except grpc.aio.AioRpcError as error:

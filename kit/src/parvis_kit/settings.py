@@ -26,7 +26,7 @@ class ServiceSettings(BaseSettings):
     #: postgresql:// address with the role that owns the tables; only `migrate` uses it.
     migration_url: SecretStr | None = None
     #: Connections to PostgreSQL, at most, in one process.
-    database_pool: int = 6
+    database_pool: int = 8
     nats_url: SecretStr
     #: host:port of gRPC (mutual TLS).
     grpc_listen: str = ""

@@ -13,6 +13,8 @@ import sys
 import structlog
 from prometheus_client import Counter, Histogram
 
+from parvis_kit.caller import acting
+
 STATEMENTS = Counter("parvis_sql_statements", "SQL statements, BEGIN and COMMIT aside", ["origin"])
 CALLS = Counter("parvis_rpcs_sent", "RPCs sent to other services", ["method"])
 RPCS = Counter("parvis_rpcs_handled", "RPCs answered", ["method", "code"])
@@ -30,6 +32,7 @@ def configure_logs(service: str, level: str) -> None:
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
+        _trace,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         # Without local variables: they hold tokens, passwords and people's names.
         structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False)),
@@ -51,6 +54,13 @@ def configure_logs(service: str, level: str) -> None:
         )
     )
     logging.basicConfig(level=max(threshold, logging.WARNING), handlers=[handler], force=True)
+
+
+def _trace(_: object, __: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """The trace of the request or event at hand, read when something is written: nothing is paid for it otherwise."""
+    if traceparent := acting().traceparent:
+        line["trace_id"] = traceparent.split("-")[1]
+    return line
 
 
 def _named(service: str) -> structlog.typing.Processor:

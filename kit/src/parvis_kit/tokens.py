@@ -39,30 +39,31 @@ class TokenVerifier:
         self._issuer = issuer
         self._keys: KeySet | None = None
         self._fetched = float("-inf")
-        self._known: OrderedDict[str, tuple[float, dict[str, Any]]] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str], tuple[float, Caller]] = OrderedDict()
         self._remembered = remembered
 
     async def verify(self, token: str, *, service: str) -> Caller:
         """The caller that a token speaks for, called by `service`. Raises UNAUTHENTICATED token_invalid or
         token_expired.
         """
-        claims = self._recall(token)
-        if claims is None:
+        caller = self._recall(token, service)
+        if caller is None:
             claims = await self._check(token)
-            self._known[token] = (float(claims["exp"]), claims)
+            caller = _caller(claims, token=token, service=service)
+            self._known[token, service] = (float(claims["exp"]), caller)
             if len(self._known) > self._remembered:
                 self._known.popitem(last=False)
-        return _caller(claims, token=token, service=service)
+        return caller
 
-    def _recall(self, token: str) -> dict[str, Any] | None:
-        known = self._known.get(token)
+    def _recall(self, token: str, service: str) -> Caller | None:
+        known = self._known.get((token, service))
         if known is None:
             return None
-        expires, claims = known
+        expires, caller = known
         if expires <= time.time():
-            del self._known[token]
+            del self._known[token, service]
             raise unauthenticated("token_expired")
-        return claims
+        return caller
 
     async def _check(self, token: str) -> dict[str, Any]:
         decoded = self._decode(token)
