@@ -1,11 +1,13 @@
 """Rendering: headers, blocks, languages, themes, assets."""
 
+import asyncio
 import json
 import re
 import time
 
 import pytest
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.routing import Mount, Route
 
 from parvis_ui import build, styleguide
@@ -108,6 +110,18 @@ def test_a_choice_never_leads_away(client, referer):
 
 def test_an_unknown_choice_sets_nothing(client):
     assert "set-cookie" not in client("POST", "/preferences", "theme=pink&language=xx").headers
+
+
+def test_body_without_end_is_refused_before_it_is_in_memory(pages, ask):
+    read = []
+
+    async def receive():
+        read.append(4000)
+        return {"type": "http.request", "body": b"x" * 4000, "more_body": True}
+
+    answer = asyncio.run(pages.preferences(Request({**ask().scope, "method": "POST"}, receive)))
+    assert answer.status_code == 413
+    assert sum(read) <= 8000
 
 
 def test_assets_are_served_compressed_for_ever(client, pages):

@@ -249,9 +249,16 @@ class Pages:
         return self.render(request, "parvis_ui/error.html", values, frame=frame, status=status, headers=headers)
 
     async def preferences(self, request: Request) -> Response:
-        """POST `theme` or `language`: remembers the choice in a cookie and goes back to the page it came from."""
-        body = await request.body()
-        sent = dict(parse_qsl(body[:_FORM_LIMIT].decode("utf-8", "replace")))
+        """POST `theme` or `language`: remembers the choice in a cookie and goes back to the page it came from.
+
+        A body larger than any such form is refused (413) before it is in memory.
+        """
+        body = bytearray()
+        async for chunk in request.stream():  # whoever is not signed in may send, as much as they like
+            body += chunk
+            if len(body) > _FORM_LIMIT:
+                return Response(status_code=HTTPStatus.REQUEST_ENTITY_TOO_LARGE, headers={"Connection": "close"})
+        sent = dict(parse_qsl(body.decode("utf-8", "replace")))
         came_from = urlsplit(request.headers.get("referer", ""))
         target = "/"
         if came_from.netloc == request.headers.get("host") and not came_from.path.startswith(("//", "/\\")):
