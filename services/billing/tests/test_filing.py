@@ -86,6 +86,15 @@ async def test_words_of_an_invoice_are_never_commands(suite, documents, firm, cl
     assert text.count('#panic("x") $x$ *gras* @ref <b> \\u{41}') == 2
 
 
+async def test_sign_that_no_font_has_does_not_keep_an_invoice_from_being_filed(suite, documents, firm):
+    client = await suite.client(firm, name="Société 中 Kerautret")
+    closed = await suite.closed(firm, client, line("Bardage 12 ㎡ 😀\x01"), note="Merci \ue000 !")
+    await suite.filed(firm, closed.id)
+    text = text_of(pdf_of(documents, closed))
+    assert "Bardage 12 m2 \ufffd" in text
+    assert "Société \ufffd Kerautret" in text
+
+
 @pytest.mark.parametrize("step", ["start", "put", "complete", "get", "batch"])
 async def test_failure_at_any_step_still_gives_one_document(suite, documents, firm, client, step):
     documents.failures.append(step)
