@@ -85,6 +85,19 @@ async def test_the_right_password_is_not_looked_at_while_one_must_wait(stage):
     assert in_time.headers["location"] == "/"
 
 
+async def test_every_firms_door_counts_the_same_guesses(stage):
+    firms = [stage.town.found(slug, slug) for slug in ("durand", "petit", "moreau", "leroy", "garnier")]
+    person = await stage.person()
+    before = stage.hasher.computed
+
+    pages = [await stage.browser().sign_in(person.mail, "Wrong-2026!", at=f"/login/{firm.slug}") for firm in firms]
+    right = await stage.browser().sign_in(person.mail)
+
+    assert ["Attendez" in read(page) for page in pages] == [False, False, False, True, True]
+    assert right.status_code == 422
+    assert stage.hasher.computed - before == 6
+
+
 async def test_of_ten_guesses_at_once_four_are_looked_at(stage):
     person = await stage.person()
     before = {act: await stage.audited(act) for act in ("sign_in.failed", "sign_in.throttled")}

@@ -33,5 +33,10 @@ BY_IDENTIFIER = Throttle(
 BY_ADDRESS = Throttle(
     free=40, first=timedelta(seconds=1), longest=timedelta(minutes=2), forgets_after=timedelta(minutes=15)
 )
-#: Mails with a reset link: the fourth within the hour is not sent (the page answers as ever).
-RESETS = Throttle(free=3, first=timedelta(minutes=15), longest=timedelta(hours=1), forgets_after=timedelta(hours=1))
+#: Mails with a reset link: after the third the next one is not sent before a quarter of an hour has passed (the
+#: page answers as ever).
+RESETS = Throttle(free=2, first=timedelta(minutes=15), longest=timedelta(hours=1), forgets_after=timedelta(hours=1))
+#: The same by address, for whoever writes to many people: a firm's office asks for a few in an hour.
+RESETS_BY_ADDRESS = Throttle(
+    free=20, first=timedelta(minutes=1), longest=timedelta(minutes=15), forgets_after=timedelta(hours=1)
+)

@@ -70,7 +70,9 @@ class PasswordPages:
             message = _("Enter your client code or your mail address.") if face else _("Enter your mail address.")
             context = {"firm": face, "identifier": "", "errors": {"identifier": message}}
             return site.page(request, "reset.html", context, face=face, status=422)
-        await site.passwords.request_reset(identifier, face.id if face else None, face.slug if face else "")
+        await site.passwords.request_reset(
+            identifier, face.id if face else None, face.slug if face else "", site.cookies.visitor(request)
+        )
         await asyncio.sleep(max(0.0, _EVEN - (time.monotonic() - started)))
         back = f"/login/{face.slug}" if face else "/login"
         return site.page(

@@ -15,8 +15,8 @@ from parvis.identity.v1 import events_pb2
 from parvis_identity.domain.identifiers import LONGEST_MAIL, identifier_key
 from parvis_identity.domain.links import LIFETIMES, LinkState, Purpose, digest_of, state_of, token_of
 from parvis_identity.domain.passwords import PasswordPolicy
-from parvis_identity.domain.throttle import BY_ADDRESS, BY_IDENTIFIER, RESETS
-from parvis_identity.models import Account, AccountKind, AccountState, Link
+from parvis_identity.domain.throttle import BY_ADDRESS, BY_IDENTIFIER, RESETS, RESETS_BY_ADDRESS
+from parvis_identity.models import Account, AccountState, Link
 from parvis_identity.service import sessions
 from parvis_identity.service.hashing import Hasher
 from parvis_identity.service.keys import KeyRing
@@ -80,7 +80,7 @@ class Passwords:
     ) -> Begun | Refused:
         """Signs somebody in, or not. One hash is computed, whoever asked for whatever. Raises LIMIT hashing_busy."""
         typed = identifier_key(identifier)[:LONGEST_MAIL]
-        by_identifier = _key("identifier", str(organisation_id or ""), typed)
+        by_identifier = _counted("identifier", typed, organisation_id)
         by_address = _key("address", _network(visitor.address))
         async with self._database.begin(self._caller) as unit:
             free, wait = await session_store.charge(unit, by_identifier, BY_IDENTIFIER)
@@ -147,14 +147,17 @@ class Passwords:
             unit.record("password.changed", target_kind="account", target_id=who.account.id, address=visitor.address)
         return None
 
-    async def request_reset(self, identifier: str, organisation_id: UUID | None, organisation_slug: str) -> None:
+    async def request_reset(
+        self, identifier: str, organisation_id: UUID | None, organisation_slug: str, visitor: Visitor
+    ) -> None:
         """Sends a reset link, when there is such an account and it was not asked too often. Says nothing either way."""
         typed = identifier_key(identifier)[:LONGEST_MAIL]
         async with self._database.begin(self._caller, organisation_id=organisation_id) as unit:
-            key = _key("reset", str(organisation_id or ""), typed)
-            may, _ = await session_store.charge(unit, key, RESETS)
+            may, _ = await session_store.charge(unit, _counted("reset", typed, organisation_id), RESETS)
+            by_address = _key("reset from", _network(visitor.address))
+            address_may, _ = await session_store.charge(unit, by_address, RESETS_BY_ADDRESS)
             found = await store.find(unit, typed, organisation_id)
-            if may and found is not None:
+            if may and address_may and found is not None:
                 await self._send_reset(unit, found[0], organisation_id, organisation_slug)
 
     async def send_again(self, token: str) -> LinkState:
@@ -275,8 +278,14 @@ def avoided(account: Account) -> Sequence[str]:
 
 
 def _account_key(account: Account) -> bytes:
-    managed = account.kind == AccountKind.MANAGED
-    return _key("identifier", str(account.organisation_id) if managed else "", account.identifier_key)
+    return _counted("identifier", account.identifier_key, account.organisation_id)
+
+
+def _counted(what: str, typed: str, organisation_id: UUID | None) -> bytes:
+    """What tries are counted under. A mail address opens the same personal account at every firm's door: one count
+    for all of them, or each door would give the same guesses again.
+    """
+    return _key(what, "" if "@" in typed else str(organisation_id or ""), typed)
 
 
 def _key(*parts: str) -> bytes:
