@@ -127,7 +127,7 @@ class Service(Generic[Settings]):
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         health = Health(self, self.pages if role != "worker" else None)
-        http = _HttpServer(health, self.settings.http_listen)
+        http = HttpServer(health, self.settings.http_listen, trusted_proxies=self.settings.trusted_proxies)
         answering = asyncio.create_task(http.serve())
         tasks = [asyncio.create_task(_for_ever(self.bus.listen))]
         if role != "worker" and self.settings.grpc_listen:
@@ -224,8 +224,10 @@ class Health:
         return JSONResponse({"status": "ready"})
 
 
-class _HttpServer(uvicorn.Server):
-    def __init__(self, app: ASGIApp, listen: str) -> None:
+class HttpServer(uvicorn.Server):
+    """Serves `app` at host:port; the address of a visitor is what a trusted proxy says it is."""
+
+    def __init__(self, app: ASGIApp, listen: str, *, trusted_proxies: str) -> None:
         host, _, port = listen.rpartition(":")
         super().__init__(
             uvicorn.Config(
@@ -240,7 +242,7 @@ class _HttpServer(uvicorn.Server):
                 log_config=None,
                 server_header=False,
                 proxy_headers=True,
-                forwarded_allow_ips="127.0.0.1",
+                forwarded_allow_ips=trusted_proxies,
                 timeout_graceful_shutdown=int(GRACE),
             )
         )
