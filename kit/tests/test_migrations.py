@@ -7,8 +7,10 @@ from contextlib import asynccontextmanager
 import asyncpg
 import pytest
 
+from parvis_kit.audit import seal
 from parvis_kit.ids import uuid7
 from parvis_kit.migrations import upgrade_schema
+from parvis_kit.testing import make_caller
 
 pytestmark = pytest.mark.asyncio
 NOTE = "INSERT INTO notes (id, organisation_id, body) VALUES ($1, $2, 'x')"
@@ -88,6 +90,38 @@ async def test_the_service_may_not_rewrite_history(database_urls, statement):
     async with acting(database_urls.service, uuid7()) as connection:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.execute(statement)
+
+
+_OTHER_WORDS = 'UPDATE audit SET details = \'{"n": "other"}\''
+_OWN_SEAL = "UPDATE audit SET seq = 1, previous = 'x', content_digest = 'x', digest = 'x'"
+
+
+@pytest.mark.parametrize(
+    ("sealed", "forgery"),
+    [
+        (True, _OTHER_WORDS),
+        (True, "UPDATE audit SET details = NULL"),
+        (True, _OWN_SEAL),
+        (True, f"{_OWN_SEAL}, details = NULL, salt = NULL"),
+        (True, "UPDATE audit SET seq = NULL"),
+        (True, "UPDATE audit_heads SET seq = 0"),
+        (True, "UPDATE audit_heads SET digest = 'x'"),
+        (False, _OTHER_WORDS),
+        (False, "UPDATE audit SET details = NULL, salt = NULL"),
+        (False, f"{_OWN_SEAL}, details = '{{}}'"),
+    ],
+)
+async def test_an_act_that_was_recorded_never_changes(database_urls, database, sealed, forgery):
+    organisation = uuid7()
+    async with database.begin(make_caller(organisation)) as unit:
+        unit.record("note.written", target_kind="note", target_id=uuid7(), n="1")
+    connection = await asyncpg.connect(database_urls.service)
+    while sealed and await seal(connection):
+        pass
+    await connection.close()
+    with pytest.raises(asyncpg.RestrictViolationError):
+        async with acting(database_urls.service, organisation) as connection:
+            await connection.execute(f"{forgery} WHERE organisation_id = $1", organisation)
 
 
 async def test_every_table_says_of_which_kind_it_is(database_urls):

@@ -52,7 +52,26 @@ CREATE TRIGGER outbox_wake AFTER INSERT ON outbox FOR EACH STATEMENT EXECUTE FUN
 CREATE FUNCTION parvis_audit_queue() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN INSERT INTO audit_queue (organisation_id) SELECT DISTINCT organisation_id FROM fresh; RETURN NULL; END $$;
 CREATE TRIGGER audit_queued AFTER INSERT ON audit REFERENCING NEW TABLE AS fresh
-    FOR EACH STATEMENT EXECUTE FUNCTION parvis_audit_queue()
+    FOR EACH STATEMENT EXECUTE FUNCTION parvis_audit_queue();
+CREATE FUNCTION parvis_audit_held() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN
+        IF OLD.seq IS NULL AND NEW.seq IS NOT NULL
+            AND (NEW.details, NEW.salt) IS NOT DISTINCT FROM (OLD.details, OLD.salt) THEN RETURN NEW; END IF;
+        IF OLD.seq IS NOT NULL AND NEW.details IS NULL AND NEW.salt IS NULL
+            AND (NEW.seq, NEW.previous, NEW.content_digest, NEW.digest)
+                IS NOT DISTINCT FROM (OLD.seq, OLD.previous, OLD.content_digest, OLD.digest) THEN RETURN NEW; END IF;
+        RAISE EXCEPTION 'an act is sealed once and erased at most' USING ERRCODE = 'restrict_violation';
+    END $$;
+CREATE TRIGGER audit_held BEFORE UPDATE ON audit FOR EACH ROW EXECUTE FUNCTION parvis_audit_held();
+CREATE FUNCTION parvis_audit_heads_held() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN
+        IF TG_OP = 'INSERT' AND NEW.seq = 0 THEN RETURN NEW; END IF;
+        IF TG_OP = 'UPDATE' AND NEW.organisation_id = OLD.organisation_id
+            AND (NEW.seq > OLD.seq OR (NEW.seq = OLD.seq AND NEW.digest = OLD.digest)) THEN RETURN NEW; END IF;
+        RAISE EXCEPTION 'a chain only grows' USING ERRCODE = 'restrict_violation';
+    END $$;
+CREATE TRIGGER audit_heads_held BEFORE INSERT OR UPDATE ON audit_heads
+    FOR EACH ROW EXECUTE FUNCTION parvis_audit_heads_held()
 """
 
 
