@@ -3,12 +3,13 @@
 import asyncio
 import itertools
 import json
+import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from parvis_local.processes import Program, Spawned
+from parvis_local.processes import Program, Spawned, send
 
 
 class CannotStart(Exception):
@@ -34,7 +35,7 @@ class Zygote:
 
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
-        self._answers: dict[int, asyncio.Future[int]] = {}
+        self._answers: dict[int, asyncio.Future[Forked]] = {}
         self._ended: dict[int, asyncio.Future[int]] = {}
         self._writer: asyncio.StreamWriter | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -57,7 +58,8 @@ class Zygote:
         if self._writer is None:
             raise CannotStart("The zygote does not run.")
         number = next(self._numbers)
-        answer = self._answers[number] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Forked] = asyncio.get_running_loop().create_future()
+        self._answers[number] = answer
         request = {
             "start": number,
             "module": module,
@@ -66,8 +68,7 @@ class Zygote:
             "log": str(log),
         }
         self._writer.write(json.dumps(request).encode() + b"\n")
-        pid = await answer
-        return Forked(pid, self._future_of(pid))
+        return await answer
 
     def _future_of(self, pid: int) -> "asyncio.Future[int]":
         if pid not in self._ended:
@@ -83,7 +84,8 @@ class Zygote:
         self._writer = None
         self.imported.clear()
         for answer in self._answers.values():
-            answer.set_exception(CannotStart("The zygote ended while it was asked to start a service."))
+            if not answer.done():
+                answer.set_exception(CannotStart("The zygote ended while it was asked to start a service."))
         for ended in self._ended.values():
             if not ended.done():
                 ended.set_result(-9)
@@ -95,10 +97,14 @@ class Zygote:
             case {"imported": _}:
                 self.imported.set()
             case {"started": int(number), "pid": int(pid)}:
-                self._future_of(pid)
-                self._answers.pop(number).set_result(pid)
+                started, answer = Forked(pid, self._future_of(pid)), self._answers.pop(number)
+                if answer.cancelled():  # the suite is stopping: nobody waits for this one any more
+                    send(pid, signal.SIGKILL)
+                else:
+                    answer.set_result(started)
             case {"failed": int(number), "error": str(error)}:
-                self._answers.pop(number).set_exception(CannotStart(error))
+                if not (answer := self._answers.pop(number)).cancelled():
+                    answer.set_exception(CannotStart(error))
             case {"exited": int(pid), "status": int(status)}:
                 ended = self._future_of(pid)
                 ended.set_result(status)
