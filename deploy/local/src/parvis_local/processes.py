@@ -8,7 +8,7 @@ import pwd
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -146,23 +146,24 @@ def end_leftovers(recorded: Sequence[tuple[str, int, str]], *, patience: float =
     return [name for name, _, _ in alive]
 
 
-def resident_bytes(pid: int) -> int:
+def resident_bytes(pid: int, *, others: Collection[int] = ()) -> int:
     """Memory of the process and its descendants in bytes, each shared page counted in equal shares (PSS).
 
     Forked services share most of their pages, and PostgreSQL's processes their buffers: adding up plain resident
-    sizes would count them many times. Where the kernel does not tell, it is the plain resident size.
+    sizes would count them many times. Where the kernel does not tell, it is the plain resident size. `others` are
+    parts of their own, which the zygote has among its descendants.
     """
-    return sum(_memory(each) for each in _family(pid))
+    return sum(_memory(each) for each in _family(pid, frozenset(others) - {pid}))
 
 
-def _family(pid: int) -> list[int]:
-    """The process and all below it that belong to the same session (a service forked from the zygote leads its own)."""
+def _family(pid: int, others: frozenset[int]) -> list[int]:
+    """The process and all below it, without the others and what is below them."""
     found, todo = [], [pid]
     while todo:
         current = todo.pop()
+        if current in others:
+            continue
         try:
-            if current != pid and os.getsid(current) == current:
-                continue
             children = Path(f"/proc/{current}/task/{current}/children").read_text()
         except OSError:
             children = ""

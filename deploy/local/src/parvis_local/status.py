@@ -37,10 +37,11 @@ KEYS = ("name", "kind", "healthy", "address", "pid", "rss_bytes")
 async def collect(suite: Suite, states: list[PartState]) -> list[dict[str, object]]:
     """One dictionary per part: KEYS, and `note`, why it is not healthy."""
     parts = {part.name: part for part in catalogue(suite.layout, suite.ports, suite.credentials)}
-    return await asyncio.gather(*(_one(parts[state.name], state) for state in states))
+    processes = frozenset(state.pid for state in states if state.pid is not None)
+    return await asyncio.gather(*(_one(parts[state.name], state, processes) for state in states))
 
 
-async def _one(part: Part, state: PartState) -> dict[str, object]:
+async def _one(part: Part, state: PartState, processes: frozenset[int]) -> dict[str, object]:
     alive = state.pid is not None and is_alive(state.pid, state.born)
     if not alive:
         note = state.note or "does not run"
@@ -54,6 +55,6 @@ async def _one(part: Part, state: PartState) -> dict[str, object]:
         "healthy": not note,
         "address": part.address,
         "pid": state.pid if alive else None,
-        "rss_bytes": resident_bytes(state.pid) if alive and state.pid else 0,
+        "rss_bytes": resident_bytes(state.pid, others=processes) if alive and state.pid else 0,
         "note": note,
     }
