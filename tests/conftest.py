@@ -13,19 +13,8 @@ import pytest
 
 from parvis_local.demo.portal import Portal
 from parvis_local.demonstration import Context
-from parvis_local.ports import PortInUse, check_free
+from parvis_local.ports import free_base
 from parvis_local.suite import Suite
-
-
-def free_base() -> int:
-    """A base port whose whole range is free: other suites of this machine go on."""
-    for base in range(12_000, 22_000, 50):
-        try:
-            check_free({"a test suite": range(base, base + 45)})
-        except PortInUse:
-            continue
-        return base
-    raise RuntimeError("There is no free range of 45 ports between 12000 and 22000.")
 
 
 @pytest.fixture(scope="session")
@@ -45,15 +34,7 @@ def suite() -> Iterator[Suite]:
 @pytest.fixture(scope="session")
 def context(suite: Suite) -> Context:
     """What the demonstration knew while it was made."""
-    return Context(
-        data=suite.layout.data,
-        addresses=suite.addresses,
-        environment=suite.environment,
-        setup_token=suite.credentials.setup_token,
-        logins_file=suite.layout.demo_logins,
-        product_file=suite.layout.product_client,
-        report=lambda _: None,
-    )
+    return suite.context
 
 
 @pytest.fixture(scope="session")

@@ -93,6 +93,17 @@ def check_free(wanted: Mapping[str, Iterable[int]]) -> None:
         )
 
 
+def free_base() -> int:
+    """A base port for a suite of a test or a bench: other suites of this machine go on. Raises RuntimeError."""
+    for base in range(12_000, HIGHEST_BASE, 50):
+        try:
+            check_free({"a suite": range(base, base + 45)})
+        except PortInUse:
+            continue
+        return base
+    raise RuntimeError("There is no free range of 45 ports between 12000 and 22000.")
+
+
 def _is_free(port: int) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that are closing do not count

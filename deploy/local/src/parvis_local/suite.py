@@ -180,6 +180,19 @@ class Suite:
         return service_environment(service, self.layout, self.ports, self.credentials)
 
     @property
+    def context(self) -> demonstration.Context:
+        """What the demonstration knows of this suite, for whoever goes on as its people."""
+        return demonstration.Context(
+            data=self.layout.data,
+            addresses=self.addresses,
+            environment=self.environment,
+            setup_token=self.credentials.setup_token,
+            logins_file=self.layout.demo_logins,
+            product_file=self.layout.product_client,
+            report=lambda _: None,
+        )
+
+    @property
     def credentials(self) -> credentials.Credentials:
         """All secrets of this suite."""
         self.layout.make()

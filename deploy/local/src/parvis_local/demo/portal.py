@@ -141,6 +141,15 @@ class Person:
         answer.raise_for_status()
         self._refresh_token = answer.json()["refresh_token"]
 
+    async def open(self, path: str) -> httpx.Response:
+        """A page of the portal in this person's browser, after `sign_in`: the portal finds the session by itself."""
+        return await self._http.get(f"{self._portal.url}{path}")
+
+    @property
+    def cookie_header(self) -> str:
+        """What this person's browser sends to the portal, for programs that make requests in their name."""
+        return "; ".join(f"{each.name}={each.value}" for each in self._http.cookies.jar)
+
     @asynccontextmanager
     async def acting_for(self, organisation_id: str) -> AsyncIterator[None]:
         """Calls inside the block are this person's, for the organisation."""
