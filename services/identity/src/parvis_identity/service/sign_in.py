@@ -78,19 +78,25 @@ class Passwords:
     async def sign_in(
         self, identifier: str, password: str, organisation_id: UUID | None, visitor: Visitor
     ) -> Begun | Refused:
-        """Signs somebody in, or not. One hash is computed, whoever asked for whatever. Raises LIMIT hashing_busy."""
+        """Signs somebody in, or not. One hash is computed for each try that counts, whoever asked for whatever.
+
+        Whoever must wait costs none, nor a row of ours when it is their address that must: else one machine could keep
+        the hasher from everybody. Neither tells anything, since what was typed is counted, not what there is. Raises
+        LIMIT hashing_busy.
+        """
         typed = identifier_key(identifier)[:LONGEST_MAIL]
         by_identifier = _counted("identifier", typed, organisation_id)
         by_address = _key("address", _network(visitor.address))
         async with self._database.begin(self._caller) as unit:
-            free, wait = await session_store.charge(unit, by_identifier, BY_IDENTIFIER)
             address_free, address_wait = await session_store.charge(unit, by_address, BY_ADDRESS)
+            if not address_free:
+                return Refused(address_wait)
+            may, wait = await session_store.charge(unit, by_identifier, BY_IDENTIFIER)
             found = await store.find(unit, typed, organisation_id)
-        may = free and address_free
         account, encoded = found if found is not None and may else (None, "")
         if account is not None and account.state != AccountState.ACTIVE:
             encoded = ""
-        right = await self._hasher.matches(encoded, password)
+        right = may and await self._hasher.matches(encoded, password)
         renewed = await self._hasher.hash(password) if right and self._hasher.is_outdated(encoded) else ""
         # What happens to a managed account, or at a firm's own door, is in that firm's audit trail.
         async with self._database.begin(
@@ -133,7 +139,7 @@ class Passwords:
         async with self._database.begin(self._caller) as unit:
             may, wait = await session_store.charge(unit, key, BY_IDENTIFIER)
             encoded = await store.password_hash(unit, who.account.id)
-        right = await self._hasher.matches(encoded if may else "", current)
+        right = may and await self._hasher.matches(encoded, current)
         if not right:
             async with self._database.begin(self._caller) as unit:
                 unit.record("password.change_failed", target_kind="account", target_id=who.account.id)

@@ -1,7 +1,7 @@
 """Sessions, and the counting of failed sign-ins."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, delete, func, or_, select, update
@@ -12,6 +12,9 @@ from parvis_identity.domain import sessions as rules
 from parvis_identity.domain.throttle import Throttle
 from parvis_identity.models import Account, AccountState, Session, SignInAttempt
 from parvis_kit.unit import UnitOfWork
+
+#: Long ago rather than now: whoever waited for the row began a moment before its writer did.
+_NOT_BLOCKED = datetime.fromtimestamp(0, UTC)
 
 
 def _open(now: datetime) -> tuple[ColumnElement[bool], ...]:
@@ -83,7 +86,7 @@ async def charge(unit: UnitOfWork, key: bytes, throttle: Throttle) -> tuple[bool
     Answers whether it may go on, and how long the next one has to wait if this one fails. Success takes the
     count back (`forgive`).
     """
-    fresh = {"key": key, "failures": 0, "last_at": unit.now, "blocked_until": unit.now}
+    fresh = {"key": key, "failures": 0, "last_at": unit.now, "blocked_until": _NOT_BLOCKED}
     statement = insert(SignInAttempt).values(**fresh)
     row = (
         await unit.execute(
@@ -96,7 +99,7 @@ async def charge(unit: UnitOfWork, key: bytes, throttle: Throttle) -> tuple[bool
         return False, row.blocked_until - unit.now
     failures = 1 if row.last_at < unit.now - throttle.forgets_after else row.failures + 1
     wait = throttle.wait(failures)
-    values = {"failures": failures, "last_at": unit.now, "blocked_until": unit.now + wait}
+    values = {"failures": failures, "last_at": unit.now, "blocked_until": unit.now + wait if wait else _NOT_BLOCKED}
     await unit.execute(update(SignInAttempt).where(col(SignInAttempt.key) == key).values(**values))
     return True, wait
 
@@ -106,7 +109,7 @@ async def forgive(unit: UnitOfWork, key: bytes, *, only_this: bool = False) -> N
     signed in).
     """
     if only_this:
-        values = {"failures": func.greatest(col(SignInAttempt.failures) - 1, 0), "blocked_until": unit.now}
+        values = {"failures": func.greatest(col(SignInAttempt.failures) - 1, 0), "blocked_until": _NOT_BLOCKED}
         await unit.execute(update(SignInAttempt).where(col(SignInAttempt.key) == key).values(**values))
     else:
         await unit.execute(delete(SignInAttempt).where(col(SignInAttempt.key) == key))
