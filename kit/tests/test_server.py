@@ -96,6 +96,9 @@ class Rights:
             raise conflict("denied_untraced")
         if request.right == "broken":
             raise RuntimeError("a mistake of ours")
+        if request.right.startswith("typed"):
+            unit.record(request.right, target_kind="contact", target_id=request.contact_id, typed=request.right)
+            await unit.fetch("SELECT $1::text", "a" if request.right == "typed in details\0" else request.right)
         return tenancy_pb2.Decision(allowed=True, reason=str(unit.organisation_id))
 
     async def GetGrantSet(self, unit, request):
@@ -306,6 +309,11 @@ async def test_a_mistake_of_ours_is_told_as_a_reference_only(stage):
         await stage.check("broken")
     assert (refused.value.kind, refused.value.reason) == (Kind.INTERNAL, "internal")
     assert set(refused.value.params) == {"reference"}
+
+
+@pytest.mark.parametrize("typed", ["typed\0", "typed in details\0"])
+async def test_a_sign_that_cannot_be_stored_is_the_request_s_mistake(stage, typed):
+    assert await refusal(stage.check(right=typed)) == (Kind.INVALID, "malformed_request")
 
 
 async def test_a_call_without_a_deadline_is_refused(stage):

@@ -123,7 +123,10 @@ class GrpcServer:
             except ServiceError as error:
                 code = error.kind.value
                 await context.abort(*status_of(self._told(error, method)))
-            except Exception:  # noqa: BLE001 - the edge: whatever it was, the caller gets an answer and the log a trace
+            except Exception as error:  # noqa: BLE001 - the edge: whatever it was, there is an answer and a trace
+                if _has_nul(error):
+                    code = Kind.INVALID.value
+                    await context.abort(*status_of(invalid("malformed_request")))
                 code = Kind.INTERNAL.value
                 reference = secrets.token_hex(4)
                 _log.exception("rpc_failed", method=method.full_name, reference=reference)
@@ -207,6 +210,11 @@ class GrpcServer:
             _log.error("rpc_failed", method=method.full_name, reference=reference, error=str(error))
             return internal(reference=reference)
         return error
+
+
+def _has_nul(error: BaseException) -> bool:
+    """Whether PostgreSQL refused a text with U+0000, which a request may carry and no text or JSON of its may."""
+    return getattr(getattr(error, "orig", error), "sqlstate", None) in {"22021", "22P05"}
 
 
 def _text(value: str | bytes | None) -> str:
