@@ -160,7 +160,7 @@ def test_totals_add_up_whatever_is_typed(rows):
     assert sum(base for _, base, _ in made.taxes) == made.net
 
 
-@pytest.mark.parametrize("text", ["", "abc", "1e999999", "NaN", "Infinity", "١٢", "1,2,3"])
+@pytest.mark.parametrize("text", ["", "abc", "1e999999", "1e-9999999", "1_0", "NaN", "Infinity", "١٢", "1,2,3"])
 def test_what_is_no_number_is_left_out_of_the_total(text):
     assert lines.read_decimal(text) is None
 

@@ -65,7 +65,8 @@ def of_invoice(invoice: billing_pb2.Invoice) -> list[dict[str, str]]:
 def read_decimal(text: str) -> Decimal | None:
     """A number as people write it ("1 234,50", "1234.5"); None when it is none."""
     written = "".join(text.split()).replace(",", ".")
-    if not written.isascii():
+    # Digits and one point: an exponent ("1e-999999999") is a number that nobody types and a gigabyte of digits.
+    if not written.isascii() or not written.replace(".", "", 1).removeprefix("-").isdecimal():
         return None
     try:
         value = Decimal(written)
