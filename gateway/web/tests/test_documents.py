@@ -137,6 +137,13 @@ async def test_an_announcement_that_is_none_is_refused(served: Suite, body):
     assert "StartUpload" not in served.services.calls
 
 
+@pytest.mark.parametrize("sent", ['{"name": "\\ud800", "size": 1}', "[" * 50_000, "{", "\xff"])
+async def test_json_that_is_none_or_no_text_is_refused(served: Suite, sent):
+    headers = {"X-CSRF": served.session.csrf, "Origin": ORIGIN, "Content-Type": "application/json"}
+    answer = await served.client.post("/o/durand/uploads", content=sent.encode("latin-1"), headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (422, "malformed_request")
+
+
 async def test_a_refused_type_is_said_so_that_it_reads_on(served: Suite):
     error = invalid("type_refused", [Violation("media_type", "type_refused", {"type": "exe"})], type="exe")
     served.services.answers["StartUpload"] = error

@@ -12,7 +12,7 @@ from parvis_kit.caller import acting_as
 from parvis_kit.errors import Kind, ServiceError
 from parvis_web.rights import right_label
 from parvis_web.sentences import either, sentence, violation
-from parvis_web.visit import OrganisationVisit, Visit, if_allowed, sign_in_path
+from parvis_web.visit import OrganisationVisit, Visit, if_allowed, local_path, sign_in_path
 
 STATUS = {
     Kind.INVALID: 422,
@@ -91,7 +91,7 @@ def _back(visit: Visit) -> str:
     """The page that the form was on."""
     referer = urlsplit(visit.request.headers.get("referer", ""))
     if referer.path and visit.portal.settings.public_url.startswith(f"{referer.scheme}://{referer.netloc}"):
-        return f"{referer.path}?{referer.query}" if referer.query else referer.path
+        return local_path(f"{referer.path}?{referer.query}" if referer.query else referer.path)
     return "/"
 
 

@@ -9,6 +9,7 @@ from parvis_kit.errors import ServiceError
 from parvis_ui.forms import Errors
 from parvis_web.access import Area, staff
 from parvis_web.navigation import settings_tabs
+from parvis_web.pages.contacts import whole
 from parvis_web.sentences import N_
 from parvis_web.visit import OrganisationVisit, at_once
 
@@ -80,7 +81,7 @@ async def save(visit: OrganisationVisit) -> Response:
         iban=form["iban"],
         time_zone=form["time_zone"],
         accent="" if form["accent_default"] else form["accent"],
-        version=int(form["version"] or 0),
+        version=whole(form["version"]),
         address=tenancy_pb2.PostalAddress(
             lines=[line.strip() for line in form["lines"].splitlines() if line.strip()],
             postal_code=form["postal_code"],

@@ -11,6 +11,7 @@ from parvis_ui.lists import Chip, Column, changed
 from parvis_ui.translations import Words
 from parvis_web.access import Area, staff
 from parvis_web.navigation import settings_tabs
+from parvis_web.pages.contacts import whole
 from parvis_web.sentences import N_
 from parvis_web.visit import OrganisationVisit, if_allowed
 
@@ -180,7 +181,7 @@ async def change(visit: OrganisationVisit) -> Response:
     _, form = visit.words, visit.form
     typed = {name: form[name] for name in ("function", "profile_id", "structure_id")}
     request = tenancy_pb2.UpdateMemberRequest(
-        id=visit.request.path_params["id"], version=int(form["version"] or 0), **typed
+        id=visit.request.path_params["id"], version=whole(form["version"]), **typed
     )
     try:
         await visit.clients.members.UpdateMember(request)

@@ -9,6 +9,7 @@ from parvis_kit.errors import Kind, ServiceError, not_found
 from parvis_ui.forms import Errors
 from parvis_web.access import Area, staff
 from parvis_web.navigation import settings_tabs
+from parvis_web.pages.contacts import whole
 from parvis_web.rights import group_label, right_label
 from parvis_web.sentences import N_
 from parvis_web.visit import OrganisationVisit
@@ -113,7 +114,7 @@ async def _save(visit: OrganisationVisit, profile_id: str) -> Response:
     typed = tenancy_pb2.Profile(
         id=profile_id,
         name=form["name"],
-        version=int(form["version"] or 0),
+        version=whole(form["version"]),
         rights=[
             tenancy_pb2.GrantedRight(
                 code=code, scope=tenancy_pb2.SCOPE_ALL if code in everything else tenancy_pb2.SCOPE_MINE

@@ -96,9 +96,10 @@ def _refused(visit: OrganisationVisit, error: ServiceError) -> Response:
 async def _body(visit: OrganisationVisit) -> dict[str, Any]:
     try:
         body = await visit.request.json()
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise invalid("malformed_request") from error
-    if not isinstance(body, dict):
+    # Half a pair of UTF-16 is a text for JSON, and for nothing after it.
+    if not isinstance(body, dict) or any("\ud800" <= sign <= "\udfff" for sign in json.dumps(body, ensure_ascii=False)):
         raise invalid("malformed_request")
     return body
 
