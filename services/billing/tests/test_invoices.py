@@ -236,6 +236,7 @@ async def test_list_is_paged_newest_first(suite, firm, client):
     rest = await suite.call("ListInvoices", firm, pb.ListInvoicesRequest(page_size=3, page_token=first.next_page_token))
     assert [invoice.id for invoice in (*first.invoices, *rest.invoices)] == made[::-1]
     assert (first.total, rest.next_page_token) == (5, "")
+    assert await numbers(suite, firm, ask={"page_size": -3}) == made[::-1]
 
 
 async def test_list_is_searched_by_number_and_name(suite, firm, client):

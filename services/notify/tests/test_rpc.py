@@ -102,6 +102,7 @@ async def test_history_is_paged_newest_first(call, suite, firm):
     seen = [each.recipient_mail for each in (*first.messages, *rest.messages)]
     assert seen == [event.mail for event in reversed(events)]
     assert (first.total, rest.next_page_token) == (5, "")
+    assert len((await call(messages.ListMessages, firm.id, pb.ListMessagesRequest(page_size=-3))).messages) == 5
 
 
 async def test_history_is_searched_by_name_address_and_subject(call, suite, firm):

@@ -31,7 +31,7 @@ class InvoiceRpc:
         self._records = records
 
     async def ListInvoices(self, unit: "UnitOfWork", request: pb.ListInvoicesRequest) -> pb.ListInvoicesResponse:
-        size = min(request.page_size or _PAGE, _LARGEST_PAGE)
+        size = min(request.page_size, _LARGEST_PAGE) if request.page_size > 0 else _PAGE
         found = await store.invoices(
             unit,
             reading.sight(unit),

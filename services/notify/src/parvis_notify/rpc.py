@@ -55,7 +55,7 @@ class MessageRpc:
         self._public_url = public_url
 
     async def ListMessages(self, unit: "UnitOfWork", request: pb.ListMessagesRequest) -> pb.ListMessagesResponse:
-        size = min(request.page_size or _PAGE, _LARGEST_PAGE)
+        size = min(request.page_size, _LARGEST_PAGE) if request.page_size > 0 else _PAGE
         found = await store.history(
             unit,
             before=parse_optional(request.page_token, "page_token"),
