@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+from browsing import csrf_of
 from callers import Caller, Wires
 
 from parvis.billing.v1 import billing_pb2
@@ -52,6 +53,8 @@ class Member:
     organisation_id: str = ""
     membership_id: str = ""
     account_id: str = ""
+    #: Of the session in the browser; empty until they have opened the portal.
+    csrf: str = ""
     _token: str = ""
     _since: float = field(default=float("-inf"))
 
@@ -128,6 +131,22 @@ class Cast:
         if name.startswith("cut-") and (made is None or time.monotonic() - self._cut_at[name] > FRESH):
             await (self._cut_member() if name == "cut-member" else self._cut_client())
         return self._members[name]
+
+    async def reader(self, name: str) -> Member:
+        """Somebody by name, with the portal open in their browser."""
+        member = await self.member(name)
+        if not member.csrf:
+            await self._open_portal(member)
+        return member
+
+    def slug_of(self, member: Member) -> str:
+        """The address of somebody's organisation."""
+        return next(slug for slug, each in self.organisations.items() if each == member.organisation_id)
+
+    async def _open_portal(self, member: Member) -> None:
+        account = f"/o/{self.slug_of(member)}/account"
+        page = await member.person._http.get(f"{self.portal.url}/auth/start", params={"next": account})
+        member.csrf = csrf_of(page.text)
 
     async def caller(self, name: str, through: str = "web") -> Caller:
         """Somebody by name, calling through a service."""
@@ -249,7 +268,7 @@ class Cast:
         for method, request in EVERYWHERE.items():
             with suppress(ServiceError):  # a client has no business in notify
                 await self.wires.call(caller, method, request)
-        await cut.person._http.get(f"{self.portal.url}/o/{FIRM}/")
+        await self._open_portal(cut)
         cut.keep_token()
 
     async def _end(self, cut: Member) -> None:

@@ -40,6 +40,11 @@ class World:
     document: documents_pb2.Document = field(default_factory=documents_pb2.Document)
     invoice: billing_pb2.Invoice = field(default_factory=billing_pb2.Invoice)
     message_id: str = ""
+    #: Of pages: the client's access, an upload that waits for its parts, one that has them, a draft.
+    access_id: str = ""
+    upload_id: str = ""
+    sent_id: str = ""
+    draft_id: str = ""
 
     async def open(self) -> None:
         """Finds what the demonstration made."""
@@ -64,6 +69,13 @@ class World:
         self.invoice = listed.invoices[0]
         messages = await self.call("MessageService.ListMessages", notify_pb2.ListMessagesRequest())
         self.message_id = messages.messages[0].id
+
+    async def open_pages(self) -> None:
+        """Makes what only pages show."""
+        self.access_id = (await self.cast.member("client")).membership_id
+        self.upload_id = (await self.upload()).id
+        self.sent_id = (await self.sent_upload()).id
+        self.draft_id = (await self.draft()).id
 
     async def call(self, method: str, request: Message, *, by: str = "administrator", through: str = "web") -> Message:
         """As who may."""

@@ -1,0 +1,217 @@
+"""Requests of the portal's pages with real identifiers: what stands in each address, what each form sends."""
+
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from browsing import Asked, form_of
+from people import FIRM, PROVIDER
+from world import World
+
+from parvis.tenancy.v1 import tenancy_pb2
+from parvis_web.access import PageRoute
+from parvis_web.pages import AREAS
+
+ROUTES: dict[str, PageRoute] = {
+    f"{method} {route.path}": route for area in AREAS for route in area.routes for method in route.methods
+}
+#: Rights that only the provider's staff have: their pages are the provider's.
+PROVIDERS = {"organisations.manage", "products.manage"}
+Ids = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a form sends. `shown_on`: the page where it stands, whose fields are sent but for `values`."""
+
+    ids: Ids
+    values: dict[str, Any]
+    shown_on: str = ""
+    body: dict[str, Any] | None = None
+
+
+Fill = Callable[[World], Awaitable[Sent]]
+FILLS: dict[str, Fill] = {}
+
+
+def places_of(world: World) -> dict[str, Ids]:
+    """Address → the identifiers that stand in it, for what is only read."""
+    contact, person = {"id": world.contact.id}, {"person_id": world.person_id}
+    folder = contact | {"folder_id": world.template.id}
+    return {
+        "/o/{slug}/settings/people/{id}": {"id": world.member.id},
+        "/o/{slug}/settings/profiles/{id}": {"id": world.member.profile_id},
+        "/o/{slug}/customers/{id}/subscribe": {"id": world.cast.firm},
+        "/o/{slug}/contacts/{id}": contact,
+        "/o/{slug}/contacts/{id}/edit": contact,
+        "/o/{slug}/contacts/{id}/people/new": contact,
+        "/o/{slug}/contacts/{id}/people/{person_id}": contact | person,
+        "/o/{slug}/contacts/{id}/people/{person_id}/access": contact | person,
+        "/o/{slug}/contacts/{id}/accesses/{membership_id}/folders": contact | {"membership_id": world.access_id},
+        "/o/{slug}/contacts/{id}/advisers": contact,
+        "/o/{slug}/settings/folders/{id}": {"id": world.template.id},
+        "/o/{slug}/contacts/{id}/folders/{folder_id}": folder,
+        "/o/{slug}/contacts/{id}/folders/{folder_id}/upload": folder,
+        "/o/{slug}/contacts/{id}/folders/{folder_id}/uploads/{upload_id}": folder | {"upload_id": world.sent_id},
+        "/o/{slug}/documents/{id}": {"id": world.document.id},
+        "/o/{slug}/documents/{id}/content": {"id": world.document.id},
+        "/o/{slug}/documents/{id}/download": {"id": world.document.id},
+        "/o/{slug}/uploads/{id}": {"id": world.upload_id},
+        "/o/{slug}/uploads/{id}/parts": {"id": world.upload_id},
+        "/o/{slug}/invoices/{id}": {"id": world.invoice.id},
+        "/o/{slug}/invoices/{id}/edit": {"id": world.draft_id},
+        "/o/{slug}/notifications/{id}": {"id": world.message_id},
+        "/o/{slug}/settings/templates/{kind}/{locale}": {"kind": "document-filed", "locale": "en"},
+    }
+
+
+def fills(address: str) -> Callable[[Fill], Fill]:
+    """Registers what is sent to "POST /o/{slug}/…"."""
+
+    def add(fill: Fill) -> Fill:
+        FILLS[address] = fill
+        return fill
+
+    return add
+
+
+async def asked(world: World, name: str) -> Asked:
+    """The request of a route, as its rightful reader sends it."""
+    method, path = name.split(" ", 1)
+    slug = PROVIDER if ROUTES[name].rule.right in PROVIDERS else FIRM
+    if method == "GET":
+        return Asked(method, path.format(slug=slug, **places_of(world).get(path, {})))
+    sent = await FILLS[name](world)
+    address = path.format(slug=slug, **sent.ids)
+    values = sent.values
+    if sent.shown_on:
+        reader = await world.cast.reader(rightful(name))
+        page = await reader.person._http.get(f"{world.cast.portal.url}{sent.shown_on.format(slug=slug, **sent.ids)}")
+        values = form_of(page.text, address) | values
+    return Asked(method, address, values, sent.body)
+
+
+def rightful(name: str) -> str:
+    """Who a route is for."""
+    return "provider" if ROUTES[name].rule.right in PROVIDERS else "administrator"
+
+
+def _name() -> str:
+    return f"Isolation {secrets.token_hex(4)}"
+
+
+def _mail() -> str:
+    return f"iso-{secrets.token_hex(4)}@isolation.example"
+
+
+# The firm: people, profiles, record, applications
+
+
+@fills("POST /o/{slug}/applications/{id}/assign-to-me")
+async def assign_to_me(world: World) -> Sent:
+    return Sent({"id": world.product_id}, {})
+
+
+@fills("POST /o/{slug}/settings/people/invite")
+async def invite(world: World) -> Sent:
+    page = "/o/{slug}/settings/people/invite"
+    typed = {"mail": _mail(), "given_name": "Iso", "family_name": "Lation", "profile_id": world.member.profile_id}
+    return Sent({}, typed, page)
+
+
+@fills("POST /o/{slug}/settings/people/{id}")
+async def change_person(world: World) -> Sent:
+    invited = await world.cast.invite(world.member.profile_id)
+    return Sent({"id": invited.id}, {"function": "Isolation"}, "/o/{slug}/settings/people/{id}")
+
+
+@fills("POST /o/{slug}/settings/people/{id}/resend")
+@fills("POST /o/{slug}/settings/people/{id}/withdraw")
+async def invited(world: World) -> Sent:
+    return Sent({"id": (await world.cast.invite(world.member.profile_id)).id}, {})
+
+
+@fills("POST /o/{slug}/settings/people/{id}/cut")
+async def cut(world: World) -> Sent:
+    return Sent({"id": (await world.active_member()).id}, {})
+
+
+@fills("POST /o/{slug}/settings/people/{id}/reopen")
+async def reopen(world: World) -> Sent:
+    member = await world.active_member()
+    await world.call("MemberService.CutMember", tenancy_pb2.CutMemberRequest(id=member.id))
+    return Sent({"id": member.id}, {})
+
+
+@fills("POST /o/{slug}/settings/people/{id}/products")
+async def assign(world: World) -> Sent:
+    member = await world.cast.invite(world.member.profile_id)
+    return Sent({"id": member.id}, {"product_id": world.product_id, "assigned": "1"})
+
+
+@fills("POST /o/{slug}/settings/profiles/new")
+async def new_profile(_: World) -> Sent:
+    return Sent({}, {"name": _name(), "all": ["members.read"]})
+
+
+@fills("POST /o/{slug}/settings/profiles/{id}")
+async def save_profile(world: World) -> Sent:
+    profile = await world.cast.profile(_name(), {"members.read": tenancy_pb2.SCOPE_ALL})
+    return Sent({"id": profile.id}, {"name": _name()}, "/o/{slug}/settings/profiles/{id}")
+
+
+@fills("POST /o/{slug}/settings/organisation")
+async def save_record(_: World) -> Sent:
+    return Sent({}, {}, "/o/{slug}/settings/organisation")
+
+
+@fills("POST /o/{slug}/settings/structures")
+async def new_structure(world: World) -> Sent:
+    return Sent({}, {"name": _name(), "parent_id": world.structure_id})
+
+
+# The provider: customers and products
+
+
+@fills("POST /o/{slug}/customers/new")
+async def new_customer(_: World) -> Sent:
+    typed = {"administrator_mail": _mail(), "administrator_given_name": "Iso", "administrator_family_name": "Lation"}
+    return Sent({}, typed | {"name": _name()})
+
+
+@fills("POST /o/{slug}/customers/{id}/subscribe")
+async def subscribe(world: World) -> Sent:
+    return Sent({"id": world.cast.firm}, {"product_id": world.product_id, "product_name": "Patrimonia"})
+
+
+@fills("POST /o/{slug}/settings/products/new")
+async def new_product(_: World) -> Sent:
+    address = f"https://{secrets.token_hex(4)}.example"
+    return Sent({}, {"name": _name(), "launch_url": address, "redirect_uris": f"{address}/callback"})
+
+
+# Files on their way in
+
+
+def _announced(world: World) -> dict[str, Any]:
+    wanted = world.upload_request()
+    return {
+        "name": wanted.name, "size": wanted.size, "type": wanted.media_type,
+        "contact_id": wanted.contact_id, "folder_template_id": wanted.folder_template_id,
+    }  # fmt: skip
+
+
+@fills("POST /o/{slug}/uploads")
+async def start_upload(world: World) -> Sent:
+    return Sent({}, {}, body=_announced(world))
+
+
+@fills("POST /o/{slug}/uploads/{id}/complete")
+async def complete_upload(world: World) -> Sent:
+    return Sent({"id": (await world.sent_upload()).id}, {}, body={})
+
+
+@fills("DELETE /o/{slug}/uploads/{id}")
+async def abort_upload(world: World) -> Sent:
+    return Sent({"id": (await world.upload()).id}, {})
