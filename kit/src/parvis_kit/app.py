@@ -49,7 +49,7 @@ from parvis_kit.server import Confirm, GrpcServer
 from parvis_kit.settings import ServiceSettings
 from parvis_kit.telemetry import configure_logs
 from parvis_kit.tokens import FetchKeys, TokenVerifier
-from parvis_kit.unit import Database
+from parvis_kit.unit import Database, origin
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -211,6 +211,7 @@ class Health:
         elif path == "/metrics":
             await Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)(scope, receive, send)
         elif self._pages is not None:
+            origin.set("request")  # a request has a task of its own
             await self._pages(scope, receive, send)
         elif scope["type"] == "http":
             await Response(status_code=404)(scope, receive, send)

@@ -141,9 +141,11 @@ class Person:
         answer.raise_for_status()
         self._refresh_token = answer.json()["refresh_token"]
 
-    async def open(self, path: str) -> httpx.Response:
-        """A page of the portal in this person's browser, after `sign_in`: the portal finds the session by itself."""
-        return await self._http.get(f"{self._portal.url}{path}")
+    async def open(self, path: str, *, follow: bool = True) -> httpx.Response:
+        """A page of the portal in this person's browser, after `sign_in`: the portal finds the session by itself, on
+        the way of the redirects that the first page makes.
+        """
+        return await self._http.get(f"{self._portal.url}{path}", follow_redirects=follow)
 
     @property
     def cookie_header(self) -> str:
