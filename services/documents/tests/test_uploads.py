@@ -260,6 +260,22 @@ async def test_the_same_reference_of_a_service_is_the_same_upload_and_document(f
     assert (error.kind, error.reason) == (Kind.PRECONDITION, "filed_by_a_service")
 
 
+async def test_a_folder_that_takes_pictures_only_still_takes_what_a_service_files(firm):
+    templates = (await firm.manager.ListFolderTemplates()).templates
+    invoices = next(each for each in templates if each.id == str(firm.folders["invoices"]))
+    invoices.media_types[:] = ["image/png"]
+    await firm.manager.SaveFolderTemplate(template=invoices)
+    reference = {"external_reference": "invoice:44", "built_in_folder": "invoices", "contact_id": str(firm.client)}
+
+    upload = await firm.billing.StartUpload(**reference, name="F44.pdf", size=len(PDF))
+    await send(upload, PDF)
+    await firm.billing.CompleteUpload(id=upload.id)
+    person = await refusal(firm.manager.StartUpload(**place(firm), name="a.pdf", size=1))
+
+    assert (await firm.decided(firm.billing, upload.id)).state == pb.UPLOAD_STATE_FILED
+    assert person.reason == "type_refused"
+
+
 async def test_a_reference_whose_bytes_changed_before_they_were_sent_starts_anew(firm):
     fields = {"external_reference": "invoice:43", "built_in_folder": "invoices", "contact_id": str(firm.client)}
     first = await firm.billing.StartUpload(**fields, name="F43.pdf", size=10)

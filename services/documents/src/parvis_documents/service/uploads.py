@@ -94,7 +94,9 @@ async def start(
         built_in=built_in,
         document_id=document_id,
     )
-    file = _accept(announced, where, largest=desk.settings.upload_max_bytes)
+    # What a folder takes is said to people: a closed invoice is filed whatever the firm's settings are.
+    accepted = [] if unit.caller.is_service else where.folder.media_types
+    file = _accept(announced, accepted, largest=desk.settings.upload_max_bytes)
     if external_reference:
         running = await _running(unit, desk, file, external_reference)
         if running is not None:
@@ -215,7 +217,7 @@ async def _running(unit: UnitOfWork, desk: Desk, file: Announced, external_refer
     return None
 
 
-def _accept(announced: Announced, where: Place, *, largest: int) -> Announced:
+def _accept(announced: Announced, accepted: Sequence[str], *, largest: int) -> Announced:
     """What was announced, normalised. Raises INVALID."""
     try:
         name = file_name(announced.name)
@@ -226,7 +228,7 @@ def _accept(announced: Announced, where: Place, *, largest: int) -> Announced:
         raise invalid("size_refused", [Violation("size", "size_refused", limits)], **limits)
     try:
         media_type = content.announced_type(name, announced.media_type)
-        content.check_folder(media_type, where.folder.media_types)
+        content.check_folder(media_type, accepted)
     except RefusalError as error:
         raise invalid(error.reason, [Violation("media_type", error.reason, error.params)], **error.params) from None
     try:

@@ -58,7 +58,7 @@ async def decide(unit: UnitOfWork, row: Upload, found: ObjectContent) -> None:
 
 
 def judge(row: Upload, found: ObjectContent, accepted: list[str]) -> str:
-    """The media type of what was found.
+    """The media type of what was found. What a folder accepts binds people, not services.
 
     Raises RefusalError size_differs, checksum_differs, type_refused, type_differs.
     """
@@ -67,7 +67,8 @@ def judge(row: Upload, found: ObjectContent, accepted: list[str]) -> str:
     if row.sha256 and found.sha256 != row.sha256:
         raise RefusalError("checksum_differs")
     media_type = content.sniff(found.head, row.media_type)
-    content.check_folder(media_type, accepted)
+    if not row.service:
+        content.check_folder(media_type, accepted)
     return media_type
 
 
