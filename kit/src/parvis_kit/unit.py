@@ -263,7 +263,7 @@ class Database:
         try:
             yield unit
             await unit._commit()  # noqa: SLF001 - only the edge that opened the unit commits it
-        except (DBAPIError, *_LOST) as error:
+        except (DBAPIError, asyncpg.PostgresError, *_LOST) as error:
             if not unit.driver.is_closed() and not is_transient(error):
                 raise
             _log.warning("database_lost", error=repr(error))
