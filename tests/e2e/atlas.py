@@ -27,13 +27,15 @@ class Place:
     address: str | Find
     status: int = 200
 
-    def open(self, reader: Person) -> str:
-        """Opens the page, and says where it is."""
-        address = self.address if isinstance(self.address, str) else self.address(reader)
+    def find(self, reader: Person) -> str:
+        """Where the page is."""
+        return self.address if isinstance(self.address, str) else self.address(reader)
+
+    def open(self, reader: Person, address: str = "") -> None:
+        """Opens the page, found by the reader or where somebody else has found it."""
+        address = address or self.find(reader)
         answer = reader.open(address)
         assert answer.status == self.status, f"{self.name}: {address} answered {answer.status}"
-        reader.page.wait_for_load_state("networkidle")
-        return address
 
 
 def behind(listed: str | Find, link: str, suffix: str = "") -> Find:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from letters import Mailbox
-from people import DESK, Identity, Person, Seat
+from people import DESK, STRANGER, Identity, Person, Seat
 from playwright.sync_api import Browser, sync_playwright
 
 from parvis_local.browser import find_browser
@@ -20,7 +20,8 @@ def browser() -> Iterator[Browser]:
         program = find_browser()
         chromium = playwright.chromium.launch(
             executable_path=str(program) if program else None,
-            args=["--no-sandbox"] if os.geteuid() == 0 else [],
+            args=["--lang=fr-FR", *(["--no-sandbox"] if os.geteuid() == 0 else [])],
+            env=os.environ | {"LANGUAGE": "fr"},  # for what the browser itself writes, as in a field for dates
         )
         yield chromium
         chromium.close()
@@ -52,3 +53,16 @@ def person(browser: Browser, suite: Suite) -> Iterator[Callable[..., Person]]:
 def tag() -> str:
     """Letters that no other run has: names stay apart when tests run again on the same suite."""
     return secrets.token_hex(3)
+
+
+@pytest.fixture(scope="module")
+def reader_at(person) -> Callable[[Identity | None, Seat], Person]:
+    """Whoever a page is for (None: somebody who is not signed in), signed in once for each seat."""
+    there: dict[tuple[Identity | None, Seat], Person] = {}
+
+    def of(who: Identity | None, seat: Seat = DESK) -> Person:
+        if (who, seat) not in there:
+            there[who, seat] = person(who or STRANGER, seat, signed_in=who is not None)
+        return there[who, seat]
+
+    return of

@@ -13,9 +13,9 @@ from parvis_local.demo.story import PROVIDER
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from browsing import browser, mails, person, tag
+from browsing import browser, mails, person, reader_at, tag
 
-__all__ = ["browser", "mails", "person", "real_pdf", "small_pdf", "tag"]
+__all__ = ["browser", "mails", "person", "reader_at", "real_pdf", "small_pdf", "tag"]
 
 
 @pytest.fixture(scope="session")

@@ -32,6 +32,7 @@ LUCIE = Identity("Lucie Tanguy", "lucie.tanguy@orsel.example")
 KARIM = Identity("Karim Benhaddou", "karim.benhaddou@conseil.example")
 SOPHIE = Identity("Sophie Valmer", "sophie.valmer@valmer.example")
 HELENE = Identity("Hélène Mercadier", "helene.mercadier@cadrane.example")
+STRANGER = Identity("Inconnu", "personne@exemple.example")
 ANNE = Identity("Anne Le Goff", "C0001", "cabinet-orsel")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from atlas import ORSEL, PLACES, Place, activation, behind
-from people import ANNE, CLAIRE, Identity, Person, Seat, field_of
+from people import CLAIRE, Person, Seat, field_of
 from playwright.sync_api import expect
 
 FOLDER = Path(__file__).parents[2] / ".parvis-screenshots"
@@ -35,23 +35,22 @@ def seat(request) -> str:
 
 
 @pytest.fixture(scope="module")
-def reader(seat, person):
-    """Whoever a page is for, signed in once for each seat."""
-    signed_in: dict[Identity | None, Person] = {}
-
-    def of(who: Identity | None) -> Person:
-        if who not in signed_in:
-            signed_in[who] = person(who or ANNE, SEATS[seat], signed_in=who is not None)
-        return signed_in[who]
-
-    return of
+def reader(seat, reader_at):
+    """Whoever a page is for, in front of the seat."""
+    return lambda who: reader_at(who, SEATS[seat])
 
 
 def picture(someone: Person, seat: str, name: str, *, whole: bool = True) -> None:
     """Writes what is on the screen. What the browser complained about is told with the page it was on."""
     file = FOLDER / seat / f"{name}.png"
     file.parent.mkdir(parents=True, exist_ok=True)
-    someone.page.screenshot(path=file, full_page=whole, animations="disabled", caret="hide")
+    someone.page.wait_for_load_state("networkidle")
+    seen = {"width": SEATS[seat].width, "height": SEATS[seat].height}
+    if whole:  # a window as high as the page: bars that stand still are where the page ends
+        height = someone.page.evaluate("document.documentElement.scrollHeight")
+        someone.page.set_viewport_size(seen | {"height": max(seen["height"], height)})
+    someone.page.screenshot(path=file, animations="disabled", caret="hide")
+    someone.page.set_viewport_size(seen)
     complaints = list(someone.complaints)
     someone.complaints.clear()
     assert not complaints, complaints
