@@ -11,15 +11,26 @@ from hypothesis import strategies as st
 
 from parvis_ui import formats
 from parvis_ui.forms import parse_money
+from parvis_ui.translations import french
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 LOCALES = {"fr": "fr_FR", "en": "en_GB"}
 
 
+def plain(text: str) -> str:
+    """With U+00A0 for each U+202F: see `formats.NBSP`."""
+    return text.replace("\u202f", formats.NBSP)
+
+
+def test_no_space_is_too_narrow_to_be_seen():
+    shown = formats.money(123456789), formats.number(1204), formats.file_size(10**6), french("Prêt ? Oui ; vite !")
+    assert "\u202f" not in "".join(shown)
+
+
 @pytest.mark.parametrize("language", ["fr", "en"])
 @given(cents=st.integers(-(10**12), 10**12))
 def test_money_is_written_as_babel_does(language, cents):
-    expected = format_currency(abs(cents) / 100, "EUR", locale=LOCALES[language])
+    expected = plain(format_currency(abs(cents) / 100, "EUR", locale=LOCALES[language]))
     assert formats.money(abs(cents), language) == expected
 
 
@@ -53,7 +64,7 @@ def test_what_is_no_amount_is_refused(text):
 
 @given(st.integers(-(10**9), 10**9))
 def test_numbers_are_grouped_as_babel_does(value):
-    assert formats.number(abs(value), "fr") == format_decimal(abs(value), locale="fr_FR")
+    assert formats.number(abs(value), "fr") == plain(format_decimal(abs(value), locale="fr_FR"))
 
 
 @given(st.dates())

@@ -102,7 +102,7 @@ def test_all_words_are_translated():
 def test_french_has_its_typography_whatever_was_typed():
     assert (
         french("Ce lien a expiré : l'accès « Paul » est coupé !")
-        == "Ce lien a expiré\u00a0: l’accès «\u00a0Paul\u00a0» est coupé\u202f!"
+        == "Ce lien a expiré\u00a0: l’accès «\u00a0Paul\u00a0» est coupé\u00a0!"
     )
     assert french("http://exemple.fr et 43 %") == "http://exemple.fr et 43\u00a0%"
     assert english("Don't send the customers' files") == "Don’t send the customers’ files"

@@ -11,11 +11,10 @@ from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
-NARROW = "\u202f"
-"""Narrow no-break space: thousands, and before ; ! ?"""
 MINUS = "\u2212"
 NBSP = "\u00a0"
-"""No-break space: before a unit and a colon."""
+"""No-break space: between thousands, before a unit and a colon. Not the narrow U+202F: web fonts lack it, and what
+browsers put in its place is too thin to be seen between figures."""
 
 _PARIS: Final[tzinfo] = ZoneInfo("Europe/Paris")
 
@@ -56,7 +55,7 @@ _WEEKDAYS = {
     "fr": ["lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche"],
     "en": ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"],
 }
-_GROUP = {"fr": NARROW, "en": ","}
+_GROUP = {"fr": NBSP, "en": ","}
 _POINT = {"fr": ",", "en": "."}
 _SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£", "CHF": "CHF"}
 _UNITS = {"fr": ("o", "ko", "Mo", "Go", "To"), "en": ("B", "kB", "MB", "GB", "TB")}
@@ -91,7 +90,7 @@ def number(value: float, language: str = "fr", decimals: int = 0) -> str:
     """`1 204` or `1,204`; with decimals `12,5`."""
     text = f"{abs(value):,.{decimals}f}"
     if language == "fr":
-        text = text.replace(",", NARROW).replace(".", ",")
+        text = text.replace(",", NBSP).replace(".", ",")
     return MINUS + text if value < 0 and text.strip("0.,") else text
 
 

@@ -93,7 +93,7 @@ def context(request: Request) -> dict[str, object]:
     ]
     columns = sorted_columns(
         str(request.url),
-        (("Client", "name"), ("Référent", "adviser", "wide"), ("État", ""), ("Facturé en 2026", "total", "end")),
+        (("Client", "name"), ("Référent", "adviser"), ("État", ""), ("Facturé en 2026", "total", "end")),
         request.query_params.get("sort", "name"),
     )
     return {

@@ -28,10 +28,9 @@ _PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]")
 
 
 def french(text: str) -> str:
-    """French typography: narrow space before ; ! ?, no-break space before : and % and inside « », real apostrophes."""
+    """French typography: no-break space before : ; ! ? % € and inside « », real apostrophes (see `formats.NBSP`)."""
     text = re.sub(r"(?<=\w)'(?=\w|%\(|«)", "’", text)
-    text = re.sub(r" +([;!?])", "\u202f\\1", text)
-    text = re.sub(r" +([:%€»])", "\u00a0\\1", text)
+    text = re.sub(r" +([:;!?%€»])", "\u00a0\\1", text)
     return re.sub(r"« +", "«\u00a0", text)
 
 

@@ -77,8 +77,8 @@ async def contacts(visit: OrganisationVisit) -> Response:
         ],
         "columns": [
             Column(_("Name")),
-            Column(_("Kind"), wide=True),
-            Column(_("Main adviser"), wide=True),
+            Column(_("Kind")),
+            Column(_("Main adviser")),
             Column(_("Main address"), wide=True),
             Column(_("Portal access")),
         ],

@@ -38,7 +38,7 @@ async def customers(visit: OrganisationVisit) -> Response:
         "columns": [
             Column(_("Name")),
             Column(_("SIREN"), wide=True),
-            Column(_("Town"), wide=True),
+            Column(_("Town")),
         ],
     }
     return visit.render("customers/list.html", context)

@@ -82,8 +82,8 @@ async def _across_contacts(visit: OrganisationVisit) -> Response:
         "chips": _unread_chips(visit),
         "columns": [
             Column(_("Document")),
-            Column(_("Contact"), wide=True),
-            Column(_("Filed"), wide=True),
+            Column(_("Contact")),
+            Column(_("Filed")),
             Column(_("Size"), end=True, wide=True),
             Column(_("State")),
         ],
@@ -131,7 +131,7 @@ def _folder_columns(visit: OrganisationVisit) -> list[Column]:
     _ = visit.words
     return [
         Column(_("Document")),
-        Column(_("Received") if visit.is_portal else _("Filed"), wide=True),
+        Column(_("Received") if visit.is_portal else _("Filed")),
         Column(_("Size"), end=True, wide=True),
         Column(_("State")),
     ]

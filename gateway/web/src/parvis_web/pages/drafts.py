@@ -38,7 +38,7 @@ async def _choose(visit: OrganisationVisit) -> Response:
         "rows": found.contacts,
         "total": found.total,
         "query": query,
-        "columns": [Column(_("Name")), Column(_("Code"), wide=True), Column(_("Address for invoices"), wide=True)],
+        "columns": [Column(_("Name")), Column(_("Code")), Column(_("Address for invoices"))],
     }
     return visit.render("invoices/choose.html", context)
 

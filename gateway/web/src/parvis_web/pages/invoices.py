@@ -98,8 +98,8 @@ async def invoices(visit: OrganisationVisit) -> Response:
         ],
         "columns": [
             Column(_("Invoice")),
-            *([] if visit.is_portal else [Column(_("Client"), wide=True)]),
-            Column(_("Issued"), wide=True),
+            *([] if visit.is_portal else [Column(_("Client"))]),
+            Column(_("Issued")),
             Column(_("Due"), wide=True),
             Column(_("Amount incl. VAT"), end=True),
             Column(_("State")),
@@ -130,8 +130,8 @@ def _page(visit: OrganisationVisit, found: billing_pb2.Invoice) -> Response:
         "columns": [
             Column(_("Description")),
             Column(_("Quantity"), end=True),
-            Column(_("Unit price"), end=True, wide=True),
-            Column(_("VAT"), end=True, wide=True),
+            Column(_("Unit price"), end=True),
+            Column(_("VAT"), end=True),
             Column(_("Total excl. VAT"), end=True),
         ],
         "price": lambda text: _price(text, _.language),

@@ -50,7 +50,7 @@ async def templates(visit: OrganisationVisit) -> Response:
     context = {
         "tabs": settings_tabs(visit),
         "kinds": [each for each in kinds if each["key"]],
-        "columns": [Column(_("Language")), Column(_("Subject"), wide=True), Column(_("Text"))],
+        "columns": [Column(_("Language")), Column(_("Subject")), Column(_("Text"))],
         "locales": labels.LOCALES,
     }
     return visit.render("mail_templates/list.html", context)

@@ -65,8 +65,8 @@ async def notifications(visit: OrganisationVisit) -> Response:
         ],
         "columns": [
             Column(_("Recipient")),
-            Column(_("Subject"), wide=True),
-            Column(_("When"), wide=True),
+            Column(_("Subject")),
+            Column(_("When")),
             Column(_("State")),
             Column(_("Document"), wide=True),
         ],

@@ -79,7 +79,7 @@ async def people(visit: OrganisationVisit) -> Response:
         "columns": [
             Column(_("Name")),
             Column(_("Function"), wide=True),
-            Column(_("Profile"), wide=True),
+            Column(_("Profile")),
             Column(_("Structure"), wide=True),
             Column(_("State")),
         ],
