@@ -64,6 +64,10 @@ def run(name: str, *, full: bool, passed_on: Sequence[str] = ()) -> int:
         console.print(f"There are no tests for {name or 'anything'} yet.")
         return 2
     _install(console.print, browser=any(part in WITH_BROWSER and paths for part, paths in chosen.items()))
+    built = subprocess.run([str(VENV_BIN / "python"), "-m", "parvis_ui.build"], cwd=ROOT, check=False).returncode
+    if built != 0:
+        console.print("The pages' assets could not be built: see above.")
+        return 1
     count = Count()
     for part, paths in chosen.items():
         if paths:
