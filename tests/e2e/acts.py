@@ -114,7 +114,7 @@ def sign_in_from_mail(reader: Person, link: str, identifier: str) -> None:
     """Opens a mail's link without being signed in: the firm's own sign-in page asks first."""
     reader.open(link)
     expect(reader.page.get_by_role("heading", level=1, name="Votre espace Cabinet Orsel")).to_be_visible()
-    field_of(reader.page, "Code client ou adresse e-mail").fill(identifier)
+    field_of(reader.page, "Code client ou adresse mail").fill(identifier)
     field_of(reader.page, "Mot de passe").fill(reader.who.password)
     reader.press("Se connecter")
     reader.page.wait_for_url(re.compile(r"/o/"))

@@ -182,7 +182,7 @@ class Person:
 
     def answer_sign_in(self, password: str) -> None:
         """Fills the sign-in page and sends it."""
-        label = "Code client ou adresse e-mail" if self.who.slug else "Adresse e-mail"
+        label = "Code client ou adresse mail" if self.who.slug else "Adresse mail"
         field_of(self.page, label).fill(self.who.identifier)
         field_of(self.page, "Mot de passe").fill(password)
         self.press("Se connecter")

@@ -75,7 +75,7 @@ def test_activation_with_its_rules(seat, reader, mails, suite):
 def test_sign_in_that_was_refused(seat, reader):
     someone = reader(None)
     someone.open("/login")
-    field_of(someone.page, "Adresse e-mail").fill(f"personne.{seat}@exemple.example")
+    field_of(someone.page, "Adresse mail").fill(f"personne.{seat}@exemple.example")
     field_of(someone.page, "Mot de passe").fill("Mauvais!2026")
     someone.press("Se connecter")
     picture(someone, seat, "connexion-refusee")
@@ -84,7 +84,7 @@ def test_sign_in_that_was_refused(seat, reader):
 def test_reset_was_asked_for(seat, reader):
     someone = reader(None)
     someone.open("/reset")
-    field_of(someone.page, "Adresse e-mail").fill(f"personne.{seat}@exemple.example")
+    field_of(someone.page, "Adresse mail").fill(f"personne.{seat}@exemple.example")
     someone.press("Recevoir un lien")
     picture(someone, seat, "mot-de-passe-lien-envoye")
 

@@ -55,7 +55,7 @@ async def test_every_refusal_is_the_same_page_for_one_hash(stage):
 
     assert hashes == [1, 1, 1, 1, 1]
     assert len(set(pages)) == 1
-    assert "Adresse e-mail ou mot de passe incorrect." in pages[0][1]
+    assert "Adresse mail ou mot de passe incorrect." in pages[0][1]
 
 
 @pytest.mark.parametrize("known", [True, False])

@@ -97,17 +97,23 @@ def _catalogs(package: str, language: str) -> Iterator[Path]:
 def words(language: str, *packages: str) -> Words:
     """The words of these packages, later ones winning; `parvis_ui` is always among them."""
     gathered = Words(language)
+    typographic = _TYPOGRAPHY[language]
     for package in dict.fromkeys(("parvis_ui", *packages)):
-        for path in _catalogs(package, language):
-            with path.open("rb") as source:
-                catalog = read_po(source, locale=language, ignore_obsolete=True)
-            for message in catalog:
-                ids = message.id if isinstance(message.id, (tuple, list)) else (message.id,)
-                texts = message.string if isinstance(message.string, (tuple, list)) else (message.string,)
-                if ids[0] and all(texts) and not message.fuzzy:
-                    typographic = _TYPOGRAPHY[language]
-                    gathered.messages[message.context or "", ids[0]] = tuple(typographic(str(text)) for text in texts)
+        for key, texts in _written(package, language):
+            gathered.messages[key] = tuple(map(typographic, texts))
     return gathered
+
+
+def _written(package: str, language: str) -> Iterator[tuple[tuple[str, str], tuple[str, ...]]]:
+    """The translations of a package as they stand in its files: (context, id) and the forms."""
+    for path in _catalogs(package, language):
+        with path.open("rb") as source:
+            catalog = read_po(source, locale=language, ignore_obsolete=True)
+        for message in catalog:
+            ids = message.id if isinstance(message.id, (tuple, list)) else (message.id,)
+            texts = message.string if isinstance(message.string, (tuple, list)) else (message.string,)
+            if ids[0] and all(texts) and not message.fuzzy:
+                yield (message.context or "", ids[0]), tuple(str(text) for text in texts)
 
 
 def sources(package: str) -> dict[tuple[str, str], tuple[str, ...]]:
@@ -139,6 +145,12 @@ def problems(package: str) -> list[str]:
         if language == "en":
             continue
         found += [f"{language}: no translation of {forms[0]!r}" for forms in missing(package, language).values()]
+        found += [
+            f"{language}: a typewriter's apostrophe in {text!r}"
+            for _, texts in _written(package, language)
+            for text in texts
+            if "'" in text
+        ]
         used = sources(package)
         known = words(language, package).messages
         for key, forms in used.items():
