@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import psutil
 from load import Load, press
-from machine import median, wait_for_quiet
+from machine import Watch, median, quietest
 from report import Figure, console, show
 from stage import FIRM, Seat, administrator, running_suite, used
 
@@ -124,13 +124,18 @@ async def main() -> None:
                 await check_same(seat.portal.url + PAGE, url, headers)
                 for address in (seat.portal.url + PAGE, url):
                     press(address, clients=CLIENTS, seconds=WARMING, headers=headers)
-                await asyncio.to_thread(wait_for_quiet)
-                rounds = [await asyncio.to_thread(round_of, seat, url, process, headers) for _ in range(ROUNDS)]
+
+                async def turn(_: int) -> tuple[Watch, Round]:
+                    with Watch(lambda: sum(used(suite).values()) + sum(process.cpu_times()[:2])) as watch:
+                        result = await asyncio.to_thread(round_of, seat, url, process, headers)
+                    return watch, result
+
+                rounds, note = await quietest(turn, ROUNDS)
             (await seat.person.open(PAGE)).raise_for_status()
-    report(rounds, len(page.content))
+    report(rounds, len(page.content), note)
 
 
-def report(rounds: list[Round], size: int) -> None:
+def report(rounds: list[Round], size: int, note: str) -> None:
     """The table: medians over the rounds."""
     parts = sorted(rounds[0].by_part, key=lambda part: -median(each.by_part[part] for each in rounds))
     by_part = ", ".join(f"{part} {median(each.by_part[part] for each in rounds):.2f}" for part in parts[:7])
@@ -157,6 +162,7 @@ def report(rounds: list[Round], size: int) -> None:
     show(
         f"Home page, {CLIENTS} clients, {ROUNDS} rounds of {SECONDS} s each",
         figures,
+        note,
         f"CPU by part, ms: {by_part}",
         f"baseline: one process, the same statements and the same {size} bytes of HTML",
     )
