@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -26,6 +27,13 @@ async def wires(suite):
     wires = Wires(suite.environment)
     yield wires
     await wires.close()
+
+
+@pytest.fixture(scope="session")
+async def http():
+    """A browser of nobody."""
+    async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
+        yield http
 
 
 @pytest.fixture(scope="session")

@@ -3,11 +3,14 @@
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import asyncpg
 import nats
 from contract import SERVICES
+
+if TYPE_CHECKING:
+    from asyncpg.prepared_stmt import PreparedStatement
 
 #: The kit's tables: they tell of calls and events, and change behind the acts that the tests look at.
 KIT = {"outbox", "inbox", "dead_letters", "audit", "audit_queue", "audit_heads", "alembic_version"}
@@ -29,6 +32,7 @@ class Ledger:
         self.connections = connections
         self._broker = broker
         self._columns: dict[str, dict[str, set[str]]] = {}
+        self._states: dict[str, PreparedStatement] = {}
 
     @classmethod
     async def open(cls, superuser_url: Callable[[str], str], nats_url: str) -> Self:
@@ -73,20 +77,22 @@ class Ledger:
             found |= await self.identifiers(organisation_id, row["id"])
         return frozenset(found)
 
-    async def digest(self, service: str, organisation_id: str) -> dict[str, str]:
-        """Table → a digest of the firm's rows in it (of all rows where the table knows no firm)."""
-        parts = []
-        for table, columns in sorted(self._columns[service].items()):
-            if table in KIT:
-                continue
-            column = "organisation_id" if "organisation_id" in columns else "id" if table == "organisations" else ""
-            where = f"WHERE {column} = '{organisation_id}'" if column else ""
-            parts.append(
-                f"SELECT '{table}' AS name, md5(string_agg(md5(t::text), '' ORDER BY md5(t::text))) AS sum"  # noqa: S608 - idem
-                f" FROM {table} t {where}"
-            )
-        rows = await self.connections[service].fetch(" UNION ALL ".join(parts))
-        return {row["name"]: row["sum"] for row in rows}
+    async def state(self, service: str, organisation_id: str) -> dict[str, tuple[int, int]]:
+        """Table → how many rows of the firm there are (all rows where the table knows no firm), and the newest of them.
+
+        Whoever adds, changes or removes a row changes one of the two: every version of a row has its transaction.
+        """
+        if service not in self._states:
+            parts = []
+            for table, columns in sorted(self._columns[service].items()):
+                column = "organisation_id" if "organisation_id" in columns else "id" if table == "organisations" else ""
+                if table not in KIT:
+                    parts.append(
+                        f"SELECT '{table}', count(*), coalesce(max(xmin::text::bigint), 0) FROM {table}"  # noqa: S608 - idem
+                        + (f" WHERE {column} = $1::uuid" if column else " WHERE $1::uuid IS NOT NULL")
+                    )
+            self._states[service] = await self.connections[service].prepare(" UNION ALL ".join(parts))
+        return {row[0]: (row[1], row[2]) for row in await self._states[service].fetch(organisation_id)}
 
     async def quiet(self) -> None:
         """Waits until every event has arrived and what follows from it is done."""

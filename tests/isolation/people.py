@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+import httpx
 from browsing import csrf_of
 from callers import Caller, Wires
 
@@ -93,28 +94,23 @@ class Cast:
 
     async def open(self) -> None:
         """Signs in the administrators, who make everybody else."""
-        for name, mail, slug in (
-            ("administrator", ADMINISTRATOR, FIRM),
-            ("other-firm", "sophie.valmer@valmer.example", OTHER_FIRM),
-            ("provider", "helene.mercadier@cadrane.example", PROVIDER),
-            ("two-firms", "karim.benhaddou@conseil.example", OTHER_FIRM),
-        ):
-            person = await self._signed_in(mail)
-            found = await person.organisations()
-            self.organisations |= found
-            await self._play(name, person, found[slug])
+        await asyncio.gather(
+            self._join("administrator", ADMINISTRATOR, FIRM),
+            self._join("other-firm", "sophie.valmer@valmer.example", OTHER_FIRM),
+            self._join("provider", "helene.mercadier@cadrane.example", PROVIDER),
+            self._join("two-firms", "karim.benhaddou@conseil.example", OTHER_FIRM),
+        )
         self._members["no-organisation"] = Member(self._members["administrator"].person)
-        for name, code, slug in (
-            ("client", "C0001", FIRM),
-            ("other-client", "C0002", FIRM),
-            ("other-firm-client", "C0001", OTHER_FIRM),
-        ):
-            await self._play(name, await self._signed_in(code, slug=slug), self.organisations[slug])
         mine, all_ = tenancy_pb2.SCOPE_MINE, tenancy_pb2.SCOPE_ALL
-        await self._hire("no-right", {})
-        await self._hire("out-of-scope", dict.fromkeys(SCOPED, mine))
-        await self._hire("reader", {code: all_ if code in READING else mine for code in SCOPED})
-        await self._hire("provider-no-right", {}, by="provider")
+        await asyncio.gather(
+            self._join_as_client("client", "C0001", FIRM),
+            self._join_as_client("other-client", "C0002", FIRM),
+            self._join_as_client("other-firm-client", "C0001", OTHER_FIRM),
+            self._hire("no-right", {}),
+            self._hire("out-of-scope", dict.fromkeys(SCOPED, mine)),
+            self._hire("reader", {code: all_ if code in READING else mine for code in SCOPED}),
+            self._hire("provider-no-right", {}, by="provider"),
+        )
 
     @property
     def firm(self) -> str:
@@ -159,34 +155,47 @@ class Cast:
     async def product_tokens(self, name: str) -> dict[str, str]:
         """The tokens that a product gets about somebody (OpenID Connect Core, 3.1)."""
         if name not in self._products:
-            client = json.loads(self.context.product_file.read_text())
-            member = await self.member(name)
-            redirect_uri = f"{self.context.addresses['product']}/callback"
-            question = {
-                "response_type": "code", "client_id": client["client_id"], "redirect_uri": redirect_uri,
-                "scope": "openid profile email", "state": "s", "nonce": "n", "organisation": FIRM,
-                "code_challenge": urlsafe_b64encode(sha256(VERIFIER).digest()).rstrip(b"=").decode(),
-                "code_challenge_method": "S256",
-            }  # fmt: skip
-            address = f"{self.portal.url}/oauth2/authorize?{urlencode(question)}"
-            answer = await member.person._http.get(address, follow_redirects=False)
-            code = parse_qs(urlsplit(answer.headers["location"]).query)["code"][0]
-            issued = await member.person._http.post(
-                f"{self.portal.url}/oauth2/token",
-                data={
-                    "grant_type": "authorization_code",
-                    "code": code,
-                    "redirect_uri": redirect_uri,
-                    "code_verifier": VERIFIER.decode(),
-                },
-                auth=(client["client_id"], client["client_secret"]),
-            )
+            issued = await self.redeem(await self.product_code(name))
             told = issued.json()
             self._products[name] = {
                 "product-access-token": told["access_token"],
                 "product-id-token": told["id_token"],
             }
         return self._products[name]
+
+    @property
+    def product(self) -> dict[str, str]:
+        """The product example as an OpenID client: `client_id`, `client_secret`."""
+        return json.loads(self.context.product_file.read_text())
+
+    async def authorize(self, http: httpx.AsyncClient, **changed: str) -> httpx.Response:
+        """What a browser gets when a product asks who is there (RFC 6749, 4.1.1)."""
+        question = {
+            "response_type": "code", "client_id": self.product["client_id"], "redirect_uri": self._redirect_uri,
+            "scope": "openid profile email", "state": "s", "nonce": "n", "organisation": FIRM,
+            "code_challenge": urlsafe_b64encode(sha256(VERIFIER).digest()).rstrip(b"=").decode(),
+            "code_challenge_method": "S256",
+        }  # fmt: skip
+        address = f"{self.portal.url}/oauth2/authorize?{urlencode(question | changed)}"
+        return await http.get(address, follow_redirects=False)
+
+    async def product_code(self, name: str) -> str:
+        """A code for the product, about somebody."""
+        answer = await self.authorize((await self.member(name)).person._http)
+        return parse_qs(urlsplit(answer.headers["location"]).query)["code"][0]
+
+    async def redeem(self, code: str, *, by: tuple[str, str] | None = None, **changed: str) -> httpx.Response:
+        """What the token endpoint answers; `by` is another client than the product."""
+        told = {"grant_type": "authorization_code", "code": code, "redirect_uri": self._redirect_uri}
+        return await self.portal._http.post(
+            f"{self.portal.url}/oauth2/token",
+            data=told | {"code_verifier": VERIFIER.decode()} | changed,
+            auth=by or (self.product["client_id"], self.product["client_secret"]),
+        )
+
+    @property
+    def _redirect_uri(self) -> str:
+        return f"{self.context.addresses['product']}/callback"
 
     # Making people
 
@@ -222,6 +231,15 @@ class Cast:
         made = next(each for each in record.people if each.mail == mail)
         request = tenancy_pb2.GrantAccessRequest(contact_id=contact_id, person_id=made.id)
         return await self.as_administrator("ContactService.GrantAccess", request), mail
+
+    async def _join(self, name: str, mail: str, slug: str) -> None:
+        person = await self._signed_in(mail)
+        found = await person.organisations()
+        self.organisations |= found
+        await self._play(name, person, found[slug])
+
+    async def _join_as_client(self, name: str, code: str, slug: str) -> None:
+        await self._play(name, await self._signed_in(code, slug=slug), self.organisations[slug])
 
     async def _hire(self, name: str, rights: dict[str, int], *, by: str = "administrator") -> None:
         profile = await self.profile(name, rights, by=by)

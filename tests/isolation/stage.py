@@ -81,6 +81,6 @@ class Stage:
             return await self.ledger.contacts(firm)
         return await self.ledger.identifiers(firm)
 
-    async def rows(self, method: str) -> dict[str, str]:
+    async def rows(self, method: str) -> dict[str, tuple[int, int]]:
         """What the firm has in the service of an RPC."""
-        return await self.ledger.digest(service_of(method), self.cast.firm)
+        return await self.ledger.state(service_of(method), self.cast.firm)

@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-import httpx
 import pytest
 from world import PDF
 
@@ -76,12 +75,6 @@ ALTERED_DOWNLOAD = ALTERED | {
         good, url=urlunsplit(urlsplit(good.url)._replace(path="/parvis"))
     ),
 }
-
-
-@pytest.fixture(scope="session")
-async def http():
-    async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
-        yield http
 
 
 @pytest.fixture(scope="session")

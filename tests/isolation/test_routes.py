@@ -1,11 +1,11 @@
 """Every route of the pages with real identifiers: its reader gets it, nobody else, and no form comes from elsewhere."""
 
+import asyncio
 import os
 import re
 from types import SimpleNamespace
 from unittest.mock import patch
 
-import httpx
 import pages_contacts  # noqa: F401 - registers its requests
 import pytest
 from browsing import is_way_in, succeeded
@@ -83,8 +83,9 @@ FORMS = [name for name, route in ROUTES.items() if not name.startswith("GET ") a
 class Trials:
     """The request of each route for the wrong readers; its rightful reader has sent another one of the kind before."""
 
-    def __init__(self, stage):
+    def __init__(self, stage, nobody):
         self.stage = stage
+        self.nobody = nobody  # a browser in which nobody is signed in
         self._found = {}
 
     async def of(self, name):
@@ -98,8 +99,8 @@ class Trials:
         """As somebody by name: "other-firm", or "other-firm-at-home" in their own organisation."""
         cast = self.stage.cast
         if reader == "signed-out":
-            async with httpx.AsyncClient(trust_env=False) as http:
-                return await request.send(http, cast.portal.url, "a-token-of-nobody")
+            self.nobody.cookies.clear()
+            return await request.send(self.nobody, cast.portal.url, "a-token-of-nobody")
         member = await cast.reader(reader.removesuffix("-at-home"))
         if reader.endswith("-at-home"):
             home = cast.slug_of(member)
@@ -115,13 +116,14 @@ class Trials:
 
     async def rows(self):
         """What the firm has, everywhere."""
-        return {service: await self.stage.ledger.digest(service, self.stage.cast.firm) for service in SERVICES}
+        ledger, firm = self.stage.ledger, self.stage.cast.firm
+        return await asyncio.gather(*(ledger.state(service, firm) for service in SERVICES))
 
 
 @pytest.fixture(scope="session")
-async def trials(stage):
+async def trials(stage, http):
     await stage.world.open_pages()
-    return Trials(stage)
+    return Trials(stage, http)
 
 
 @pytest.fixture(scope="session")
@@ -207,7 +209,7 @@ async def test_signing_out_is_not_done_by_another_site(stage):
     assert (await member.person._http.get(f"{stage.cast.portal.url}/o/{FIRM}/")).status_code == 200
 
 
-async def test_nobody_sets_the_portal_up_again(stage):
+async def test_nobody_sets_the_portal_up_again(stage, http):
     origin = stage.cast.portal.url
     typed = {
         "organisation_name": "Isolation",
@@ -216,12 +218,10 @@ async def test_nobody_sets_the_portal_up_again(stage):
         "mail": "iso@isolation.example",
     }
     for token, status in ((stage.cast.context.setup_token, 409), ("another", 422)):
-        async with httpx.AsyncClient(trust_env=False) as http:
-            answer = await http.post(f"{origin}/setup", data=typed | {"setup_token": token}, headers={"Origin": origin})
+        answer = await http.post(f"{origin}/setup", data=typed | {"setup_token": token}, headers={"Origin": origin})
         assert answer.status_code == status
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/health/ready", "/health/live"])
-async def test_what_is_for_operators_is_not_on_the_portal(stage, path):
-    async with httpx.AsyncClient(trust_env=False) as http:
-        assert (await http.get(f"{stage.cast.portal.url}{path}")).status_code == 404
+async def test_what_is_for_operators_is_not_on_the_portal(stage, http, path):
+    assert (await http.get(f"{stage.cast.portal.url}{path}")).status_code == 404

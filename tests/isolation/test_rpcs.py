@@ -12,6 +12,8 @@ from cases import CASES, wrong_callers
 from contract import METHODS, SERVICES
 from google.protobuf.message import Message
 
+from parvis.access.v1 import access_pb2
+
 TABLES = (cases_billing, cases_contacts, cases_documents, cases_identity, cases_notify, cases_tenancy)
 SHORT = [method.partition(".")[2] for method in METHODS]
 WRONG = {(method, name): each for method in CASES for name, each in wrong_callers(CASES[method]).items()}
@@ -48,6 +50,21 @@ async def test_the_rightful_caller_succeeds_after_all_the_others(stage, method):
     outcome = await stage.attempt(trial.case, trial.request, "rightful")
 
     assert succeeded(trial.case, outcome), str(outcome)
+
+
+FOR_CLIENTS_TOO = [
+    method
+    for method, case in CASES.items()
+    if case.rule.subject in {access_pb2.SUBJECT_MEMBER, access_pb2.SUBJECT_MEMBER_OR_SERVICE}
+    and (method, "client") not in WRONG
+]
+
+
+@pytest.mark.parametrize("method", FOR_CLIENTS_TOO, ids=map(called, FOR_CLIENTS_TOO))
+async def test_a_client_reaches_what_is_theirs(stage, method):
+    """Else another client's refusal would mean nothing."""
+    outcome = await stage.attempt(CASES[method], await CASES[method].make(stage.world), "client")
+    assert isinstance(outcome, Message), str(outcome)
 
 
 def succeeded(case, outcome):

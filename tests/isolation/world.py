@@ -6,7 +6,6 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
-import httpx
 from callers import Caller
 from forging import read
 from google.protobuf.message import Message
@@ -141,8 +140,7 @@ class World:
     async def sent_upload(self) -> documents_pb2.Upload:
         """An upload whose parts are sent."""
         upload = await self.upload()
-        async with httpx.AsyncClient(trust_env=False) as http:
-            (await http.put(upload.parts[0].url, content=PDF)).raise_for_status()
+        (await self.cast.portal._http.put(upload.parts[0].url, content=PDF)).raise_for_status()
         return upload
 
     async def filed_document(self) -> str:
