@@ -94,7 +94,8 @@ class Broker:
         """Sends what is buffered, then hangs up."""
         if self._client is not None and not self._client.is_closed:
             try:
-                await asyncio.wait_for(self._client.drain(), 5)
+                async with asyncio.timeout(5):
+                    await self._client.drain()
             except (nats.errors.Error, OSError, TimeoutError):
                 await self._client.close()
 
@@ -178,7 +179,8 @@ class _Listening:
                     self._reset()
                     self._wake.clear()
                 try:
-                    await asyncio.wait_for(self._wake.wait(), _TICK)
+                    async with asyncio.timeout(_TICK):
+                        await self._wake.wait()
                 except TimeoutError:
                     continue
         finally:

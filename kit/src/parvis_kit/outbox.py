@@ -112,7 +112,8 @@ class Relay:
             await self._beat()
             await self._prune(connection)
             try:
-                await asyncio.wait_for(self._wake.wait(), _POLL)
+                async with asyncio.timeout(_POLL):
+                    await self._wake.wait()
             except TimeoutError:
                 continue
 
