@@ -11,21 +11,24 @@ from people import KARIM, STRANGER
 
 ROOT = Path(__file__).parents[2]
 CATALOGUES = sorted(ROOT.glob("*/*/src/*/locale/fr/*.po"))
-#: What firms named themselves: folders, profiles and structures of the demonstration are French in both languages.
+#: Data of the demonstration, the same in both languages: folders, profiles, lines of invoices, subjects of mails.
 NAMES = {
     "Contrats", "Contrats à signer", "Devis", "Devis à signer", "Factures", "Facture", "Administrateur", "Conseiller",
-    "Manager", "Back-office", "Français", "English", "Clients",
+    "Manager", "Back-office", "Français", "English", "Clients", "Bulletins de paie", "Choose a new password",
+    "Choisissez un nouveau mot de passe",
 }  # fmt: skip
+#: The samples of the components are one firm's data, in French.
+TRANSLATED = [place for place in PLACES if place.name != "composants"]
 #: Text that can be read or is read out, of elements that are there.
 TEXTS = """() => {
+  const elsewhere = 'script, style, template, noscript, [lang]:not(html), .letter, textarea, .textLayer';
   const found = new Set();
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walk.nextNode()) {
-    const parent = walk.currentNode.parentElement;
-    if (!parent.closest('script, style, template, noscript, [lang]:not(html), .letter, textarea, .textLayer')) found.add(walk.currentNode.data);
+    if (!walk.currentNode.parentElement.closest(elsewhere)) found.add(walk.currentNode.data);
   }
   for (const each of document.querySelectorAll('[aria-label], [title], [placeholder]'))
-    for (const name of ['aria-label', 'title', 'placeholder']) if (each.getAttribute(name)) found.add(each.getAttribute(name));
+    for (const name of ['aria-label', 'title', 'placeholder']) found.add(each.getAttribute(name) ?? '');
   found.add(document.title);
   return [...found];
 }"""
@@ -57,11 +60,12 @@ def only_in(language: str) -> re.Pattern[str]:
     english = {one for one, _ in sentences()}
     french = {other for _, other in sentences()}
     mine, theirs = (english, french) if language == "en" else (french, english)
-    words = [
-        re.sub(r"%\\\(\w+\\\)s|%s", ".+", re.escape(text))
-        for text in mine - theirs - NAMES
-        if len(re.sub(r"%\(\w+\)s|[^\w]", "", text)) > 3
-    ]
+    words = []
+    for text in mine - theirs - NAMES:
+        fixed = len(re.sub(r"%\(\w+\)s|\W", "", text))
+        # "Facture %(number)s" would find every document of that name: a text with gaps says more around them.
+        if fixed > (15 if "%(" in text else 3):
+            words.append(re.sub(r"%\\\(\w+\\\)s", ".+", re.escape(text)))
     return re.compile("|".join(words))
 
 
@@ -71,7 +75,7 @@ def left_over(someone, language: str) -> list[str]:
     return sorted(text for text in texts if text and pattern.fullmatch(text))
 
 
-@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
+@pytest.mark.parametrize("place", TRANSLATED, ids=lambda place: place.name)
 def test_french_page_has_no_english_words(reader_at, place):
     someone = reader_at(place.who)
     place.open(someone)
@@ -93,7 +97,7 @@ def english_reader_at(person):
     return of
 
 
-@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
+@pytest.mark.parametrize("place", TRANSLATED, ids=lambda place: place.name)
 def test_english_page_has_no_french_words(reader_at, english_reader_at, place):
     someone = english_reader_at(place.who)
     place.open(someone, place.find(reader_at(place.who)))

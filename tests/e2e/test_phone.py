@@ -10,7 +10,8 @@ from playwright.sync_api import expect
 
 WIDTHS = """() => {
   const wide = document.documentElement.scrollWidth;
-  const culprits = [...document.querySelectorAll('body *')].filter((each) => each.getBoundingClientRect().right > innerWidth + 1);
+  const sticksOut = (each) => each.getBoundingClientRect().right > innerWidth + 1;
+  const culprits = [...document.querySelectorAll('body *')].filter(sticksOut);
   return [wide, innerWidth, culprits.slice(0, 5).map((each) => each.outerHTML.slice(0, 120))];
 }"""
 
