@@ -102,6 +102,25 @@ async def test_closing_says_what_it_does_and_carries_the_version_that_was_seen(s
     assert suite.services.last("CloseInvoice").version == 7
 
 
+async def test_a_draft_that_gives_money_back_is_not_offered_for_closing(suite: Suite):
+    suite.services.answers["GetInvoice"] = an_invoice(gross_cents=-12000)
+    answer = await suite.get(f"/o/durand/invoices/{INVOICE}")
+    assert "Its total is negative" in text_of(answer)
+    assert f"/invoices/{INVOICE}/close" not in answer.text
+
+
+async def test_what_is_too_long_or_too_large_says_what_would_do(suite: Suite):
+    found = [
+        Violation("lines[1].description", "too_long", {"limit": "1000"}),
+        Violation("lines[1].unit_price", "too_large", {"limit": "1000000000"}),
+        Violation("payment_days", "too_long", {"limit": "60"}),
+    ]
+    suite.services.answers["SaveDraft"] = invalid("invalid_invoice", found)
+    answer = await suite.post("/o/durand/invoices/new", typed(("x", "1", "1", "20"), act="save"))
+    for said in ("at most 1000 characters", "too large for an invoice", "A whole number of days, from 0 to 60"):
+        assert said in text_of(answer)
+
+
 @pytest.mark.parametrize(
     ("error", "said"),
     [
@@ -163,6 +182,11 @@ def test_totals_add_up_whatever_is_typed(rows):
 @pytest.mark.parametrize("text", ["", "abc", "1e999999", "1e-9999999", "1_0", "NaN", "Infinity", "١٢", "1,2,3"])
 def test_what_is_no_number_is_left_out_of_the_total(text):
     assert lines.read_decimal(text) is None
+
+
+@pytest.mark.parametrize("text", ["1 234,56", "1234.56", "1\u202f234,56 €", "1.234,56", "1,234.56", "1’234.56"])
+def test_a_price_is_read_however_it_is_typed_or_pasted(text):
+    assert lines.as_sent(text) == "1234.56"
 
 
 async def test_a_message_that_was_not_sent_says_why(suite: Suite):

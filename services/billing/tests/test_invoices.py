@@ -34,8 +34,9 @@ async def test_draft_is_changed_with_its_version(suite, firm, client):
     draft = await suite.draft(firm, client)
     changed = await suite.draft(firm, client, line(unit_price="10"), id=draft.id, version=1)
     assert (changed.net_cents, changed.version, len(changed.lines)) == (1_000, 2, 1)
-    with pytest.raises(ServiceError, match="stale_version"):
+    with pytest.raises(ServiceError, match="stale_version") as refused:
         await suite.draft(firm, client, id=draft.id, version=1)
+    assert refused.value.params["version"] == "2", "whoever saves again replaces what is there now"
 
 
 async def test_every_wrong_field_is_named(suite, firm, client):

@@ -33,16 +33,19 @@ _GROUPED = re.compile(
 )
 
 
+def ungrouped(text: str) -> str:
+    """A number as people type or paste it, without currency and groups of thousands: `1.234,56 €` → `1234,56`."""
+    compact = re.sub(r"[\s€$£'’]", "", text).replace("\u2212", "-")
+    grouped = _GROUPED.fullmatch(compact)
+    return compact.replace(grouped["separator"], "") if grouped else compact
+
+
 def parse_money(text: str) -> int:
     """Cents of an amount as people type it: `1 234,50`, `1.234,50 €`, `1234.5`.
 
     Raises ValueError when it is no amount with at most two decimals, or when it could be read in two ways (`1,234`).
     """
-    compact = re.sub(r"[\s\u00a0\u202f€$£']", "", text).replace("\u2212", "-")
-    grouped = _GROUPED.fullmatch(compact)
-    if grouped:
-        compact = compact.replace(grouped["separator"], "")
-    found = _MONEY.fullmatch(compact)
+    found = _MONEY.fullmatch(ungrouped(text))
     if not found:
         message = f"not an amount: {text!r}"
         raise ValueError(message)

@@ -48,6 +48,12 @@ SENTENCES: dict[str, str] = {
     "database_unavailable": N_("Part of the portal is not answering. Try again in a moment."),
 }
 
+#: Reasons that say more at a field, where the limit is known, than of a whole request.
+_OF_A_FIELD = {
+    "too_long": N_("This is too long: at most %(limit)s characters."),
+    "too_large": N_("This amount is too large for an invoice."),
+}
+
 _BY_KIND = {
     Kind.INVALID: N_("Something in this form cannot be accepted. Check what you typed."),
     Kind.CONFLICT: N_("Somebody else was faster. Nothing was saved: what you typed is still here."),
@@ -75,7 +81,10 @@ def sentence(words: Words, error: ServiceError) -> str:
 
 def violation(words: Words, found: Violation) -> str:
     """What is wrong with one field."""
-    return _filled(words(SENTENCES.get(found.reason) or SENTENCES["invalid"]), found.params)
+    params = dict(found.params)
+    params.setdefault("limit", params.get("longest", ""))
+    said = _OF_A_FIELD.get(found.reason) if params["limit"] else None
+    return _filled(words(said or SENTENCES.get(found.reason) or SENTENCES["invalid"]), params)
 
 
 def form_errors(words: Words, error: ServiceError, fields: Iterable[str], **places: str) -> Errors:

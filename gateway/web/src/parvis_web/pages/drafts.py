@@ -144,6 +144,8 @@ async def _take(visit: OrganisationVisit) -> Response:
     except ServiceError as error:
         shown = [f"lines[{place}].{name}" for place in range(1, len(typed) + 1) for name in lines.COLUMNS]
         errors = visit.errors(error, *_FIELDS, *shown)
+        if errors["payment_days"]:
+            errors["payment_days"] = _("A whole number of days, from 0 to 60.")
         values["version"] = error.params.get("version", values["version"])
         await visit.together()
         return _form(visit, values, typed, errors, contact_name, status=422)

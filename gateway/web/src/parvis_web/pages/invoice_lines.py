@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
 from parvis.billing.v1 import billing_pb2
+from parvis_ui.forms import ungrouped
 from parvis_web.visit import Form
 
 COLUMNS = ("description", "quantity", "unit", "unit_price", "vat_rate")
@@ -63,8 +64,8 @@ def of_invoice(invoice: billing_pb2.Invoice) -> list[dict[str, str]]:
 
 
 def read_decimal(text: str) -> Decimal | None:
-    """A number as people write it ("1 234,50", "1234.5"); None when it is none."""
-    written = "".join(text.split()).replace(",", ".")
+    """A number as people write or paste it ("1 234,50 €", "1.234,50", "1234.5"); None when it is none."""
+    written = ungrouped(text).replace(",", ".")
     # Digits and one point: an exponent ("1e-999999999") is a number that nobody types and a gigabyte of digits.
     if not written.isascii() or not written.replace(".", "", 1).removeprefix("-").isdecimal():
         return None

@@ -21,6 +21,7 @@ pages = Area(
     sentences={
         "invoice_closed": N_("This invoice is closed: it has its number and can no longer be changed."),
         "missing_mentions": N_("What the law asks for on an invoice is missing. It is listed on the page."),
+        "negative_total": N_("Its total is negative: an invoice asks for money, it does not give any back."),
         "no_lines": N_("An invoice has at least one line."),
         "not_a_quantity": N_("A quantity is a number with at most %(places)s decimals, and not zero."),
         "not_an_amount": N_("A price is a number with at most %(places)s decimals, like 120 or 85,50."),

@@ -89,7 +89,7 @@ async def _open(unit: "UnitOfWork", draft: Draft) -> Invoice:
     if row.state != State.DRAFT:
         raise precondition("invoice_closed", number=row.number or "")
     if row.version != draft.version:
-        raise conflict("stale_version")
+        raise conflict("stale_version", version=str(row.version))
     return row
 
 
