@@ -5,7 +5,7 @@ import re
 import pytest
 
 from parvis.tenancy.v1 import tenancy_pb2
-from parvis_kit.errors import conflict, forbidden, not_found, unauthenticated, unavailable
+from parvis_kit.errors import conflict, forbidden, invalid, not_found, unauthenticated, unavailable
 from parvis_ui.translations import problems
 from parvis_web.access import PageRoute
 from parvis_web.pages import AREAS
@@ -153,7 +153,12 @@ async def test_staff_pages_do_not_exist_for_a_portal_access(suite: Suite):
 
 @pytest.mark.parametrize(
     ("error", "status"),
-    [(not_found(), 404), (unavailable("service_unavailable"), 503), (conflict("stale_version"), 409)],
+    [
+        (not_found(), 404),
+        (invalid("not_a_uuid"), 404),
+        (unavailable("service_unavailable"), 503),
+        (conflict("stale_version"), 409),
+    ],
 )
 async def test_errors_of_services_become_pages(suite: Suite, error, status):
     suite.services.answers["ListMyProducts"] = error

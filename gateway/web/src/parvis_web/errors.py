@@ -44,7 +44,8 @@ async def answer(visit: Visit, error: ServiceError) -> Response:  # noqa: PLR091
     match error.kind:
         case Kind.NOT_FOUND if error.reason == "access_ended":
             return _ended(visit, error.params.get("organisation", ""))
-        case Kind.NOT_FOUND:
+        case Kind.NOT_FOUND | Kind.INVALID if error.kind is Kind.NOT_FOUND or visit.request.method == "GET":
+            # Who only looked typed nothing but the address: a part of it that cannot be read names no page.
             return visit.error(
                 404,
                 _("This page does not exist, or not for you"),

@@ -17,7 +17,7 @@ SENTENCES: dict[str, str] = {
     "required": N_("This is needed."),
     "too_long": N_("This is too long."),
     "too_many": N_("There are too many."),
-    "control_characters": N_("There is a sign in this that cannot be stored. Type it again."),
+    "control_characters": N_("There is an invisible sign in this. Delete the text and type it again."),
     "invalid": N_("This does not look right. Check what you typed."),
     "unknown": N_("Choose one of the values offered."),
     "not_a_uuid": N_("Choose one of the values offered."),

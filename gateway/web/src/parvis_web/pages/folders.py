@@ -25,7 +25,7 @@ pages = Area(
         "name_missing": N_("A name has at least one letter or digit."),
         "name_too_long": N_("This is too long: at most %(limit)s characters."),
         "name_has_separator": N_("A name has no slash."),
-        "name_has_control_character": N_("There is a sign in this that cannot be stored. Type it again."),
+        "name_has_control_character": N_("There is an invisible sign in this name. Change the name, then try again."),
         "deposits_need_portal": N_(
             "A client can only deposit into a folder that they see: share it on the portal too."
         ),
