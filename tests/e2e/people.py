@@ -75,8 +75,8 @@ class Person:
     context: BrowserContext
     page: Page
     #: What the browser complained about: scripts that failed, policies that were broken.
-    complaints: list[str] = field(default_factory=list)
-    requests: list[Request] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list, repr=False)
+    requests: list[Request] = field(default_factory=list, repr=False)
 
     @classmethod
     def at(cls, browser: Browser, portal: str, who: Identity, seat: Seat = DESK) -> "Person":

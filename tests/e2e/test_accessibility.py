@@ -21,6 +21,7 @@ def problems(someone: Person) -> list[str]:
 def problems_of_colour(someone: Person) -> list[str]:
     """The same page in the dark: only colours differ."""
     someone.page.emulate_media(color_scheme="dark")
+    someone.page.evaluate("Promise.allSettled(document.getAnimations().map((each) => each.finished)).then(() => null)")
     found = AXE.run(someone.page, options={"runOnly": ["color-contrast"], "resultTypes": ["violations"]})
     someone.page.emulate_media(color_scheme="light")
     return [
