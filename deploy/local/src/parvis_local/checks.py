@@ -14,7 +14,7 @@ from pathlib import Path
 
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 
-from parvis_local import display
+from parvis_local import declared, display
 from parvis_local.layout import ROOT, VENV_BIN
 
 SHOWN_LINES = 30  # of each gate, when all are run
@@ -85,6 +85,13 @@ def types() -> str:
 def imports() -> str:
     """Arrows between packages and layers."""
     return _run("lint-imports", "--no-cache")
+
+
+def dependencies() -> str:
+    """Each package declares what it imports, and no more."""
+    members = (path.parent for path in [*ROOT.glob("*/pyproject.toml"), *ROOT.glob("*/*/pyproject.toml")])
+    found = [problem for member in sorted(members) for problem in declared.problems(member)]
+    return "\n".join(found).replace(f"{ROOT}/", "")
 
 
 def sizes() -> str:
@@ -174,7 +181,7 @@ def _has_rule(method: MethodDescriptor) -> bool:
 def lock() -> str:
     """requirements.lock holds what the packages ask for, and no address."""
     text = (ROOT / "requirements.lock").read_text()
-    locked = {_normal(name) for name in re.findall(r"^([A-Za-z0-9._-]+)==", text, re.MULTILINE)}
+    locked = {declared.normal(name) for name in re.findall(r"^([A-Za-z0-9._-]+)==", text, re.MULTILINE)}
     problems = [
         f"an address or a path: {line}" for line in re.findall(r"^.*(?:https?:|file:|@ ).*$", text, re.MULTILINE)
     ]
@@ -183,7 +190,7 @@ def lock() -> str:
         asked = [*project.get("project", {}).get("dependencies", ())]
         asked += [name for group in project.get("dependency-groups", {}).values() for name in group]
         for requirement in asked:
-            name = _normal(re.split(r"[\[<>=!~; ]", requirement, maxsplit=1)[0])
+            name = declared.normal(requirement)
             if name not in locked and not name.startswith("parvis-"):
                 problems.append(f"{file.relative_to(ROOT)} asks for {requirement}: run ./parvis lock")
     return "\n".join(problems)
@@ -193,10 +200,6 @@ def tracked() -> list[Path]:
     """Files of the repository: those in git and new ones that are not ignored."""
     names = _git("ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0")
     return [path for name in sorted(set(names)) if name and (path := ROOT / name).is_file()]
-
-
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _lines(path: Path) -> int:
@@ -226,6 +229,7 @@ GATES: dict[str, Callable[[], str]] = {
         lint,
         formatting,
         imports,
+        dependencies,
         sizes,
         duplicates,
         contracts,
