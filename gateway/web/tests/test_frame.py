@@ -6,7 +6,7 @@ import pytest
 
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.errors import conflict, forbidden, invalid, not_found, unauthenticated, unavailable
-from parvis_ui.translations import problems
+from parvis_ui.translations import problems, sources
 from parvis_web.access import PageRoute
 from parvis_web.pages import AREAS
 from parvis_web.testing import ORIGIN, Suite, make_frame, text_of
@@ -201,6 +201,10 @@ async def test_a_message_is_shown_once(suite: Suite):
 )
 def test_nobody_is_sent_to_another_site(address):
     assert local_path(address) == "/"
+
+
+def test_words_are_seen_where_they_are_asked_for_by_their_full_name():
+    assert ("", "The access of %(name)s is cut.") in sources("parvis_web")
 
 
 def test_every_word_is_translated():

@@ -18,6 +18,7 @@ from parvis_ui.languages import LANGUAGES
 
 KEYWORDS: Mapping[str, tuple[int | tuple[int, str], ...] | None] = {
     "_": None,
+    "words": None,  # `visit.words("…")`, where one sentence does not deserve a `_`
     "gettext": None,
     "N_": None,
     "ngettext": (1, 2),

@@ -84,7 +84,8 @@ def violation(words: Words, found: Violation) -> str:
     params = dict(found.params)
     params.setdefault("limit", params.get("longest", ""))
     said = _OF_A_FIELD.get(found.reason) if params["limit"] else None
-    return _filled(words(said or SENTENCES.get(found.reason) or SENTENCES["invalid"]), params)
+    source = said or SENTENCES.get(found.reason) or SENTENCES["invalid"]
+    return _filled(words(source), params)
 
 
 def form_errors(words: Words, error: ServiceError, fields: Iterable[str], **places: str) -> Errors:
