@@ -4,11 +4,14 @@ import hmac
 import re
 import secrets
 from collections.abc import Mapping
+from datetime import timedelta
 from urllib.parse import parse_qsl, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from parvis_identity.domain.devices import LIFETIME
+from parvis_identity.service.sessions import Begun
 from parvis_identity.service.sign_in import Visitor
 from parvis_kit.errors import forbidden, invalid
 
@@ -26,10 +29,19 @@ class Cookies:
         prefix = "__Host-" if self.secure else ""
         self.session = f"{prefix}{instance}-identity"  # the gateway has a cookie of its own on the same host
         self.csrf = f"{prefix}{instance}-identity-form"
+        self.device = f"{prefix}{instance}-device"
 
-    def set(self, response: Response, name: str, value: str) -> None:
-        """Keeps a value until the browser closes; unreadable for scripts, not sent with requests of other sites."""
-        response.set_cookie(name, value, path="/", httponly=True, secure=self.secure, samesite="lax")
+    def set(self, response: Response, name: str, value: str, *, lifetime: timedelta | None = None) -> None:
+        """Keeps a value, until the browser closes unless a lifetime is given; unreadable for scripts, not sent with
+        requests of other sites.
+        """
+        seconds = int(lifetime.total_seconds()) if lifetime else None
+        response.set_cookie(name, value, max_age=seconds, path="/", httponly=True, secure=self.secure, samesite="lax")
+
+    def begin(self, response: Response, begun: Begun) -> None:
+        """What a browser keeps of a sign-in: the session, and a year long that the account is no stranger there."""
+        self.set(response, self.session, begun.cookie)
+        self.set(response, self.device, begun.device, lifetime=LIFETIME)
 
     def drop(self, response: Response, name: str) -> None:
         """Forgets a value."""
@@ -41,6 +53,7 @@ class Cookies:
             address=request.client.host if request.client else "",
             user_agent=request.headers.get("user-agent", "")[:400],
             cookie=request.cookies.get(self.session, ""),
+            device=request.cookies.get(self.device, ""),
         )
 
     def form_token(self, request: Request) -> str:

@@ -101,7 +101,7 @@ class PasswordPages:
         opened = await site.passwords.open_link(token, purpose)
         slug = opened.link.organisation_slug if opened.link else ""
         response = see_other(f"/o/{slug}" if slug else "/")
-        site.cookies.set(response, site.cookies.session, result.cookie)
+        site.cookies.begin(response, result)
         return response
 
     async def send_again(self, request: Request) -> Response:

@@ -89,7 +89,7 @@ class SignInPages:
                 message = f"{message} " + _("Wait %(time)s before you try again.", time=wait)
             return await self._form(request, face, after, identifier=identifier, refused=message, status=422)
         response = see_other(after or _home(face))
-        site.cookies.set(response, site.cookies.session, result.cookie)
+        site.cookies.begin(response, result)
         return response
 
     async def _form(

@@ -90,7 +90,8 @@ class SigningKey(Base, table=True):
 
     #: The `kid` (RFC 7517, 4.5).
     id: str = text(primary_key=True)
-    #: "internal" (tokens that services accept), "openid" (tokens of clients), "links" (secrets of one-time links).
+    #: "internal" (tokens that services accept), "openid" (tokens of clients), "links" (secrets of one-time links),
+    #: "devices" (proofs of browsers that are known).
     purpose: str = text()
     algorithm: str = text()
     public_jwk: dict[str, Any] = Field(sa_type=JSONB)

@@ -20,7 +20,8 @@ INTERNAL = "internal"
 #: Tokens that clients get.
 OPENID = "openid"
 LINKS = "links"
-_NEEDED = ((INTERNAL, "ES256"), (OPENID, "ES256"), (OPENID, "RS256"), (LINKS, "HS256"))
+DEVICES = "devices"
+_NEEDED = ((INTERNAL, "ES256"), (OPENID, "ES256"), (OPENID, "RS256"), (LINKS, "HS256"), (DEVICES, "HS256"))
 #: A retired key still verifies for this long.
 OVERLAP = timedelta(days=2)
 
@@ -34,6 +35,7 @@ class KeyRing:
         self._public: dict[str, list[dict[str, Any]]] = {}
         self._verifying: dict[str, KeySet] = {}
         self.link_secret = b""
+        self.device_secret = b""
 
     async def load(self, unit: UnitOfWork) -> None:
         """Reads the keys, makes those that are missing, and seals again what an older encryption key sealed."""
@@ -49,9 +51,11 @@ class KeyRing:
             private = self._seal.open(row.sealed, row.id)
             if self._seal.is_outdated(row.sealed):
                 await store.reseal_key(unit, row.id, self._seal.seal(private, row.id))
-            if row.purpose == LINKS:
-                if row.retired_at is None:
+            if row.purpose in {LINKS, DEVICES}:
+                if row.retired_at is None and row.purpose == LINKS:
                     self.link_secret = private
+                elif row.retired_at is None:
+                    self.device_secret = private
                 continue
             if row.retired_at is None:
                 self._current[row.purpose, row.algorithm] = _parse(row.algorithm, json.loads(private))

@@ -23,11 +23,12 @@ from parvis_kit.unit import UnitOfWork
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A session that a browser now holds: `cookie` is its secret."""
+    """A session that a browser now holds: `cookie` is its secret, `device` what makes the browser known from now on."""
 
     session: Session
     account: Account
     cookie: str
+    device: str = ""
 
 
 @dataclass(frozen=True, slots=True)

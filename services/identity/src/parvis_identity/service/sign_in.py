@@ -7,11 +7,12 @@ and reads, the second decides on what is there then, and writes.
 import hashlib
 import ipaddress
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
 from parvis.identity.v1 import events_pb2
+from parvis_identity.domain.devices import known, remember
 from parvis_identity.domain.identifiers import LONGEST_MAIL, identifier_key
 from parvis_identity.domain.links import LIFETIMES, LinkState, Purpose, digest_of, state_of, token_of
 from parvis_identity.domain.passwords import PasswordPolicy
@@ -38,6 +39,8 @@ class Visitor:
     user_agent: str
     #: The secret of the session that it holds, empty when none.
     cookie: str
+    #: What it keeps of accounts that signed in there before (domain.devices).
+    device: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +84,20 @@ class Passwords:
         """Signs somebody in, or not. One hash is computed for each try that counts, whoever asked for whatever.
 
         Whoever must wait costs none, nor a row of ours when it is their address that must: else one machine could keep
-        the hasher from everybody. Neither tells anything, since what was typed is counted, not what there is. Raises
-        LIMIT hashing_busy.
+        the hasher from everybody. Neither tells anything, since what was typed is counted, not what there is; but for a
+        browser where the account has signed in before, which is counted by itself. Raises LIMIT hashing_busy.
         """
         typed = identifier_key(identifier)[:LONGEST_MAIL]
-        by_identifier = _counted("identifier", typed, organisation_id)
+        counted = _counted("identifier", typed, organisation_id)
         by_address = _key("address", _network(visitor.address))
         async with self._database.begin(self._caller) as unit:
             address_free, address_wait = await session_store.charge(unit, by_address, BY_ADDRESS)
             if not address_free:
                 return Refused(address_wait)
-            may, wait = await session_store.charge(unit, by_identifier, BY_IDENTIFIER)
             found = await store.find(unit, typed, organisation_id)
+            if found is not None and (device := self._device(unit, found[0], visitor)):
+                counted = _device_key(found[0], device)
+            may, wait = await session_store.charge(unit, counted, BY_IDENTIFIER)
         account, encoded = found if found is not None and may else (None, "")
         if account is not None and account.state != AccountState.ACTIVE:
             encoded = ""
@@ -108,11 +113,11 @@ class Passwords:
                 unit.record(
                     "sign_in.failed" if may else "sign_in.throttled",
                     target_kind="account" if found else "identifier",
-                    target_id=found[0].id if found else by_identifier.hex()[:16],
+                    target_id=found[0].id if found else counted.hex()[:16],
                     address=visitor.address,
                 )
                 return Refused(max(wait, address_wait))
-            await session_store.forgive(unit, by_identifier)
+            await session_store.forgive(unit, counted)
             await session_store.forgive(unit, by_address, only_this=True)
             if renewed:
                 await store.set_password_hash(unit, account.id, renewed)
@@ -128,7 +133,10 @@ class Passwords:
             device=begun.session.device,
             address=visitor.address,
         )
-        return begun
+        return replace(begun, device=remember(self._ring.device_secret, visitor.device, account.id, unit.now))
+
+    def _device(self, unit: UnitOfWork, account: Account, visitor: Visitor) -> str:
+        return known(self._ring.device_secret, visitor.device, account.id, unit.now)
 
     async def change(self, who: SignedIn, current: str, new: str, visitor: Visitor) -> Broken | Refused | None:
         """Changes one's own password; other devices are signed out. None when done."""
@@ -245,6 +253,7 @@ class Passwords:
             await store.set_password_hash(unit, account.id, encoded)
             await store.revoke_links(unit, account.id, but=link.id)
             await session_store.forgive(unit, _account_key(account))
+            await session_store.forgive(unit, _device_key(account, self._device(unit, account, visitor)))
             if account.state == AccountState.PENDING:
                 account.state, account.activated_at = AccountState.ACTIVE, unit.now
                 unit.emit(events_pb2.AccountActivated(account_id=str(account.id)), aggregate_id=account.id)
@@ -285,6 +294,10 @@ def avoided(account: Account) -> Sequence[str]:
 
 def _account_key(account: Account) -> bytes:
     return _counted("identifier", account.identifier_key, account.organisation_id)
+
+
+def _device_key(account: Account, device: str) -> bytes:
+    return _key("device", str(account.id), device)
 
 
 def _counted(what: str, typed: str, organisation_id: UUID | None) -> bytes:
