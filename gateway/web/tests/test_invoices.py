@@ -92,6 +92,20 @@ async def test_what_is_missing_is_listed_with_where_to_complete_it(suite: Suite)
     assert f"/o/durand/invoices/{INVOICE}/close" not in answer.text
 
 
+async def test_a_sign_that_cannot_be_printed_is_shown_where_it_is_corrected(suite: Suite):
+    invoice = an_invoice()
+    for field, signs in (("buyer.name", "中"), ("lines[2].description", "😀"), ("exemption", "㊥")):
+        invoice.unprintable_signs.add(field=field, signs=signs)
+    suite.services.answers["GetInvoice"] = invoice
+    answer = await suite.get(f"/o/durand/invoices/{INVOICE}")
+    said = text_of(answer)
+    assert "cannot be printed: 中 (name of the client)" in said
+    assert "cannot be printed: 😀 (line 2), ㊥ (reason for the zero rate)" in said
+    assert f'href="/o/durand/contacts/{CONTACT}/edit"' in answer.text
+    assert f'href="/o/durand/invoices/{INVOICE}/edit"' in answer.text
+    assert f"/o/durand/invoices/{INVOICE}/close" not in answer.text
+
+
 async def test_closing_says_what_it_does_and_carries_the_version_that_was_seen(suite: Suite):
     suite.services.answers["GetInvoice"] = an_invoice()
     said = text_of(await suite.get(f"/o/durand/invoices/{INVOICE}"))
@@ -126,6 +140,7 @@ async def test_what_is_too_long_or_too_large_says_what_would_do(suite: Suite):
     [
         (precondition("invoice_closed"), "This invoice is closed"),
         (precondition("missing_mentions"), "What the law asks for"),
+        (precondition("unprintable_sign", sign="中 😀"), "Signs that cannot be printed: 中 😀"),
         (conflict("stale_version", version="8"), "Somebody changed this draft"),
     ],
 )

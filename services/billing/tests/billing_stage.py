@@ -123,9 +123,10 @@ class Suite:
         self.documents = documents
         self.tenancy = Tenancy()
         self.records = Records(self.tenancy.contact, self.tenancy.organisation)
-        self.rpc = InvoiceRpc(self.records)
+        self.typesetter = Typesetter(2)
+        self.rpc = InvoiceRpc(self.records, self.typesetter)
         self.bus = Bus(broker, database, consumer="billing", back_off=(0.1,) * 5)
-        events.subscribe(self.bus, Filer(Typesetter(2), documents, documents, documents.http))
+        events.subscribe(self.bus, Filer(self.typesetter, documents, documents, documents.http))
         self.relay = Relay(database.url, broker, source="billing")
 
     @asynccontextmanager

@@ -78,6 +78,30 @@ async def test_missing_mention_stops_the_closing_and_takes_no_number(suite):
     assert await suite.rows(firm, "SELECT 1 FROM series") == []
 
 
+async def test_sign_that_cannot_be_printed_is_shown_on_the_draft_and_stops_the_closing(suite, firm):
+    client = await suite.client(firm, name="Société 中 Kerautret")
+    draft = await suite.draft(firm, client, line("Bardage 12 ㎡"), line("Café 😀 中"), note="Œuvre – “finie” ✓")
+    expected = {"buyer.name": "中", "lines[2].description": "中 😀"}
+    assert {found.field: found.signs for found in draft.unprintable_signs} == expected, "m² has a plain form: 12 m2"
+    with pytest.raises(ServiceError, match="unprintable_sign") as refused:
+        await suite.close(firm, draft)
+    assert {each.field: each.params["sign"] for each in refused.value.violations} == expected
+    assert {each.reason for each in refused.value.violations} == {"unprintable_sign"}
+    assert refused.value.params["sign"] == "中 😀"
+    assert await suite.rows(firm, "SELECT 1 FROM series") == []
+
+
+async def test_control_characters_are_refused_when_a_draft_is_saved(suite, firm, client):
+    with pytest.raises(ServiceError, match="invalid_invoice") as refused:
+        await suite.draft(
+            firm, client, line("Bardage\x01", unit="h\n"), line("À\u202eB"), note="Merci\x07", purchase_order="BC\n1"
+        )
+    found = {(violation.field, violation.reason) for violation in refused.value.violations}
+    places = ("lines[1].description", "lines[2].description", "note", "purchase_order")
+    assert found == {(place, "control_characters") for place in places}
+    await suite.draft(firm, client, line("Deux\nlignes"), note="Merci\r\n\tà vous")
+
+
 async def test_invoice_without_lines_is_not_closed(suite, firm, client):
     empty = pb.SaveDraftRequest(invoice=pb.Invoice(contact_id=str(client)))
     draft = await suite.call("SaveDraft", firm, empty)
@@ -133,7 +157,7 @@ class TestNumbers:
         async def close(draft, commits):
             async with suite.unit(firm) as unit:
                 unit.grants = staff(firm)
-                await closing.close(unit, suite.records, draft.id, draft.version)
+                await closing.close(unit, suite.records, suite.typesetter, draft.id, draft.version)
                 await unit.flush()
                 if not commits:
                     raise GivenUpError

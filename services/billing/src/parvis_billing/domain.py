@@ -14,6 +14,7 @@ from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any, Final
+from unicodedata import category
 
 CENT: Final = Decimal("0.01")
 #: Rates of mainland France (CGI 278, 278-0 bis, 279, 281 quater and following), and zero where a text exempts.
@@ -25,6 +26,7 @@ LONGEST_PAYMENT_DAYS: Final = 60
 SMALL_INVOICE: Final = 15_000
 MOST_LINES: Final = 500
 LONGEST_TEXT: Final = 2000
+LONGEST_UNIT: Final = 20
 #: BR-FR: BT-1 has at most 35 characters; BT-13 is held to the same.
 LONGEST_REFERENCE: Final = 35
 LARGEST: Final = Decimal(10) ** 9
@@ -33,6 +35,8 @@ PRICE_PLACES: Final = 6
 #: Legal forms of sellers without share capital, and often without an entry in the register (Code de commerce R123-238).
 WITHOUT_CAPITAL: Final = frozenset({"EI", "EIRL", "ASSOCIATION", "AARPI", "GIE", "SCP"})
 GENESIS: Final = "0" * 64
+#: Signs that turn the direction of writing (Unicode TR 9): what is read would not be what is written.
+_TURNING: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 class State(StrEnum):
@@ -149,11 +153,11 @@ def read_line(number: int, raw: Mapping[str, str]) -> Line | list[Problem]:
     def wrong(name: str, reason: str, **params: str) -> None:
         problems.append(Problem(f"lines[{number}].{name}", reason, params))
 
-    description = raw["description"].strip()
+    description, unit = raw["description"].strip(), raw["unit"].strip()
     if not description:
         wrong("description", "required")
-    if len(description) > LONGEST_TEXT:
-        wrong("description", "too_long", limit=str(LONGEST_TEXT))
+    problems += _text_problems(f"lines[{number}].description", description, longest=LONGEST_TEXT)
+    problems += _text_problems(f"lines[{number}].unit", unit, one_line=True)
     quantity = read_decimal(raw["quantity"], places=QUANTITY_PLACES)
     if quantity is None or quantity == 0:
         wrong("quantity", "not_a_quantity", places=str(QUANTITY_PLACES))
@@ -169,20 +173,48 @@ def read_line(number: int, raw: Mapping[str, str]) -> Line | list[Problem]:
         wrong("unit_price", "too_large", limit=decimal_text(LARGEST))
     if problems or quantity is None or price is None or rate is None:
         return problems
-    return Line(description, quantity, raw["unit"].strip()[:20], price, rate)
+    return Line(description, quantity, unit[:LONGEST_UNIT], price, rate)
 
 
 def header_problems(*, purchase_order: str, note: str, exemption: str, payment_days: int) -> list[Problem]:
     """What is wrong beside the lines."""
-    problems = []
-    if len(purchase_order) > LONGEST_REFERENCE:
-        problems.append(Problem("purchase_order", "too_long", {"limit": str(LONGEST_REFERENCE)}))
+    problems = _text_problems("purchase_order", purchase_order.strip(), longest=LONGEST_REFERENCE, one_line=True)
     for name, text in (("note", note), ("exemption", exemption)):
-        if len(text) > LONGEST_TEXT:
-            problems.append(Problem(name, "too_long", {"limit": str(LONGEST_TEXT)}))
+        problems += _text_problems(name, text, longest=LONGEST_TEXT)
     if not 0 <= payment_days <= LONGEST_PAYMENT_DAYS:
         problems.append(Problem("payment_days", "too_long", {"limit": str(LONGEST_PAYMENT_DAYS)}))
     return problems
+
+
+def has_control_characters(text: str, *, one_line: bool = False) -> bool:
+    """Whether there is a sign that a keyboard does not type and a reader does not see (Unicode category Cc), or one
+    that turns the direction of what follows; lines and tabs are allowed unless it is `one_line`.
+    """
+    allowed = "" if one_line else "\n\r\t"
+    return any((category(sign) == "Cc" and sign not in allowed) or sign in _TURNING for sign in text)
+
+
+def _text_problems(field: str, text: str, *, longest: int | None = None, one_line: bool = False) -> list[Problem]:
+    problems = []
+    if longest is not None and len(text) > longest:
+        problems.append(Problem(field, "too_long", {"limit": str(longest)}))
+    if has_control_characters(text, one_line=one_line):
+        problems.append(Problem(field, "control_characters"))
+    return problems
+
+
+def printed_texts(
+    seller: Party, buyer: Party, lines: Sequence[Line], *, purchase_order: str, note: str, exemption: str
+) -> dict[str, str]:
+    """Every text of an invoice that people wrote, by field as `missing_mentions` and `read_line` name them."""
+    texts = {}
+    for side, party in (("seller", seller), ("buyer", buyer)):
+        for name, value in asdict(party).items():
+            field = "legal_name" if (side, name) == ("seller", "name") else name
+            texts[f"{side}.{field}"] = "\n".join(value) if isinstance(value, tuple) else value
+    for number, line in enumerate(lines, start=1):
+        texts |= {f"lines[{number}].description": line.description, f"lines[{number}].unit": line.unit}
+    return texts | {"purchase_order": purchase_order, "note": note, "exemption": exemption}
 
 
 def read_date(text: str) -> date | None:

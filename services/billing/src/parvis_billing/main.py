@@ -31,11 +31,12 @@ async def wire(settings: Settings) -> Service[Settings]:
     """What billing is made of."""
     service = Service(settings)
     records = Records(ask_for_contact(service.peers), ask_for_organisation(service.peers))
-    service.offer(billing_pb2.DESCRIPTOR.services_by_name["InvoiceService"], InvoiceRpc(records))
+    typesetter = Typesetter(settings.typesetters)
+    service.offer(billing_pb2.DESCRIPTOR.services_by_name["InvoiceService"], InvoiceRpc(records, typesetter))
 
     documents = service.peers.channel("documents")
     filer = Filer(
-        typesetter=Typesetter(settings.typesetters),
+        typesetter=typesetter,
         uploads=documents_pb2_grpc.UploadServiceStub(documents),
         documents=documents_pb2_grpc.DocumentServiceStub(documents),
         # The store's address says where it is: no proxy of the environment is asked.

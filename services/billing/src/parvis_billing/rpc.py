@@ -13,6 +13,7 @@ from parvis_billing.service import closing, drafts, reading
 from parvis_billing.service.drafts import Draft
 from parvis_billing.service.reading import View
 from parvis_billing.service.records import Records
+from parvis_billing.typesetter import Typesetter
 from parvis_kit.ids import parse, parse_optional
 
 if TYPE_CHECKING:
@@ -27,8 +28,9 @@ _LARGEST_PAGE = 200
 class InvoiceRpc:
     """parvis.billing.v1.InvoiceService."""
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: Records, typesetter: Typesetter) -> None:
         self._records = records
+        self._typesetter = typesetter
 
     async def ListInvoices(self, unit: "UnitOfWork", request: pb.ListInvoicesRequest) -> pb.ListInvoicesResponse:
         size = min(request.page_size, _LARGEST_PAGE) if request.page_size > 0 else _PAGE
@@ -49,7 +51,7 @@ class InvoiceRpc:
 
     async def GetInvoice(self, unit: "UnitOfWork", request: pb.GetInvoiceRequest) -> pb.Invoice:
         row = await reading.seen(unit, parse(request.id))
-        return _whole(await reading.view(unit, self._records, row))
+        return _whole(await reading.view(unit, self._records, self._typesetter, row))
 
     async def SaveDraft(self, unit: "UnitOfWork", request: pb.SaveDraftRequest) -> pb.Invoice:
         told = request.invoice
@@ -68,15 +70,15 @@ class InvoiceRpc:
             version=told.version,
         )
         row = await drafts.save(unit, self._records, draft)
-        return _whole(await reading.view(unit, self._records, row))
+        return _whole(await reading.view(unit, self._records, self._typesetter, row))
 
     async def DeleteDraft(self, unit: "UnitOfWork", request: pb.DeleteDraftRequest) -> pb.DeleteDraftResponse:
         await drafts.throw_away(unit, parse(request.id))
         return pb.DeleteDraftResponse()
 
     async def CloseInvoice(self, unit: "UnitOfWork", request: pb.CloseInvoiceRequest) -> pb.Invoice:
-        row = await closing.close(unit, self._records, parse(request.id), request.version)
-        return _whole(await reading.view(unit, self._records, row))
+        row = await closing.close(unit, self._records, self._typesetter, parse(request.id), request.version)
+        return _whole(await reading.view(unit, self._records, self._typesetter, row))
 
     async def GetOverview(self, unit: "UnitOfWork", _: pb.GetOverviewRequest) -> pb.Overview:
         waiting, recent = await reading.overview(unit)
@@ -90,6 +92,8 @@ def _whole(view: View) -> pb.Invoice:
     message.seller.CopyFrom(_party(view.seller))
     message.buyer.CopyFrom(_party(view.buyer))
     message.missing_mentions.extend(view.missing)
+    for field, signs in view.unprintable.items():
+        message.unprintable_signs.add(field=field, signs=signs)
     for line in view.lines:
         message.lines.add(
             description=line.description,

@@ -1,10 +1,12 @@
-"""`python -m parvis_billing.typesetting`: JSON of an invoice on standard input, its PDF on standard output.
+"""`python -m parvis_billing.typesetting TIME`: JSON of an invoice on standard input, its PDF on standard output.
+`python -m parvis_billing.typesetting signs`: a text on standard input, JSON of its signs that no font has on output.
 
 A process of its own for each document: typesetting holds the interpreter for its whole time, and what it does to a
 process (memory, a crash) ends with it. It imports nothing else of ours and starts in a tenth of a second.
 
 PDF/A forbids signs that no font has, and typst then makes no document at all. A closed invoice must become one,
-whatever was typed: such signs are set as their plain form (㎡ → m2), else as the replacement sign.
+whatever was typed: such signs are set as their plain form (㎡ → m2), else as the replacement sign. Closing refuses what
+would become the replacement sign; an invoice that was closed by an older release is set all the same.
 """
 
 import json
@@ -36,6 +38,12 @@ def settable(invoice: str) -> str:
     return json.dumps(_translated(content, table), ensure_ascii=False, sort_keys=True)
 
 
+def unprintable(text: str) -> list[str]:
+    """The signs of a text that could only be set as the replacement sign, in their order by code point."""
+    signs = sorted({sign for sign in text if not sign.isspace()})
+    return [sign for sign in _unsettable(signs) if _instead(sign) == _REPLACEMENT]
+
+
 def _compile(invoice: str, made_at: datetime) -> bytes:
     return typst.compile(
         Path(__file__).with_name("invoice.typ"),
@@ -48,7 +56,8 @@ def _compile(invoice: str, made_at: datetime) -> bytes:
 
 def _unsettable(signs: list[str]) -> list[str]:
     """Those that cannot be set. All are tried at once, then halves: typst names only the first."""
-    if not signs or _can_be_set(" ".join(signs)):
+    # Alone and inside a word: some signs are lost at a word's edge and asked of the font in its middle.
+    if not signs or _can_be_set(" ".join(f"{sign} a{sign}b" for sign in signs)):
         return []
     if len(signs) == 1:
         return signs
@@ -57,6 +66,8 @@ def _unsettable(signs: list[str]) -> list[str]:
 
 
 def _instead(sign: str) -> str:
+    if unicodedata.category(sign) in {"Cf", "Cc"}:
+        return ""  # nobody sees it, nobody misses it
     plain = unicodedata.normalize("NFKC", sign)
     return plain if plain != sign and _can_be_set(plain) else _REPLACEMENT
 
@@ -85,4 +96,7 @@ def _translated(content: Any, table: dict[int, str]) -> Any:
 
 
 if __name__ == "__main__":
+    if sys.argv[1] == "signs":
+        sys.stdout.write(json.dumps(unprintable(sys.stdin.buffer.read().decode())))
+        sys.exit()
     sys.stdout.buffer.write(typeset(sys.stdin.buffer.read().decode(), datetime.fromisoformat(sys.argv[1])))

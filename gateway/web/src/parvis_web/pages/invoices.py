@@ -21,6 +21,7 @@ pages = Area(
     sentences={
         "invoice_closed": N_("This invoice is closed: it has its number and can no longer be changed."),
         "missing_mentions": N_("What the law asks for on an invoice is missing. It is listed on the page."),
+        "unprintable_sign": N_("Signs that cannot be printed: %(sign)s. The page lists where they stand."),
         "negative_total": N_("Its total is negative: an invoice asks for money, it does not give any back."),
         "no_lines": N_("An invoice has at least one line."),
         "not_a_quantity": N_("A quantity is a number with at most %(places)s decimals, and not zero."),
@@ -127,7 +128,7 @@ def _page(visit: OrganisationVisit, found: billing_pb2.Invoice) -> Response:
         "here": f"{visit.base}/invoices/{found.id}",
         "title": _("Invoice %(number)s", number=found.number) if found.number else _("Draft invoice"),
         "state": labels.invoice_state(_, found.state, portal=visit.is_portal),
-        "missing": _missing(visit, found),
+        "before_closing": _before_closing(visit, found) if draft else [],
         "columns": [
             Column(_("Description")),
             Column(_("Quantity"), end=True),
@@ -141,20 +142,44 @@ def _page(visit: OrganisationVisit, found: billing_pb2.Invoice) -> Response:
     return visit.render("invoices/invoice.html", context, blocks=("state",))
 
 
-def _missing(visit: OrganisationVisit, found: billing_pb2.Invoice) -> list[Task]:
-    """What stops a draft from being closed, by the page where it is completed."""
+def place_label(_: Words, name: str) -> str:
+    """What a field is called where something in it cannot be printed."""
+    if name.startswith("lines["):
+        return _("line %(number)s", number=name[len("lines[") : name.index("]")])
+    return {
+        "seller.mail": _("mail address of your organisation"),
+        "seller.telephone": _("telephone of your organisation"),
+        "seller.iban": _("IBAN of your organisation"),
+        "buyer.vat_number": _("VAT number of the client"),
+        "purchase_order": _("client’s order number"),
+        "note": _("text under the lines"),
+        "exemption": _("reason for the zero rate"),
+    }.get(name) or mention_label(_, name)
+
+
+def _before_closing(visit: OrganisationVisit, found: billing_pb2.Invoice) -> list[Task]:
+    """What stops a draft from being closed, by the page where it is mended: what is missing, what cannot be printed."""
     _ = visit.words
+    record = f"{visit.base}/settings/organisation"
+    client = f"{visit.base}/contacts/{found.contact_id}/edit"
+    draft = f"{visit.base}/invoices/{found.id}/edit"
     places = (
-        ("seller.", _("Complete your organisation's record"), f"{visit.base}/settings/organisation", "firm"),
-        ("buyer.", _("Complete the client's record"), f"{visit.base}/contacts/{found.contact_id}/edit", "clients"),
-        ("", _("Complete the draft"), f"{visit.base}/invoices/{found.id}/edit", "edit"),
+        ("seller.", record, "firm", _("Complete your organisation's record"), _("Correct your organisation's record")),
+        ("buyer.", client, "clients", _("Complete the client's record"), _("Correct the client's record")),
+        ("", draft, "edit", _("Complete the draft"), _("Correct the draft")),
     )
-    tasks, left = [], list(found.missing_mentions)
-    for prefix, label, href, icon in places:
-        names = [name for name in left if name.startswith(prefix)]
-        left = [name for name in left if name not in names]
-        if names:
-            tasks.append(Task(label, href, icon=icon, detail=", ".join(mention_label(_, name) for name in names)))
+    tasks = []
+    missing = {name: mention_label(_, name) for name in found.missing_mentions}
+    lacking = {each.field: f"{each.signs} ({place_label(_, each.field)})" for each in found.unprintable_signs}
+    for prefix, href, icon, complete, correct in places:
+        for label, texts, said in (
+            (complete, missing, "%(list)s"),
+            (correct, lacking, _("cannot be printed: %(list)s")),
+        ):
+            here = [name for name in texts if name.startswith(prefix)]
+            if here:
+                listed = ", ".join(texts.pop(name) for name in here)
+                tasks.append(Task(label, href, icon=icon, detail=said % {"list": listed}))
     return tasks
 
 

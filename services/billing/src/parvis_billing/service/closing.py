@@ -8,8 +8,9 @@ from parvis.billing.v1 import events_pb2
 from parvis_billing import domain, store
 from parvis_billing.domain import State
 from parvis_billing.models import Invoice
-from parvis_billing.service.reading import closed_invoice, read_row, seen
+from parvis_billing.service.reading import closed_invoice, read_row, seen, unprintable_signs
 from parvis_billing.service.records import Records
+from parvis_billing.typesetter import Typesetter
 from parvis_kit.errors import Violation, conflict, precondition
 from parvis_kit.text import search_key
 
@@ -25,11 +26,13 @@ CLOSE = "invoices.close"
 SERIES = "F"
 
 
-async def close(unit: "UnitOfWork", records: Records, invoice_id: UUID, version: int) -> Invoice:
+async def close(
+    unit: "UnitOfWork", records: Records, typesetter: Typesetter, invoice_id: UUID, version: int
+) -> Invoice:
     """Gives a draft its number, date, parties and digest.
 
     NOT_FOUND invoice, FORBIDDEN out_of_scope, CONFLICT stale_version, PRECONDITION invoice_closed, no_lines,
-    negative_total, missing_mentions (a violation per field).
+    negative_total, missing_mentions, unprintable_sign (a violation per field).
     """
     row = await seen(unit, invoice_id, right=CLOSE, lock=True)
     if row.state != State.DRAFT:
@@ -47,6 +50,12 @@ async def close(unit: "UnitOfWork", records: Records, invoice_id: UUID, version:
     missing = domain.missing_mentions(domain.read_party(seller.party), buyer, lines, row.exemption)
     if missing:
         raise precondition("missing_mentions", [Violation(name, "missing") for name in missing])
+    # Before the series is held: nobody waits for fonts to get a number.
+    lacking = await unprintable_signs(typesetter, row, domain.read_party(seller.party), buyer, lines)
+    if lacking:
+        violations = [Violation(name, "unprintable_sign", {"sign": found}) for name, found in lacking.items()]
+        signs = " ".join(dict.fromkeys(" ".join(lacking.values()).split()))
+        raise precondition("unprintable_sign", violations, sign=signs)
 
     held, issued, closed_at = await _hold(unit, seller)
     row.number = domain.number_text(held.code, held.year, held.last_number + 1)

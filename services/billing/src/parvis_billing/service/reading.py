@@ -1,14 +1,16 @@
 """Which invoices a caller sees, and one of them with everything that a page shows."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from parvis_billing import store
-from parvis_billing.domain import ClosedInvoice, Line, Party, State, missing_mentions, read_party
+from parvis_billing.domain import ClosedInvoice, Line, Party, State, missing_mentions, printed_texts, read_party
 from parvis_billing.models import Invoice, InvoiceLine
 from parvis_billing.service.records import Records
 from parvis_billing.store import Sight
+from parvis_billing.typesetter import Typesetter
 from parvis_kit.errors import forbidden, not_found
 from parvis_kit.grants import ALL
 
@@ -23,13 +25,16 @@ RECENT = 3
 
 @dataclass(frozen=True)
 class View:
-    """An invoice with its lines and parties; `missing` says what stops a draft from being closed, for staff."""
+    """An invoice with its lines and parties. What stops a draft from being closed, for staff: fields that are
+    `missing`, and signs that cannot be printed by field.
+    """
 
     invoice: Invoice
     lines: tuple[Line, ...]
     seller: Party
     buyer: Party
     missing: tuple[str, ...] = ()
+    unprintable: Mapping[str, str] = field(default_factory=dict)
 
 
 def sight(unit: "UnitOfWork") -> Sight:
@@ -69,13 +74,26 @@ async def require_reach(unit: "UnitOfWork", contact_id: UUID, right: str, *, uns
         raise forbidden("out_of_scope", right=right)
 
 
-async def view(unit: "UnitOfWork", records: Records, row: Invoice) -> View:
+async def view(unit: "UnitOfWork", records: Records, typesetter: Typesetter, row: Invoice) -> View:
     """Everything about an invoice that the caller sees."""
     lines = tuple(map(read_row, await store.lines(unit, row.id)))
     if row.seller is not None and row.buyer is not None:
         return View(row, lines, read_party(row.seller), read_party(row.buyer))
     seller, buyer = await parties(unit, records, row.contact_id)
-    return View(row, lines, seller, buyer, tuple(missing_mentions(seller, buyer, lines, row.exemption)))
+    missing = tuple(missing_mentions(seller, buyer, lines, row.exemption))
+    return View(row, lines, seller, buyer, missing, await unprintable_signs(typesetter, row, seller, buyer, lines))
+
+
+async def unprintable_signs(
+    typesetter: Typesetter, row: Invoice, seller: Party, buyer: Party, lines: Sequence[Line]
+) -> dict[str, str]:
+    """What no font can print, by field: signs with a space between. Raises UNAVAILABLE typesetter_unavailable."""
+    texts = printed_texts(
+        seller, buyer, lines, purchase_order=row.purchase_order, note=row.note, exemption=row.exemption
+    )
+    lacking = await typesetter.unprintable("".join(texts.values()))
+    found = {name: " ".join(sorted(lacking.intersection(text))) for name, text in texts.items()}
+    return {name: signs for name, signs in found.items() if signs}
 
 
 async def parties(unit: "UnitOfWork", records: Records, contact_id: UUID) -> tuple[Party, Party]:
