@@ -147,3 +147,14 @@ async def test_nobody_is_sent_to_another_site_after_signing_in(suite: Suite):
     attempt = suite.portal.relying_party.recall(kept)
     assert attempt is not None
     assert (attempt.state, attempt.next) == (state, "/")
+
+
+@pytest.mark.parametrize(
+    ("language", "said"), [("en", "Too many requests at once"), ("fr", "Trop de demandes à la fois")]
+)
+async def test_who_asks_too_much_at_once_reads_so_in_their_language(suite: Suite, language, said):
+    suite.sign_out()
+    suite.client.cookies.set("parvis_lang", language)
+    answer = await suite.get("/busy")
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "5")
+    assert said in answer.text

@@ -15,8 +15,7 @@ def part(layout: Layout, ports: Ports) -> Part:
     """The gateway. It waits for nothing: a service that is not there yet is a 502 for a moment."""
 
     async def start() -> Spawned:
-        environment = static_configuration() | _of_this_machine(ports) | {"PATH": os.defpath, "GOMEMLIMIT": "128MiB"}
-        return Spawned(Program([str(VENV_BIN / "traefik")], layout.log("traefik"), environment))
+        return Spawned(program(layout, ports))
 
     return Part(
         name="traefik",
@@ -27,6 +26,12 @@ def part(layout: Layout, ports: Ports) -> Part:
         start=start,
         probe=lambda: http_ok(ports.traefik_api, "/ping"),
     )
+
+
+def program(layout: Layout, ports: Ports) -> Program:
+    """Traefik on these ports, with its log."""
+    environment = static_configuration() | _of_this_machine(ports) | {"PATH": os.defpath, "GOMEMLIMIT": "128MiB"}
+    return Program([str(VENV_BIN / "traefik")], layout.log("traefik"), environment)
 
 
 def static_configuration() -> dict[str, str]:
@@ -41,13 +46,24 @@ def _of_this_machine(ports: Ports) -> dict[str, str]:
         f"TRAEFIK_ENTRYPOINTS_{name}_TRANSPORT_LIFECYCLE_REQUESTACCEPTGRACETIMEOUT": "0s"
         for name in ("PORTAL", "STORE")  # no load balancer in front has to notice that we stop
     }
-    return at_once | {
-        "TRAEFIK_ENTRYPOINTS_PORTAL_ADDRESS": f"{HOST}:{ports.portal}",
-        "TRAEFIK_ENTRYPOINTS_STORE_ADDRESS": f"{HOST}:{ports.store_origin}",
-        "TRAEFIK_ENTRYPOINTS_OPERATIONS_ADDRESS": f"{HOST}:{ports.traefik_api}",
-        "TRAEFIK_PROVIDERS_FILE_DIRECTORY": str(CONFIGURATION / "dynamic"),
-        "PARVIS_IDENTITY_URL": f"http://{HOST}:{ports.http('identity')}",
-        "PARVIS_WEB_URL": f"http://{HOST}:{ports.http('web')}",
-        "PARVIS_STORE_BACKEND_URL": f"http://{HOST}:{ports.store['s3']}",
-        "PARVIS_STORE_FRAME_ORIGIN": public_url(ports),
+    # Tests, benchmarks and whoever tries the suite all come from one address.
+    unlimited = {
+        "PARVIS_EDGE_IDENTITY_AVERAGE": "100000",
+        "PARVIS_EDGE_IDENTITY_BURST": "100000",
+        "PARVIS_EDGE_IDENTITY_AT_ONCE": "10000",
+        "PARVIS_EDGE_PAGES_AT_ONCE": "10000",
     }
+    return (
+        at_once
+        | unlimited
+        | {
+            "TRAEFIK_ENTRYPOINTS_PORTAL_ADDRESS": f"{HOST}:{ports.portal}",
+            "TRAEFIK_ENTRYPOINTS_STORE_ADDRESS": f"{HOST}:{ports.store_origin}",
+            "TRAEFIK_ENTRYPOINTS_OPERATIONS_ADDRESS": f"{HOST}:{ports.traefik_api}",
+            "TRAEFIK_PROVIDERS_FILE_DIRECTORY": str(CONFIGURATION / "dynamic"),
+            "PARVIS_IDENTITY_URL": f"http://{HOST}:{ports.http('identity')}",
+            "PARVIS_WEB_URL": f"http://{HOST}:{ports.http('web')}",
+            "PARVIS_STORE_BACKEND_URL": f"http://{HOST}:{ports.store['s3']}",
+            "PARVIS_STORE_FRAME_ORIGIN": public_url(ports),
+        }
+    )

@@ -93,6 +93,21 @@ def _not_signed_in(visit: Visit, target: str) -> Response:
     )
 
 
+@pages.get("/busy", ANYONE)
+async def busy(visit: Visit) -> Response:
+    """What Traefik shows in place of identity's pages to an address that asks too much at once."""
+    _ = visit.words
+    answer = visit.error(
+        429,
+        _("Too many requests at once from your network"),
+        _("This request was not looked at and nothing was changed. Wait a few seconds, then try again."),
+        actions=((_("Sign in"), "/auth/start"),),
+    )
+    answer.headers["Cache-Control"] = "no-store"
+    answer.headers["Retry-After"] = "5"  # Traefik's own is lost with the answer that this replaces
+    return answer
+
+
 @pages.get("/auth/return", ANYONE)
 async def come_back(visit: Visit) -> Response:
     """Where a sign-in in a second tab ends: the form waits in the first."""
