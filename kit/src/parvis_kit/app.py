@@ -42,7 +42,7 @@ from parvis_kit.broker import Broker
 from parvis_kit.caller import Caller, acting_for
 from parvis_kit.client import Peers
 from parvis_kit.errors import Kind, ServiceError, unauthenticated
-from parvis_kit.migrations import run_migrations
+from parvis_kit.migrations import upgrade_schema
 from parvis_kit.outbox import Relay
 from parvis_kit.revocations import Revocations
 from parvis_kit.server import Confirm, GrpcServer
@@ -57,8 +57,6 @@ if TYPE_CHECKING:
 Settings = TypeVar("Settings", bound=ServiceSettings)
 Role = Literal["api", "worker", "all"]
 
-#: Seconds that running requests get when the process is asked to stop.
-GRACE = 8.0
 #: Seconds that identity's word about a session is good for while the revocation stream is silent.
 CONFIRMED = 5.0
 
@@ -84,7 +82,7 @@ class Service(Generic[Settings]):
             settings.database_url.get_secret_value(), service=settings.service, pool=settings.database_pool
         )
         self.peers = Peers(settings)
-        self.broker = Broker(settings.nats_url.get_secret_value(), name=f"parvis-{settings.service}")
+        self.broker = _broker(settings)
         self.bus = bus.Bus(self.broker, self.database, consumer=settings.service)
         self.revocations = Revocations(
             self.bus,
@@ -94,7 +92,7 @@ class Service(Generic[Settings]):
             heartbeat=identity_events.RevocationHeartbeat,
             sources=["identity", "tenancy"],
         )
-        self.grants = grants.GrantCache(fetch_grants or self._fetch_grants)
+        self.grants = grants.GrantCache(fetch_grants or self._fetch_grants, unheard=lambda: self.revocations.stale)
         self.verifier = TokenVerifier(fetch_keys or self._fetch_keys, issuer=settings.public_url)
         self.grpc = GrpcServer(
             settings,
@@ -141,7 +139,7 @@ class Service(Generic[Settings]):
         _log.info("started", role=role)
         await stop.wait()
         health.started = False
-        await self.grpc.stop(GRACE)
+        await self.grpc.stop(bus.GRACE)
         http.should_exit = True
         await answering
         for task in tasks:
@@ -244,7 +242,7 @@ class HttpServer(uvicorn.Server):
                 server_header=False,
                 proxy_headers=True,
                 forwarded_allow_ips=trusted_proxies,
-                timeout_graceful_shutdown=int(GRACE),
+                timeout_graceful_shutdown=int(bus.GRACE),
             )
         )
 
@@ -252,6 +250,11 @@ class HttpServer(uvicorn.Server):
     def capture_signals(self) -> Any:
         """Signals are the service's: uvicorn would take them for itself."""
         yield
+
+
+def _broker(settings: ServiceSettings, part: str = "") -> Broker:
+    name = f"parvis-{settings.service}{part}"
+    return Broker(settings.nats_url.get_secret_value(), name=name, replicas=settings.broker_replicas)
 
 
 async def _for_ever(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -283,10 +286,10 @@ def run(
     match arguments.command:
         case "migrate":
             owner = settings.migration_url or settings.database_url
-            run_migrations(f"parvis_{name}", owner.get_secret_value())
+            asyncio.run(upgrade_schema(f"parvis_{name}", owner.get_secret_value()))
         case "replay":
-            url, nats_url = settings.database_url.get_secret_value(), settings.nats_url.get_secret_value()
-            count = uvloop.run(bus.replay_dead_letters(url, nats_url, name))
+            url = settings.database_url.get_secret_value()
+            count = uvloop.run(bus.replay_dead_letters(url, _broker(settings, "-replay"), name))
             _log.info("dead_letters_replayed", count=count)
         case "verify-audit":
             sys.exit(uvloop.run(_verify(settings)))

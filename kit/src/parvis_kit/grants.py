@@ -21,6 +21,8 @@ Scope = Literal["all"] | frozenset[UUID]
 
 #: How long a grant set may be used without hearing that it changed, in seconds.
 LEASE = 60.0
+#: The same while nobody would tell: the stream on which changes and ends are announced is silent.
+LEASE_UNHEARD = 5.0
 
 Fetch = Callable[[Caller], Awaitable["GrantSet"]]
 
@@ -87,11 +89,15 @@ def from_message(message: tenancy_pb2.GrantSet) -> GrantSet:
 
 
 class GrantCache:
-    """Grant sets of the memberships that call this service, at most `size` of them."""
+    """Grant sets of the memberships that call this service, at most `size` of them. `unheard` says whether changes may
+    have been announced that this process does not know of.
+    """
 
-    def __init__(self, fetch: Fetch, *, size: int = 10_000) -> None:
+    def __init__(self, fetch: Fetch, *, unheard: Callable[[], bool] = lambda: False, size: int = 10_000) -> None:
         self._fetch = fetch
+        self._unheard = unheard
         self._size = size
+        #: When each was asked for, and what the answer was.
         self._sets: OrderedDict[UUID, tuple[float, GrantSet]] = OrderedDict()
         #: Revision that an organisation has reached, as far as broadcasts told.
         self._reached: dict[UUID, int] = {}
@@ -103,7 +109,8 @@ class GrantCache:
         if caller.membership_id is None or caller.organisation_id is None:
             raise unauthenticated("no_membership")
         held = self._sets.get(caller.membership_id)
-        if held is not None and held[0] > time.monotonic():
+        now = time.monotonic()
+        if held is not None and now < held[0] + (LEASE_UNHEARD if self._unheard() else LEASE):
             return held[1]
         # A set compiled before the newest change that was announced is asked for again: the answer crossed the
         # broadcast.
@@ -113,7 +120,7 @@ class GrantCache:
                 break
         else:
             raise unavailable("grants_behind", service="tenancy")
-        self._sets[caller.membership_id] = (time.monotonic() + LEASE, grants)
+        self._sets[caller.membership_id] = (now, grants)
         self._sets.move_to_end(caller.membership_id)
         if len(self._sets) > self._size:
             self._sets.popitem(last=False)
