@@ -13,7 +13,7 @@ from parvis.tenancy.v1 import tenancy_pb2
 from parvis_billing import events
 from parvis_billing.rpc import InvoiceRpc
 from parvis_billing.service.filing import Filer
-from parvis_billing.service.records import Records, project_customer, project_seller
+from parvis_billing.service.records import Records, project_customer, project_folder, project_seller
 from parvis_billing.typesetter import Typesetter
 from parvis_kit.bus import Bus
 from parvis_kit.caller import Caller
@@ -163,7 +163,20 @@ class Suite:
             organisation.ClearField(name)
         async with self.unit(UUID(organisation.id)) as unit:
             await project_seller(unit, organisation, 1)
+            await project_folder(unit, self.folder(), 1)
         return UUID(organisation.id)
+
+    def folder(self, **changes):
+        """The folder that documents files invoices in."""
+        return documents_pb2.FolderTemplate(**{
+            "id": str(self.documents.folder), "audience": tenancy_pb2.CONTACT_KIND_CLIENT, "built_in": "invoices",
+            "portal": True, **changes,
+        })  # fmt: skip
+
+    async def tell(self, firm, event, *, aggregate_id, version):
+        """An event of another service, through the stream."""
+        async with self.unit(firm) as unit:
+            return unit.emit(event, aggregate_id=aggregate_id, version=version)
 
     async def client(self, firm, *, advisers=(), **changes):
         """A client of the firm."""
@@ -212,6 +225,15 @@ class Suite:
                 if found.state == pb.INVOICE_STATE_FILED:
                     return found
                 await asyncio.sleep(0.05)
+
+
+async def eventually(probe):
+    """What `probe()` gives once it gives anything."""
+    for _ in range(500):
+        if found := await probe():
+            return found
+        await asyncio.sleep(0.02)
+    raise AssertionError("nothing came in ten seconds")
 
 
 def address(line, postal_code, city):

@@ -5,14 +5,16 @@ from uuid import UUID
 
 import asyncpg
 import pytest
-from billing_stage import RIGHTS, line
+from billing_stage import RIGHTS, eventually, line
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from parvis.billing.v1 import billing_pb2 as pb
+from parvis.documents.v1 import events_pb2 as documents_events
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_billing.models import Model
 from parvis_billing.service import closing
+from parvis_billing.service.records import project_folder
 from parvis_kit.errors import ServiceError
 from parvis_kit.grants import ALL, GrantSet
 from parvis_kit.ids import uuid7
@@ -260,7 +262,7 @@ async def test_list_is_paged_newest_first(suite, firm, client):
     first = await suite.call("ListInvoices", firm, pb.ListInvoicesRequest(page_size=3))
     rest = await suite.call("ListInvoices", firm, pb.ListInvoicesRequest(page_size=3, page_token=first.next_page_token))
     assert [invoice.id for invoice in (*first.invoices, *rest.invoices)] == made[::-1]
-    assert (first.total, rest.next_page_token) == (5, "")
+    assert (first.total, rest.total, rest.next_page_token) == (5, 5, "")
     assert await numbers(suite, firm, ask={"page_size": -3}) == made[::-1]
 
 
@@ -323,6 +325,50 @@ async def test_portal_limited_to_other_folders_sees_no_invoice(suite, documents,
     await suite.filed(firm, closed.id)
     assert await numbers(suite, firm, portal={client: frozenset([uuid7()])}) == []
     assert await numbers(suite, firm, portal={client: frozenset([documents.folder])}) == [closed.id]
+
+
+async def test_portal_limited_to_the_folder_of_invoices_sees_one_whose_pdf_is_being_made(
+    suite, documents, firm, client
+):
+    documents.failures += ["start"] * 3
+    closed = await suite.closed(firm, client)
+    assert await numbers(suite, firm, portal={client: frozenset([documents.folder])}) == [closed.id]
+    assert await numbers(suite, firm, portal={client: frozenset([uuid7()])}) == []
+    documents.failures.clear()
+
+
+@pytest.mark.parametrize("is_filed", [False, True])
+async def test_portal_sees_no_invoice_of_a_folder_that_is_not_shared(suite, documents, firm, client, is_filed):
+    closed = await suite.closed(firm, client)
+    if is_filed:
+        await suite.filed(firm, closed.id)
+    for version, shared in ((2, False), (3, True)):
+        event = documents_events.FolderTemplateChanged(template=suite.folder(portal=shared))
+        await suite.tell(firm, event, aggregate_id=documents.folder, version=version)
+        query = "SELECT 1 FROM folders WHERE version = $1"
+        await eventually(lambda query=query, version=version: suite.rows(firm, query, version))
+        for access in (None, frozenset([documents.folder])):
+            assert await numbers(suite, firm, portal={client: access}) == ([closed.id] if shared else [])
+            recent = await suite.call("GetOverview", firm, pb.GetOverviewRequest(), portal={client: access})
+            assert len(recent.recent) == shared
+            one = suite.call("GetInvoice", firm, pb.GetInvoiceRequest(id=closed.id), portal={client: access})
+            if shared:
+                assert (await one).id == closed.id
+            else:
+                with pytest.raises(ServiceError, match="not_found"):
+                    await one
+        assert await numbers(suite, firm) == [closed.id], "the firm always sees it"
+
+
+async def test_older_news_of_a_folder_and_folders_of_others_change_nothing(suite, documents, firm, client):
+    async with suite.unit(firm) as unit:
+        await project_folder(unit, suite.folder(portal=False), 5)
+        await project_folder(unit, suite.folder(portal=True), 5)
+        await project_folder(unit, suite.folder(portal=True), 4)
+        supplier = tenancy_pb2.CONTACT_KIND_SUPPLIER
+        await project_folder(unit, suite.folder(id=str(uuid7()), audience=supplier), 1)
+    await suite.closed(firm, client)
+    assert await numbers(suite, firm, portal={client: None}) == []
 
 
 async def test_home_page_shows_drafts_to_staff_and_recent_invoices_to_the_portal(suite, firm, client):

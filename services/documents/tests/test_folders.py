@@ -1,9 +1,13 @@
 """Folder templates and what tenancy tells."""
 
+import asyncio
+from uuid import UUID
+
 import pytest
 from documents_stage import refusal
 
 from parvis.documents.v1 import documents_pb2 as pb
+from parvis.documents.v1 import events_pb2
 from parvis.tenancy.v1 import events_pb2 as tenancy_events
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.errors import Kind
@@ -28,6 +32,24 @@ async def test_an_organisation_that_appears_gets_the_folders_that_ship(suite):
     ]  # fmt: skip
     assert {row["audience"] for row in rows} == {"client", "employee", "supplier"}
     assert await suite.rows(provider, "SELECT 1 FROM folder_templates") == []
+
+
+async def test_every_template_is_told_once_when_it_ships_and_whenever_it_changes(suite, firm):
+    organisation_id = uuid7()
+    event = tenancy_events.OrganisationChanged(organisation=tenancy_pb2.Organisation(id=str(organisation_id)))
+    await asyncio.gather(*(suite.tell(organisation_id, event, aggregate_id=organisation_id) for _ in range(4)))
+    rows = await suite.eventually(organisation_id, "SELECT id::text, portal FROM folder_templates")
+    await asyncio.sleep(0.3)
+    told = await suite.told(organisation_id, events_pb2.FolderTemplateChanged)
+    assert sorted((each.template.id, each.template.portal) for each in told) == sorted(map(tuple, rows))
+
+    invoices = await named(firm, "Factures")
+    invoices.portal = False
+    saved = await firm.manager.SaveFolderTemplate(template=invoices)
+    told = await suite.told(firm.id, events_pb2.FolderTemplateChanged)
+    assert [each.template for each in told] == [saved]
+    query = "SELECT version FROM outbox WHERE aggregate_id = $1"
+    assert [row["version"] for row in await suite.rows(firm.id, query, UUID(saved.id))] == [2]
 
 
 async def test_invoices_are_shared_announced_and_go_to_the_billing_address(firm):

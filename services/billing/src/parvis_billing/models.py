@@ -70,6 +70,21 @@ class CustomerAdviser(Model, table=True):
     adviser_id: UUID = Field(primary_key=True)
 
 
+class Folder(Model, table=True):
+    """A folder of clients as documents last told (FolderTemplateChanged)."""
+
+    __tablename__ = "folders"
+
+    organisation_id: UUID = Field(primary_key=True)
+    #: Of the template.
+    id: UUID = Field(primary_key=True)
+    #: Whether closed invoices are filed in it.
+    invoices: bool
+    #: Whether clients see on the portal what is in it.
+    shared: bool
+    version: int = Field(sa_type=BigInteger)
+
+
 class Series(Model, table=True):
     """The numbers of one series and year. Whoever closes an invoice holds this row until the commit."""
 

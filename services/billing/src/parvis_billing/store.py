@@ -10,7 +10,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 
 from parvis_billing.domain import GENESIS, State
-from parvis_billing.models import Customer, CustomerAdviser, Invoice, InvoiceLine, Model, Seller
+from parvis_billing.models import Customer, CustomerAdviser, Folder, Invoice, InvoiceLine, Model, Seller
 from parvis_kit.text import like_pattern
 
 if TYPE_CHECKING:
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Sight:
-    """Which invoices a caller sees: all, those of customers with these advisers, or closed ones of these contacts."""
+    """Which invoices a caller sees: all, those of customers with these advisers, or closed ones of these contacts in
+    folders that are shared on the portal.
+    """
 
     everything: bool = False
     advisers: tuple[UUID, ...] = ()
@@ -36,9 +38,12 @@ i.organisation_id = $1 AND (
     $2
     OR EXISTS (SELECT FROM customer_advisers a WHERE a.organisation_id = i.organisation_id
                AND a.customer_id = i.contact_id AND a.adviser_id = ANY($3))
-    OR (i.state <> 'draft' AND (
-        i.contact_id = ANY($4)
-        OR (i.contact_id, i.folder_template_id) IN (SELECT * FROM unnest($5::uuid[], $6::uuid[])))))"""
+    OR (i.state <> 'draft' AND EXISTS (
+        SELECT FROM folders f WHERE f.organisation_id = i.organisation_id AND f.shared
+            -- Where it is filed, or will be in a moment.
+            AND (f.id = i.folder_template_id OR (i.folder_template_id IS NULL AND f.invoices))
+            AND (i.contact_id = ANY($4)
+                 OR (i.contact_id, f.id) IN (SELECT * FROM unnest($5::uuid[], $6::uuid[]))))))"""
 
 _LIST = f"""
 SELECT i.id, i.state, i.number, i.contact_id, i.contact_name, i.issue_date, i.due_date, i.supply_date, i.currency,
@@ -68,6 +73,14 @@ async def invoices(
     """Invoices that match, newest first, those before `before`. `total` counts them all, on the first page only."""
     filters = (before, contact_id, state.value if state else "", like_pattern(query), limit)
     return await unit.fetch(_LIST, *_arguments(unit, sight), *filters)
+
+
+_SEEN = f"SELECT FROM invoices i WHERE {_VISIBLE} AND i.id = $7"
+
+
+async def sees(unit: "UnitOfWork", sight: Sight, invoice_id: UUID) -> bool:
+    """Whether an invoice is one of those seen."""
+    return bool(await unit.fetch(_SEEN, *_arguments(unit, sight), invoice_id))
 
 
 async def count_drafts(unit: "UnitOfWork", sight: Sight) -> int:
@@ -124,6 +137,11 @@ async def advisers(unit: "UnitOfWork", contact_id: UUID) -> frozenset[UUID]:
 
 async def save_seller(unit: "UnitOfWork", row: Seller) -> None:
     """Keeps what tenancy told, unless something newer is known."""
+    await _keep(unit, row)
+
+
+async def save_folder(unit: "UnitOfWork", row: Folder) -> None:
+    """Keeps a folder, unless something newer is known."""
     await _keep(unit, row)
 
 

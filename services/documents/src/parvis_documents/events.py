@@ -5,9 +5,8 @@ from uuid import UUID
 from parvis.documents.v1 import events_pb2 as documents_events
 from parvis.tenancy.v1 import events_pb2 as tenancy_events
 from parvis_documents.objects import ObjectStore
-from parvis_documents.service import contacts
+from parvis_documents.service import contacts, folders
 from parvis_documents.service.verification import verify
-from parvis_documents.store import folders
 from parvis_documents.store.contacts import save_person
 from parvis_kit.bus import Bus, Delivery, Envelope
 from parvis_kit.caller import Caller

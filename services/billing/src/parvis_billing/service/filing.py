@@ -18,6 +18,7 @@ from parvis_billing import layout, store
 from parvis_billing.domain import State
 from parvis_billing.models import Invoice
 from parvis_billing.service.reading import closed_invoice, read_row
+from parvis_billing.service.records import INVOICES
 from parvis_billing.typesetter import Typesetter
 from parvis_kit.bus import Retry
 from parvis_kit.errors import unavailable
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 #: Seconds that the verification of the upload is waited for before the event comes back later.
 _PATIENCE = 10.0
-_BUILT_IN_FOLDER = "invoices"
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Filer:
         upload = await self.uploads.StartUpload(
             documents_pb2.StartUploadRequest(
                 contact_id=str(row.contact_id),
-                built_in_folder=_BUILT_IN_FOLDER,
+                built_in_folder=INVOICES,
                 name=f"Facture {row.number}.pdf",
                 size=len(pdf),
                 media_type="application/pdf",

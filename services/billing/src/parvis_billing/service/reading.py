@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from parvis_billing import store
-from parvis_billing.domain import ClosedInvoice, Line, Party, State, missing_mentions, printed_texts, read_party
+from parvis_billing.domain import ClosedInvoice, Line, Party, missing_mentions, printed_texts, read_party
 from parvis_billing.models import Invoice, InvoiceLine
 from parvis_billing.service.records import Records
 from parvis_billing.store import Sight
@@ -57,8 +57,7 @@ async def seen(unit: "UnitOfWork", invoice_id: UUID, *, right: str = READ, lock:
     if row is None:
         raise not_found("invoice")
     if unit.caller.is_portal:
-        folders = unit.grants.portal_contacts.get(row.contact_id, frozenset())
-        if row.state == State.DRAFT or (folders is not None and row.folder_template_id not in folders):
+        if not await store.sees(unit, sight(unit), invoice_id):
             raise not_found("invoice")
         return row
     await require_reach(unit, row.contact_id, right, unseen="invoice")

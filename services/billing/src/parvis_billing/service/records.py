@@ -5,14 +5,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from parvis.documents.v1 import documents_pb2
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_billing import store
 from parvis_billing.domain import Party, party_content
-from parvis_billing.models import Customer, Seller
+from parvis_billing.models import Customer, Folder, Seller
 from parvis_kit.errors import unavailable
 
 if TYPE_CHECKING:
     from parvis_kit.unit import UnitOfWork
+
+#: Documents' name of the folder that closed invoices are filed in.
+INVOICES = "invoices"
 
 #: Asks tenancy for a contact by id (None: there is none), in the service's own name for an organisation.
 FetchContact = Callable[[UUID, UUID], Awaitable[tenancy_pb2.Contact | None]]
@@ -57,6 +61,20 @@ async def project_customer(unit: "UnitOfWork", told: tenancy_pb2.Contact, versio
     )
     row = Customer(organisation_id=unit.organisation_id, id=UUID(told.id), party=party_content(party), version=version)
     await store.save_customer(unit, row, [UUID(adviser.membership_id) for adviser in told.advisers])
+
+
+async def project_folder(unit: "UnitOfWork", told: documents_pb2.FolderTemplate, version: int) -> None:
+    """Keeps a folder of clients; others take no invoice."""
+    if told.audience != tenancy_pb2.CONTACT_KIND_CLIENT:
+        return
+    row = Folder(
+        organisation_id=unit.organisation_id,
+        id=UUID(told.id),
+        invoices=told.built_in == INVOICES,
+        shared=told.portal,
+        version=version,
+    )
+    await store.save_folder(unit, row)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ from uuid import UUID
 
 import asyncpg
 
+from parvis.documents.v1 import events_pb2
+from parvis_documents import messages
 from parvis_documents.domain import PATHS, Audience, LinkTarget, NotifyTo, RefusalError, SignatureSide, file_name
 from parvis_documents.models import FolderTemplate
 from parvis_documents.service.contacts import Contacts
@@ -22,9 +24,17 @@ _LONGEST_PATH = 1000
 async def list_templates(unit: UnitOfWork, audience: Audience | None) -> Sequence[FolderTemplate]:
     """The templates of an audience (None: all), in their order."""
     found = await folders.templates(unit, audience)
-    if not found and await folders.add_shipped(unit):
+    if not found and await add_shipped(unit):
         found = await folders.templates(unit, audience)
     return found
+
+
+async def add_shipped(unit: UnitOfWork) -> bool:
+    """Gives an organisation that has no template yet those that ship, and tells the others. False when it had some."""
+    made = await folders.add_shipped(unit)
+    for row in made:
+        _tell(unit, row)
+    return bool(made)
 
 
 async def list_folders(unit: UnitOfWork, known: Contacts, contact_id: UUID) -> tuple[Sight, list[asyncpg.Record]]:
@@ -40,7 +50,7 @@ async def list_folders(unit: UnitOfWork, known: Contacts, contact_id: UUID) -> t
 
 async def catch_up(unit: UnitOfWork, known: Contacts, contact_id: UUID) -> bool:
     """Makes up for news that has not arrived: of the organisation, of the contact. True when that changed something."""
-    news_of_organisation = await folders.add_shipped(unit)
+    news_of_organisation = await add_shipped(unit)
     return await known.catch_up(unit, contact_id) or news_of_organisation
 
 
@@ -65,7 +75,7 @@ async def save_template(
 
     Raises INVALID folder (violations), NOT_FOUND folder, CONFLICT stale_version, name_taken, path_taken.
     """
-    await folders.add_shipped(unit)
+    await add_shipped(unit)
     row = await _load(unit, template_id, version) if template_id else None
     audience = Audience(row.audience) if row else audience
     if audience is None:
@@ -94,6 +104,7 @@ async def save_template(
     row.media_types = types
     row.position = position or row.position
     row.version += 1
+    _tell(unit, row)
     unit.record(
         "folder_template.created" if template_id is None else "folder_template.changed",
         target_kind="folder_template",
@@ -106,6 +117,12 @@ async def save_template(
         deposits=str(deposits),
     )
     return row
+
+
+def _tell(unit: UnitOfWork, row: FolderTemplate) -> None:
+    """Tells the other services of a template as it is now."""
+    event = events_pb2.FolderTemplateChanged(template=messages.template(row))
+    unit.emit(event, aggregate_id=row.id, version=row.version)
 
 
 async def _load(unit: UnitOfWork, template_id: UUID, version: int) -> FolderTemplate:

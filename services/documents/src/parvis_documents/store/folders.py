@@ -17,13 +17,13 @@ from parvis_kit.text import search_key
 from parvis_kit.unit import UnitOfWork
 
 
-async def add_shipped(unit: UnitOfWork) -> bool:
-    """Gives an organisation that has no template yet those that ship. False when it had some."""
+async def add_shipped(unit: UnitOfWork) -> Sequence[FolderTemplate]:
+    """Gives an organisation that has no template yet those that ship; the templates that this made."""
     has_some = (
         select(col(FolderTemplate.id)).where(col(FolderTemplate.organisation_id) == unit.organisation_id).limit(1)
     )
     if await unit.scalar(has_some) is not None:
-        return False
+        return ()
     rows: list[dict[str, Any]] = []
     for position, shipped in enumerate(SHIPPED, start=1):
         path = f"{PATHS[shipped.audience]}/{shipped.name}"
@@ -48,8 +48,9 @@ async def add_shipped(unit: UnitOfWork) -> bool:
                 "version": 1,
             }
         )
-    await unit.execute(insert(FolderTemplate).on_conflict_do_nothing(), rows)
-    return True
+    # Two may come at once: the later one makes none, and finds those of the other.
+    made = insert(FolderTemplate).values(rows).on_conflict_do_nothing().returning(FolderTemplate)
+    return await unit.scalars(made)
 
 
 def path_key(path: str) -> str:
