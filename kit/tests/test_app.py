@@ -1,8 +1,13 @@
-"""Whom a request is from, as the pages see it."""
+"""Whom a request is from, as the pages see it; what a service makes of its settings."""
+
+from types import SimpleNamespace
 
 import pytest
+from nats.js.errors import NotFoundError
+from pydantic import ValidationError
 
-from parvis_kit.app import HttpServer
+from parvis_kit.app import HttpServer, Service
+from parvis_kit.settings import ServiceSettings
 
 
 @pytest.mark.parametrize(
@@ -21,3 +26,41 @@ async def test_only_a_trusted_proxy_says_where_a_visitor_comes_from(peer, seen):
     headers = [(b"x-forwarded-for", b"198.51.100.1, 203.0.113.7")]
     await config.loaded_app({"type": "http", "client": (peer, 1), "headers": headers, "scheme": "http"}, None, None)
     assert found == [seen]
+
+
+class Settings(ServiceSettings):
+    service = "tenancy"
+
+
+@pytest.fixture
+def service_settings():
+    def service_settings(**given):
+        wanted = {"database_url": "postgresql://", "nats_url": "nats://", "http_listen": "", "public_url": ""}
+        return Settings(**wanted, tls_ca="ca", tls_certificate="own", tls_key="key", **given)
+
+    return service_settings
+
+
+class Manager:
+    """Stands for a cluster's JetStream, which one test server is not."""
+
+    def __init__(self):
+        self.made = {}
+
+    async def stream_info(self, _name):
+        raise NotFoundError
+
+    async def add_stream(self, **wanted):
+        self.made = wanted
+
+
+@pytest.mark.parametrize(("asked", "kept"), [({}, 1), ({"broker_replicas": "3"}, 3)])
+async def test_a_stream_is_kept_by_as_many_servers_as_the_settings_say(service_settings, asked, kept):
+    manager = Manager()
+    await Service(service_settings(**asked)).broker._ensure_stream(SimpleNamespace(jsm=lambda **_: manager))
+    assert manager.made["num_replicas"] == kept
+
+
+def test_more_servers_than_jetstream_takes_stop_the_start(service_settings):
+    with pytest.raises(ValidationError, match="broker_replicas"):
+        service_settings(broker_replicas="6")

@@ -161,7 +161,7 @@ async def test_a_mistake_is_tried_again_then_kept_and_replayed(database, databas
         kept = [each for each in await letters(database, bus) if each["id"] in ids]
         assert {(each["attempts"], each["error"]) for each in kept} == {(3, "ZeroDivisionError()")}
         broken[0] = False
-        assert await replay_dead_letters(database_urls.service, nats_url, bus.name) >= 2
+        assert await replay_dead_letters(database_urls.service, Broker(nats_url, name="replay"), bus.name) >= 2
         assert await once_each(database, ids) == {1}
         await until(lambda: no_letter(database, bus, ids))
 

@@ -6,15 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parvis_kit.ids import uuid7
-from parvis_kit.text import fold, like_pattern, search_key, sort_key
+from parvis_kit.text import fold, like_pattern, search_key
 
 
 def test_accents_case_and_ligatures_do_not_matter():
     assert search_key("Élan & Cœur", "C0042") == search_key("ELAN coeur", "c0042") == "elan coeur c0042"
-
-
-def test_numbers_sort_by_value():
-    assert sort_key("Lot 9") < sort_key("Lot 10")
 
 
 @given(st.text())

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["Bus", "Delivery", "Envelope", "Retry", "is_transient", "replay_dead_letters"]
 
 BACK_OFF = (5.0, 30.0, 120.0, 600.0, 3600.0)  # s; one attempt more than pauses
-GRACE = 8.0  # s that running handlers get when the process stops
+GRACE = 8.0  # s that running handlers and requests get when the process stops
 QUICK = (1.0, 2.0, 5.0, 10.0)  # s; the last one for ever
 ONLY = "parvis-only"  # header of a replayed message: the one consumer that it is for
 
@@ -342,12 +342,12 @@ def is_transient(error: BaseException | None) -> bool:
     return False
 
 
-async def replay_dead_letters(url: str, nats_url: str, consumer: str, *, only: UUID | None = None) -> int:
+async def replay_dead_letters(url: str, broker: Broker, consumer: str, *, only: UUID | None = None) -> int:
     """Delivers the dead letters of `consumer` to it again, all or one, with all attempts anew. Returns how many.
 
-    `url` is the service's database. The letters go through the stream; other consumers leave them alone.
+    `url` is the service's database. The letters go through the stream; other consumers leave them alone. The broker
+    is closed at the end.
     """
-    broker = Broker(nats_url, name=f"parvis-{consumer}-replay")
     connection = await asyncpg.connect(url)
     try:
         letters = await connection.fetch(_DEAD, consumer, only)

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from nats.aio.msg import Msg
 
 MESSAGE_ID = "Nats-Msg-Id"
-_NOBODY = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +26,6 @@ class Envelope:
     source: str
     time: datetime
     organisation_id: UUID | None
-    aggregate_id: UUID
     version: int
     delivered: int
     headers: Mapping[str, str]
@@ -67,7 +65,6 @@ def open_envelope(message: "Msg") -> Envelope:
         source=found["ce-source"],
         time=datetime.fromisoformat(found["ce-time"]),
         organisation_id=UUID(organisation) if organisation else None,
-        aggregate_id=UUID(found.get("ce-subject") or str(_NOBODY)),
         version=int(found.get("ce-aggregateversion", "0")),
         delivered=message.metadata.num_delivered if message.reply else 1,
         headers=found,

@@ -25,17 +25,6 @@ if TYPE_CHECKING:
     from alembic.operations import Operations
     from sqlalchemy.engine import Connection
 
-__all__ = [
-    "account_table",
-    "global_table",
-    "kit_tables",
-    "run_migrations",
-    "tenant_table",
-    "two_party_table",
-    "unforced",
-    "upgrade_schema",
-]
-
 ORGANISATION = "(SELECT nullif(current_setting('parvis.organisation', true), '')::uuid)"
 ACCOUNT = "(SELECT nullif(current_setting('parvis.account', true), '')::uuid)"
 NOBODY = "'00000000-0000-0000-0000-000000000000'::uuid"
@@ -157,11 +146,6 @@ def _grant(op: "Operations", table: str, privileges: str) -> None:
 
 def _name(op: "Operations", name: str) -> str:
     return op.get_bind().dialect.identifier_preparer.quote(name)
-
-
-def run_migrations(package: str, url: str, *, service_role: str | None = None) -> list[str]:
-    """Brings a service's database to its newest schema; see `upgrade_schema`. For a process without event loop."""
-    return asyncio.run(upgrade_schema(package, url, service_role=service_role))
 
 
 async def upgrade_schema(package: str, url: str, *, service_role: str | None = None) -> list[str]:

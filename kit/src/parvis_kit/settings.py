@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -28,6 +28,8 @@ class ServiceSettings(BaseSettings):
     #: Connections to PostgreSQL, at most, in one process.
     database_pool: int = 8
     nats_url: SecretStr
+    #: Servers of NATS that keep each event, when a service makes the stream: 1, or 3 in a cluster. Consumers follow.
+    broker_replicas: int = Field(default=1, ge=1, le=5)
     #: host:port of gRPC (mutual TLS).
     grpc_listen: str = ""
     #: host:port of HTTP: health, metrics, and the service's pages or REST where it has them.

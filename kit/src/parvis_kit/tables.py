@@ -3,112 +3,98 @@
 They are Core tables in a registry of the kit's own, so that a service's models stay its own.
 """
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Identity,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    PrimaryKeyConstraint,
-    Table,
-    Text,
-    Uuid,
-    func,
-    text,
-)
+import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 
-metadata = MetaData()
+metadata = sa.MetaData()
 
 _INSTANT = TIMESTAMP(timezone=True)
 
 #: Events of committed transactions. `sent_at` is null until JetStream acknowledged the row.
-outbox = Table(
+outbox = sa.Table(
     "outbox",
     metadata,
-    Column("id", Uuid, primary_key=True),  # UUIDv7, also the message id
-    Column("subject", Text, nullable=False),
-    Column("payload", LargeBinary, nullable=False),
-    Column("headers", JSONB, nullable=False, server_default=text("'{}'")),
-    Column("organisation_id", Uuid),
-    Column("aggregate_id", Uuid, nullable=False),
-    Column("version", BigInteger, nullable=False, server_default=text("0")),
-    Column("created_at", _INSTANT, nullable=False, server_default=func.now()),
-    Column("sent_at", _INSTANT),
-    Index("outbox_unsent", "id", postgresql_where=text("sent_at IS NULL")),
+    sa.Column("id", sa.Uuid, primary_key=True),  # UUIDv7, also the message id
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("payload", sa.LargeBinary, nullable=False),
+    sa.Column("headers", JSONB, nullable=False, server_default=sa.text("'{}'")),
+    sa.Column("organisation_id", sa.Uuid),
+    sa.Column("aggregate_id", sa.Uuid, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False, server_default=sa.text("0")),
+    sa.Column("created_at", _INSTANT, nullable=False, server_default=sa.func.now()),
+    sa.Column("sent_at", _INSTANT),
+    sa.Index("outbox_unsent", "id", postgresql_where=sa.text("sent_at IS NULL")),
 )
 
 #: Messages whose effect is committed: a second delivery finds its row and does nothing.
-inbox = Table(
+inbox = sa.Table(
     "inbox",
     metadata,
-    Column("message_id", Uuid, nullable=False),
-    Column("consumer", Text, nullable=False),
-    Column("handled_at", _INSTANT, nullable=False, server_default=func.now()),
-    PrimaryKeyConstraint("message_id", "consumer"),
+    sa.Column("message_id", sa.Uuid, nullable=False),
+    sa.Column("consumer", sa.Text, nullable=False),
+    sa.Column("handled_at", _INSTANT, nullable=False, server_default=sa.func.now()),
+    sa.PrimaryKeyConstraint("message_id", "consumer"),
 )
 
 #: Messages whose handler failed: `attempts` counts while they still come, `dead_at` says that they no longer do.
-dead_letters = Table(
+dead_letters = sa.Table(
     "dead_letters",
     metadata,
-    Column("id", Uuid, nullable=False),
-    Column("consumer", Text, nullable=False),
-    Column("subject", Text, nullable=False),
-    Column("payload", LargeBinary, nullable=False),
-    Column("headers", JSONB, nullable=False),
-    Column("organisation_id", Uuid),
-    Column("error", Text, nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("failed_at", _INSTANT, nullable=False, server_default=func.now()),
-    Column("dead_at", _INSTANT),
-    Column("replayed_at", _INSTANT),
-    PrimaryKeyConstraint("id", "consumer"),
+    sa.Column("id", sa.Uuid, nullable=False),
+    sa.Column("consumer", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("payload", sa.LargeBinary, nullable=False),
+    sa.Column("headers", JSONB, nullable=False),
+    sa.Column("organisation_id", sa.Uuid),
+    sa.Column("error", sa.Text, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("failed_at", _INSTANT, nullable=False, server_default=sa.func.now()),
+    sa.Column("dead_at", _INSTANT),
+    sa.Column("replayed_at", _INSTANT),
+    sa.PrimaryKeyConstraint("id", "consumer"),
 )
 
 #: Who did what. The sealer fills seq, previous, content_digest and digest; erasing a person nulls details and salt.
 #: Acts outside any organisation (a login) carry the nil UUID: they are a chain of their own.
-audit = Table(
+audit = sa.Table(
     "audit",
     metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("organisation_id", Uuid, nullable=False),
-    Column("act", Text, nullable=False),
-    Column("target_kind", Text, nullable=False),
-    Column("target_id", Text, nullable=False),
-    Column("account_id", Uuid),
-    Column("membership_id", Uuid),
-    Column("actor", Uuid),
-    Column("service", Text, nullable=False),
-    Column("session_id", Uuid),
-    Column("at", _INSTANT, nullable=False),
-    Column("details", JSONB),
-    Column("salt", LargeBinary),
-    Column("seq", BigInteger),
-    Column("previous", LargeBinary),
-    Column("content_digest", LargeBinary),
-    Column("digest", LargeBinary),
-    Index("audit_by_time", "organisation_id", "at", "id"),
-    Index("audit_by_target", "organisation_id", "target_kind", "target_id", "at"),
-    Index("audit_chain", "organisation_id", "seq", unique=True, postgresql_where=text("seq IS NOT NULL")),
-    Index("audit_unsealed", "organisation_id", "at", "id", postgresql_where=text("seq IS NULL")),
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("organisation_id", sa.Uuid, nullable=False),
+    sa.Column("act", sa.Text, nullable=False),
+    sa.Column("target_kind", sa.Text, nullable=False),
+    sa.Column("target_id", sa.Text, nullable=False),
+    sa.Column("account_id", sa.Uuid),
+    sa.Column("membership_id", sa.Uuid),
+    sa.Column("actor", sa.Uuid),
+    sa.Column("service", sa.Text, nullable=False),
+    sa.Column("session_id", sa.Uuid),
+    sa.Column("at", _INSTANT, nullable=False),
+    sa.Column("details", JSONB),
+    sa.Column("salt", sa.LargeBinary),
+    sa.Column("seq", sa.BigInteger),
+    sa.Column("previous", sa.LargeBinary),
+    sa.Column("content_digest", sa.LargeBinary),
+    sa.Column("digest", sa.LargeBinary),
+    sa.Index("audit_by_time", "organisation_id", "at", "id"),
+    sa.Index("audit_by_target", "organisation_id", "target_kind", "target_id", "at"),
+    sa.Index("audit_chain", "organisation_id", "seq", unique=True, postgresql_where=sa.text("seq IS NOT NULL")),
+    sa.Index("audit_unsealed", "organisation_id", "at", "id", postgresql_where=sa.text("seq IS NULL")),
 )
 
 #: Organisations with rows to seal: one row per insert into audit, by a trigger (a counter would serialise writers).
-audit_queue = Table(
+audit_queue = sa.Table(
     "audit_queue",
     metadata,
-    Column("id", BigInteger, Identity(always=True), primary_key=True),
-    Column("organisation_id", Uuid, nullable=False),
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("organisation_id", sa.Uuid, nullable=False),
 )
 
 #: Where each organisation's chain ends. The daily anchor covers these.
-audit_heads = Table(
+audit_heads = sa.Table(
     "audit_heads",
     metadata,
-    Column("organisation_id", Uuid, primary_key=True),
-    Column("seq", BigInteger, nullable=False),
-    Column("digest", LargeBinary, nullable=False),
+    sa.Column("organisation_id", sa.Uuid, primary_key=True),
+    sa.Column("seq", sa.BigInteger, nullable=False),
+    sa.Column("digest", sa.LargeBinary, nullable=False),
 )

@@ -22,13 +22,6 @@ def search_key(*texts: str) -> str:
     return _SEPARATORS.sub(" ", fold(" ".join(texts))).strip()
 
 
-def sort_key(text: str) -> str:
-    """What a list is ordered by: as `search_key`, with numbers padded to ten digits so that "Lot 9" comes before
-    "Lot 10".
-    """
-    return re.sub(r"\d+", lambda digits: digits[0].zfill(10), search_key(text))
-
-
 def like_pattern(query: str) -> str:
     """A LIKE pattern for "contains `query`" over a search key; wildcards cannot be smuggled in, `search_key` drops
     them.

@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, c
 from parvis_kit import audit, outbox
 from parvis_kit.bus import is_transient
 from parvis_kit.caller import Caller, acting
-from parvis_kit.errors import ServiceError, internal, unavailable
+from parvis_kit.errors import ServiceError, internal, invalid, unavailable
 from parvis_kit.telemetry import STATEMENTS
 
 if TYPE_CHECKING:
@@ -82,11 +82,11 @@ class UnitOfWork:
 
     @property
     def organisation_id(self) -> UUID:
-        """The organisation of the transaction. Raises INTERNAL no_organisation when there is none: no organisation,
-        no query.
+        """The organisation of the transaction. Raises INVALID organisation_missing when there is none (a service called
+        in its own name without saying for whom): no organisation, no query.
         """
         if self.organisation_or_none is None:
-            raise internal("no_organisation")
+            raise invalid("organisation_missing")
         return self.organisation_or_none
 
     @property
@@ -109,8 +109,7 @@ class UnitOfWork:
 
     async def execute(self, statement: Executable, parameters: Any = None) -> Result[Any]:
         """Runs a Core statement on the connection of the transaction; pending ORM changes are flushed first."""
-        if self._session is not None:
-            await self._session.flush()
+        await self.flush()
         return await self.connection.execute(statement, parameters)
 
     async def scalar(self, statement: Executable, parameters: Any = None) -> Any:
@@ -138,8 +137,7 @@ class UnitOfWork:
         """Rows of a hand-written query with $1, $2 …, prepared and cached by asyncpg: a third of the cost of Core,
         for hot reads.
         """
-        if self._session is not None:
-            await self._session.flush()
+        await self.flush()
         STATEMENTS.labels(origin.get()).inc()
         return list(await self.driver.fetch(query, *arguments))
 
@@ -194,8 +192,7 @@ class UnitOfWork:
         self._after_commit.append(act)
 
     async def _commit(self) -> None:
-        if self._session is not None:
-            await self._session.flush()
+        await self.flush()
         await audit.append(self.connection, *self._acts)
         await outbox.append(self.connection, *self._events)
         await self.connection.commit()
@@ -253,8 +250,7 @@ class Database:
         """
         organisation_id = organisation_id or caller.organisation_id
         account_id = account_id or caller.account_id
-        settings = (str(organisation_id or ""), str(account_id or ""))
-        token = _settings.set(settings)
+        token = _settings.set((str(organisation_id or ""), str(account_id or "")))
         try:
             connection, driver = await self._start()
         finally:

@@ -1,10 +1,13 @@
 """Lists, opened marks, deposits, the home page."""
 
+from uuid import UUID
+
 import pytest
 from documents_stage import ME, PDF, refusal, send
 
 from parvis.documents.v1 import documents_pb2 as pb
 from parvis.documents.v1 import events_pb2
+from parvis_kit import paging
 from parvis_kit.errors import Kind
 from parvis_kit.telemetry import STATEMENTS
 
@@ -29,9 +32,10 @@ async def test_pages_are_newest_first_and_complete(firm):
 
 
 async def test_a_cursor_that_is_none_is_refused(firm):
-    for token in ("nonsense", "AAAA", "é"):
+    far = (str(paging.Cursor(key, UUID(int=1), 1)) for key in ("", "yesterday", "9" * 30))
+    for token in ("nonsense", "AAAA", "é", *far):
         error = await refusal(firm.manager.ListDocuments(page_token=token))
-        assert (error.kind, error.reason) == (Kind.INVALID, "page_token")
+        assert (error.kind, [each.field for each in error.violations]) == (Kind.INVALID, ["page_token"])
 
 
 async def test_lists_are_narrowed_by_folder_name_and_what_is_unread(firm):

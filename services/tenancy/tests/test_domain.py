@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parvis_tenancy.domain import paging, records, rights
+from parvis_tenancy.domain import records, rights
 from parvis_tenancy.domain.rights import Scope
+from parvis_tenancy.store.search import sort_key
 
 CODES = [right.code for right in rights.CATALOGUE]
 MEMBER = UUID(int=7)
@@ -93,26 +94,6 @@ def test_no_sequence_of_acts_lifts_anyone_above_the_ceiling_of_those_who_act(pro
     assert [codes for codes, was_below in zip(lifted, below, strict=True) if was_below and codes] == []
 
 
-@given(st.text(max_size=40), st.uuids(), st.integers(0, 2**62))
-def test_a_cursor_comes_back_as_it_went(key, identifier, total):
-    key = key.replace("\0", "").encode("utf-8", "replace").decode()
-    cursor = paging.Cursor(key, identifier, total)
-    assert paging.decode(paging.encode(cursor)) == cursor
-
-
-@given(st.text(min_size=1, max_size=60) | st.binary(min_size=1).map(lambda raw: raw.hex()))
-def test_what_is_no_cursor_is_refused_and_nothing_else_happens(token):
-    try:
-        cursor = paging.decode(token)
-    except paging.WrongCursorError:
-        return
-    assert isinstance(cursor, paging.Cursor)
-
-
-def test_pages_have_a_size_between_one_and_two_hundred():
-    assert [paging.page_size(asked) for asked in (-1, 0, 1, 200, 10**9)] == [50, 50, 1, 200, 200]
-
-
 @pytest.mark.parametrize(
     ("name", "slug"),
     [("Cabinet Élan & Fils", "cabinet-elan-fils"), ("Œuvre  d'Art", "oeuvre-d-art"), ("株式会社", ""), ("-x-", "x")],
@@ -165,3 +146,7 @@ def test_an_individual_states_neither_capital_nor_register():
     company = records.LegalRecord("Armor", "SAS", "", "404833048", "", "", address_complete=False)
     assert records.missing_mentions(record) == ()
     assert records.missing_mentions(company) == ("vat_number", "address", "capital", "registry")
+
+
+def test_numbers_sort_by_value():
+    assert sort_key("Lot 9") < sort_key("Lot 10")

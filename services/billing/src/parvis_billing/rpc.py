@@ -14,6 +14,7 @@ from parvis_billing.service.drafts import Draft
 from parvis_billing.service.reading import View
 from parvis_billing.service.records import Records
 from parvis_billing.typesetter import Typesetter
+from parvis_kit import paging
 from parvis_kit.ids import parse, parse_optional
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 _STATES = {state: pb.InvoiceState.Value(f"INVOICE_STATE_{state.upper()}") for state in State}
 _STATES_BACK = {number: state for state, number in _STATES.items()}
-_PAGE = 50
-_LARGEST_PAGE = 200
 
 
 class InvoiceRpc:
@@ -33,20 +32,20 @@ class InvoiceRpc:
         self._typesetter = typesetter
 
     async def ListInvoices(self, unit: "UnitOfWork", request: pb.ListInvoicesRequest) -> pb.ListInvoicesResponse:
-        size = min(request.page_size, _LARGEST_PAGE) if request.page_size > 0 else _PAGE
+        size, after = paging.size(request.page_size), paging.cursor(request.page_token)
         found = await store.invoices(
             unit,
             reading.sight(unit),
-            before=parse_optional(request.page_token, "page_token"),
+            before=after.id if after else None,
             contact_id=parse_optional(request.contact_id, "contact_id"),
             state=_STATES_BACK.get(request.state),
             query=request.query,
             limit=size + 1,
         )
+        total = after.total if after else found[0]["total"] if found else 0
+        page, token = paging.cut(found, size, lambda row: paging.Cursor("", row["id"], total))
         return pb.ListInvoicesResponse(
-            invoices=[_invoice(dict(row)) for row in found[:size]],
-            next_page_token=str(found[size - 1]["id"]) if len(found) > size else "",
-            total=(found[0]["total"] or 0) if found else 0,
+            invoices=[_invoice(dict(row)) for row in page], next_page_token=token, total=total
         )
 
     async def GetInvoice(self, unit: "UnitOfWork", request: pb.GetInvoiceRequest) -> pb.Invoice:

@@ -7,7 +7,7 @@ from parvis_documents.service import documents, folders, uploads
 from parvis_documents.service.contacts import Contacts
 from parvis_documents.service.uploads import Announced, Desk, Sending
 from parvis_documents.store.documents import Filter
-from parvis_kit.errors import Violation, invalid
+from parvis_kit import paging
 from parvis_kit.ids import parse, parse_optional
 from parvis_kit.unit import UnitOfWork
 
@@ -67,15 +67,15 @@ class DocumentRpc:
         self._objects = objects
 
     async def ListDocuments(self, unit: UnitOfWork, request: pb.ListDocumentsRequest) -> pb.ListDocumentsResponse:
-        if request.page_size < 0:
-            raise invalid("page_size", [Violation("page_size", "negative")])
         wanted = Filter(
             contact_id=parse_optional(request.contact_id, "contact_id"),
             folder_template_id=parse_optional(request.folder_template_id, "folder_template_id"),
             query=request.query,
             unread_only=request.unread_only,
         )
-        sight, page = await documents.list_documents(unit, wanted, size=request.page_size, token=request.page_token)
+        sight, page = await documents.list_documents(
+            unit, wanted, size=paging.size(request.page_size), token=request.page_token
+        )
         return pb.ListDocumentsResponse(
             documents=[messages.document(row, portal=sight.is_portal) for row in page.rows],
             next_page_token=page.next_token,

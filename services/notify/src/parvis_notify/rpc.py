@@ -7,6 +7,7 @@ from uuid import UUID
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from parvis.notify.v1 import notify_pb2 as pb
+from parvis_kit import paging
 from parvis_kit.errors import Violation, invalid, not_found
 from parvis_kit.ids import parse, parse_optional
 from parvis_notify import domain, store
@@ -21,8 +22,6 @@ _KINDS = {kind: pb.TemplateKind.Value(f"TEMPLATE_KIND_{kind.upper()}") for kind 
 _KINDS_BACK = {number: kind for kind, number in _KINDS.items()}
 _STATES = {state: pb.MessageState.Value(f"MESSAGE_STATE_{state.upper()}") for state in State}
 _STATES_BACK = {number: state for state, number in _STATES.items()}
-_PAGE = 50
-_LARGEST_PAGE = 200
 
 
 class TemplateRpc:
@@ -55,20 +54,20 @@ class MessageRpc:
         self._public_url = public_url
 
     async def ListMessages(self, unit: "UnitOfWork", request: pb.ListMessagesRequest) -> pb.ListMessagesResponse:
-        size = min(request.page_size, _LARGEST_PAGE) if request.page_size > 0 else _PAGE
+        size, after = paging.size(request.page_size), paging.cursor(request.page_token)
         found = await store.history(
             unit,
-            before=parse_optional(request.page_token, "page_token"),
+            before=after.id if after else None,
             query=request.query,
             state=_STATES_BACK.get(request.state),
             contact_id=parse_optional(request.contact_id, "contact_id"),
             document_id=parse_optional(request.document_id, "document_id"),
             limit=size + 1,
         )
+        total = after.total if after else found[0]["total"] if found else 0
+        page, token = paging.cut(found, size, lambda row: paging.Cursor("", row["id"], total))
         return pb.ListMessagesResponse(
-            messages=[_message(dict(row)) for row in found[:size]],
-            next_page_token=str(found[size - 1]["id"]) if len(found) > size else "",
-            total=(found[0]["total"] or 0) if found else 0,
+            messages=[_message(dict(row)) for row in page], next_page_token=token, total=total
         )
 
     async def GetMessage(self, unit: "UnitOfWork", request: pb.GetMessageRequest) -> pb.MessageRecord:

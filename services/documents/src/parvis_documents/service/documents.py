@@ -16,8 +16,6 @@ from parvis_documents.store.sight import Sight, sight_of
 from parvis_kit.errors import Violation, invalid, not_found
 from parvis_kit.unit import UnitOfWork
 
-PAGE = 50
-LARGEST_PAGE = 200
 ON_HOME = 5
 MOST_AT_ONCE = 200
 
@@ -54,9 +52,9 @@ class Overview:
 
 
 async def list_documents(unit: UnitOfWork, wanted: Filter, *, size: int, token: str) -> tuple[Sight, Page]:
-    """Documents under the caller's rights, newest first; `size` 0 means 50."""
+    """Documents under the caller's rights, newest first."""
     sight = sight_of(unit, "documents.read")
-    return sight, await documents.page(unit, sight, wanted, size=min(size or PAGE, LARGEST_PAGE), token=token)
+    return sight, await documents.page(unit, sight, wanted, size=size, token=token)
 
 
 async def get_document(unit: UnitOfWork, document_id: UUID) -> tuple[Sight, Record]:

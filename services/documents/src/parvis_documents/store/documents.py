@@ -1,7 +1,5 @@
 """Documents, their versions and openings. Reads that every page makes are written by hand; see `UnitOfWork.fetch`."""
 
-import base64
-import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,7 +13,7 @@ from sqlmodel import col
 from parvis_documents.models import Document, Opening, Version
 from parvis_documents.store.folders import unread
 from parvis_documents.store.sight import Arguments, Sight
-from parvis_kit.errors import Violation, invalid
+from parvis_kit import paging
 from parvis_kit.text import like_pattern
 from parvis_kit.unit import UnitOfWork
 
@@ -45,13 +43,14 @@ class Filter:
 class Page:
     """One page of a list; `next_token` is "" on the last."""
 
-    rows: list[asyncpg.Record]
+    rows: Sequence[asyncpg.Record]
     next_token: str
     total: int
 
 
 async def page(unit: UnitOfWork, sight: Sight, wanted: Filter, *, size: int, token: str) -> Page:
-    """Documents that are seen, newest first. Raises INVALID page_token."""
+    """Documents that are seen, newest first. Raises INVALID for a token that is none."""
+    cursor = paging.cursor(token)
     arguments = Arguments([unit.organisation_id])
     where = _seen(sight, arguments)
     if wanted.contact_id is not None:
@@ -64,21 +63,17 @@ async def page(unit: UnitOfWork, sight: Sight, wanted: Filter, *, size: int, tok
         where += f" AND {unread(sight)}"
     counted = list(arguments)
     after = ""
-    if token:
-        filed_at, document_id = _cursor(token)
-        after = f" AND (d.filed_at, d.id) < ({arguments.add(filed_at)}, {arguments.add(document_id)})"
+    if cursor:
+        after = f" AND (d.filed_at, d.id) < ({arguments.add(_filed_at(cursor))}, {arguments.add(cursor.id)})"
     query = f"""
         SELECT {_COLUMNS} FROM documents d {_FOLDER} {_NAMES}
         WHERE {where}{after} {_NEWEST_FIRST} LIMIT {arguments.add(size + 1)}"""  # noqa: S608 - placeholders only
     rows = await unit.fetch(query, *arguments)
-    more = len(rows) > size
-    if not token and not more:
-        return Page(rows, "", len(rows))
-    total = await unit.fetch(
-        f"SELECT count(*) FROM documents d {_FOLDER} WHERE {where}",  # noqa: S608 - idem
-        *counted,
-    )
-    return Page(rows[:size], _token(rows[size - 1]) if more else "", total[0][0])
+    total = cursor.total if cursor else len(rows)
+    if not cursor and len(rows) > size:
+        count = f"SELECT count(*) FROM documents d {_FOLDER} WHERE {where}"  # noqa: S608 - idem
+        total = (await unit.fetch(count, *counted))[0][0]
+    return Page(*paging.cut(rows, size, lambda row: _cursor(row, total)), total)
 
 
 async def newest(unit: UnitOfWork, sight: Sight, count: int) -> list[asyncpg.Record]:
@@ -195,14 +190,13 @@ def _seen(sight: Sight, arguments: Arguments) -> str:
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
-def _token(row: asyncpg.Record) -> str:
+def _cursor(row: asyncpg.Record, total: int) -> paging.Cursor:
     microseconds = (row["filed_at"] - _EPOCH) // timedelta(microseconds=1)
-    return base64.urlsafe_b64encode(microseconds.to_bytes(8) + row["id"].bytes).decode()
+    return paging.Cursor(str(microseconds), row["id"], total)
 
 
-def _cursor(token: str) -> tuple[datetime, UUID]:
+def _filed_at(cursor: paging.Cursor) -> datetime:
     try:
-        raw = base64.urlsafe_b64decode(token)
-        return _EPOCH + timedelta(microseconds=int.from_bytes(raw[:8])), UUID(bytes=raw[8:])
-    except (binascii.Error, ValueError, OverflowError):
-        raise invalid("page_token", [Violation("page_token", "not_a_page_token")]) from None
+        return _EPOCH + timedelta(microseconds=int(cursor.key))
+    except (ValueError, OverflowError):
+        raise paging.refusal() from None

@@ -7,18 +7,19 @@ from uuid import UUID
 from sqlalchemy.exc import IntegrityError
 
 from parvis.tenancy.v1 import events_pb2, tenancy_pb2
+from parvis_kit import paging
 from parvis_kit.errors import Violation, conflict, invalid, not_found
 from parvis_kit.ids import uuid7
-from parvis_kit.text import search_key, sort_key
+from parvis_kit.text import search_key
 from parvis_kit.unit import UnitOfWork
-from parvis_tenancy.domain import paging, records
+from parvis_tenancy.domain import records
 from parvis_tenancy.domain.states import AdviserRole, ContactKind
 from parvis_tenancy.models import Contact, Person
-from parvis_tenancy.service import messages, pages, reach
+from parvis_tenancy.service import messages, reach
 from parvis_tenancy.service.fields import Fields
 from parvis_tenancy.store import contacts
 from parvis_tenancy.store.contacts import EVERYTHING
-from parvis_tenancy.store.search import patterns
+from parvis_tenancy.store.search import by_name, patterns, sort_key
 
 _MOST_PEOPLE = 50
 _MOST_ADVISERS = 50
@@ -31,16 +32,16 @@ async def page(
     fields = Fields()
     kinds = fields.choice("kind", kind, ContactKind)
     fields.settle()
-    size = paging.page_size(page_size)
+    size = paging.size(page_size)
     rows, total = await contacts.page(
         unit,
         kinds=kinds,
         patterns=patterns(query),
         reach=reach.of_caller(unit),
-        after=pages.cursor(page_token),
+        after=paging.cursor(page_token),
         size=size + 1,
     )
-    shown, token = pages.cut(rows, size, total)
+    shown, token = paging.cut(rows, size, by_name(total))
     return [messages.contact(row) for row in shown], token, total
 
 

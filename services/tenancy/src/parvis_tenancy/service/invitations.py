@@ -7,13 +7,14 @@ from parvis.identity.v1 import identity_pb2
 from parvis.tenancy.v1 import events_pb2
 from parvis_kit.errors import conflict, not_found
 from parvis_kit.ids import uuid7
-from parvis_kit.text import search_key, sort_key
+from parvis_kit.text import search_key
 from parvis_kit.unit import UnitOfWork
 from parvis_tenancy.domain.states import MembershipKind, MembershipState
 from parvis_tenancy.models import Membership, Organisation, Profile
 from parvis_tenancy.service import authority
 from parvis_tenancy.service.accounts import PersonName
 from parvis_tenancy.store import members, organisations
+from parvis_tenancy.store.search import sort_key
 
 
 @dataclass(frozen=True, slots=True)

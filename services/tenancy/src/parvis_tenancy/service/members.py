@@ -4,18 +4,18 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from parvis.tenancy.v1 import events_pb2, tenancy_pb2
+from parvis_kit import paging
 from parvis_kit.errors import conflict, not_found, precondition
 from parvis_kit.unit import UnitOfWork
-from parvis_tenancy.domain import paging
 from parvis_tenancy.domain import rights as rules
 from parvis_tenancy.domain.states import MembershipState
 from parvis_tenancy.models import Membership
-from parvis_tenancy.service import authority, invitations, messages, pages
+from parvis_tenancy.service import authority, invitations, messages
 from parvis_tenancy.service.accounts import Identity, PersonName
 from parvis_tenancy.service.fields import Fields
 from parvis_tenancy.service.invitations import Invitation
 from parvis_tenancy.store import members, rights
-from parvis_tenancy.store.search import patterns
+from parvis_tenancy.store.search import by_name, patterns
 
 _SHOWN = (MembershipState.INVITED, MembershipState.ACTIVE, MembershipState.CUT)
 
@@ -27,15 +27,15 @@ async def page(
     fields = Fields()
     states = fields.choice("state", state, MembershipState)
     fields.settle()
-    size = paging.page_size(page_size)
+    size = paging.size(page_size)
     rows, total = await members.page(
         unit,
         states=states if state else [int(each) for each in _SHOWN],
         patterns=patterns(query),
-        after=pages.cursor(page_token),
+        after=paging.cursor(page_token),
         size=size + 1,
     )
-    shown, token = pages.cut(rows, size, total)
+    shown, token = paging.cut(rows, size, by_name(total))
     return [messages.member(row, unit.caller.membership_id) for row in shown], token, total
 
 

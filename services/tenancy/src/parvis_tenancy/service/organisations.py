@@ -4,19 +4,20 @@ from typing import Any
 from uuid import UUID
 
 from parvis.tenancy.v1 import tenancy_pb2
+from parvis_kit import paging
 from parvis_kit.errors import conflict, not_found
 from parvis_kit.ids import uuid7
-from parvis_kit.text import search_key, sort_key
+from parvis_kit.text import search_key
 from parvis_kit.unit import UnitOfWork
-from parvis_tenancy.domain import paging, records
+from parvis_tenancy.domain import records
 from parvis_tenancy.domain.states import OrganisationKind
 from parvis_tenancy.models import Structure
-from parvis_tenancy.service import invitations, messages, pages, provision
+from parvis_tenancy.service import invitations, messages, provision
 from parvis_tenancy.service.accounts import Identity, PersonName
 from parvis_tenancy.service.fields import Fields
 from parvis_tenancy.service.invitations import Invitation, own_organisation
 from parvis_tenancy.store import members, organisations, rights
-from parvis_tenancy.store.search import patterns
+from parvis_tenancy.store.search import by_name, patterns, sort_key
 
 
 async def own(unit: UnitOfWork) -> tenancy_pb2.Organisation:
@@ -64,9 +65,9 @@ async def customers(
     unit: UnitOfWork, query: str, page_size: int, page_token: str
 ) -> tuple[list[tenancy_pb2.Organisation], str, int]:
     """A page of customers by name, the token of the next page, and how many match."""
-    size = paging.page_size(page_size)
-    rows, total = await organisations.page_of_customers(unit, patterns(query), pages.cursor(page_token), size + 1)
-    shown, token = pages.cut(rows, size, total)
+    size = paging.size(page_size)
+    rows, total = await organisations.page_of_customers(unit, patterns(query), paging.cursor(page_token), size + 1)
+    shown, token = paging.cut(rows, size, by_name(total))
     return [messages.organisation(row) for row in shown], token, total
 
 

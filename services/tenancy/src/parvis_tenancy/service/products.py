@@ -5,7 +5,6 @@ from uuid import UUID
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.errors import not_found, precondition
 from parvis_kit.ids import uuid7
-from parvis_kit.text import sort_key
 from parvis_kit.unit import UnitOfWork
 from parvis_tenancy.domain.states import OPEN_STATES
 from parvis_tenancy.models import Assignment, Product, Subscription
@@ -13,6 +12,7 @@ from parvis_tenancy.service import authority
 from parvis_tenancy.service.accounts import Identity
 from parvis_tenancy.service.fields import LINE, Fields
 from parvis_tenancy.store import members, organisations, products, rights
+from parvis_tenancy.store.search import sort_key
 
 
 async def register(

@@ -7,7 +7,6 @@ from sqlalchemy.exc import IntegrityError
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.errors import conflict, not_found, precondition
 from parvis_kit.ids import uuid7
-from parvis_kit.text import sort_key
 from parvis_kit.unit import UnitOfWork
 from parvis_tenancy.domain import rights as rules
 from parvis_tenancy.domain.states import OrganisationKind
@@ -16,6 +15,7 @@ from parvis_tenancy.service import authority, messages
 from parvis_tenancy.service.fields import Fields
 from parvis_tenancy.service.invitations import own_organisation
 from parvis_tenancy.store import members, rights
+from parvis_tenancy.store.search import sort_key
 
 
 async def every(unit: UnitOfWork) -> list[tenancy_pb2.Profile]:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from parvis.tenancy.v1 import events_pb2
 from parvis_kit.errors import conflict
 from parvis_kit.ids import uuid7
-from parvis_kit.text import search_key, sort_key
+from parvis_kit.text import search_key
 from parvis_kit.unit import UnitOfWork
 from parvis_tenancy.domain import records
 from parvis_tenancy.domain import rights as rules
@@ -18,6 +18,7 @@ from parvis_tenancy.domain.states import OrganisationKind
 from parvis_tenancy.models import DirectoryEntry, Organisation, Profile, RightsRevision
 from parvis_tenancy.service import messages
 from parvis_tenancy.store import members, organisations
+from parvis_tenancy.store.search import sort_key
 
 _SLUGS_TRIED = 200
 

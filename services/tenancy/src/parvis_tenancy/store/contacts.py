@@ -7,8 +7,8 @@ from uuid import UUID
 from asyncpg import Record
 from sqlalchemy import delete, select
 
+from parvis_kit.paging import Cursor
 from parvis_kit.unit import UnitOfWork
-from parvis_tenancy.domain.paging import Cursor
 from parvis_tenancy.domain.states import AdviserRole
 from parvis_tenancy.models import Contact, ContactAdviser, Person
 from parvis_tenancy.store.search import FIRST

@@ -6,8 +6,8 @@ from uuid import UUID
 from asyncpg import Record
 from sqlalchemy import delete, select
 
+from parvis_kit.paging import Cursor
 from parvis_kit.unit import UnitOfWork
-from parvis_tenancy.domain.paging import Cursor
 from parvis_tenancy.domain.rights import Rights
 from parvis_tenancy.domain.states import MembershipKind
 from parvis_tenancy.models import Membership, Profile, ProfileRight, Structure

@@ -6,8 +6,8 @@ from uuid import UUID
 from asyncpg import Record
 from sqlalchemy import select
 
+from parvis_kit.paging import Cursor
 from parvis_kit.unit import UnitOfWork
-from parvis_tenancy.domain.paging import Cursor
 from parvis_tenancy.domain.states import OrganisationKind
 from parvis_tenancy.models import DirectoryEntry, Organisation, Structure
 from parvis_tenancy.store.search import FIRST
