@@ -23,6 +23,15 @@ async def save_draft(world: World) -> pb.SaveDraftRequest:
     return pb.SaveDraftRequest(invoice=draft)
 
 
+#: Of what the caller sends, and of nothing else.
+OF_THEIR_OWN = {"out-of-scope": OWN, "reader": OWN}
+
+
+@case("InvoiceService.PreviewDraft", others=OWN, differs=OF_THEIR_OWN)
+async def preview_draft(world: World) -> pb.PreviewDraftRequest:
+    return pb.PreviewDraftRequest(lines=(await world.draft()).lines)
+
+
 @case("InvoiceService.DeleteDraft")
 async def delete_draft(world: World) -> pb.DeleteDraftRequest:
     return pb.DeleteDraftRequest(id=(await world.draft()).id)

@@ -5,19 +5,21 @@ from uuid import UUID
 
 import asyncpg
 import pytest
-from billing_stage import RIGHTS, eventually, line
+from billing_stage import RIGHTS, line
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from parvis.billing.v1 import billing_pb2 as pb
 from parvis.documents.v1 import events_pb2 as documents_events
 from parvis.tenancy.v1 import tenancy_pb2
+from parvis_billing import domain
 from parvis_billing.models import Model
 from parvis_billing.service import closing
 from parvis_billing.service.records import project_folder
 from parvis_kit.errors import ServiceError
 from parvis_kit.grants import ALL, GrantSet
 from parvis_kit.ids import uuid7
+from parvis_kit.testing import eventually
 
 
 async def test_draft_is_computed(suite, firm, client):
@@ -30,6 +32,36 @@ async def test_draft_is_computed(suite, firm, client):
         ("5.5", 10_000, 550),
     ]
     assert (draft.state, draft.number, draft.version) == (pb.INVOICE_STATE_DRAFT, "", 1)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.decimals("0.0001", 500, places=4), st.decimals(0, 5000, places=4), st.sampled_from(domain.VAT_RATES)
+        ),
+        min_size=1, max_size=6,
+    )
+)  # fmt: skip
+async def test_preview_is_what_the_draft_will_be(suite, firm, client, rows):
+    lines = [line(quantity=str(q), unit_price=str(price), vat_rate=str(rate)) for q, price, rate in rows]
+    preview = await suite.call("PreviewDraft", firm, pb.PreviewDraftRequest(lines=lines))
+    draft = await suite.draft(firm, client, *lines)
+    for name in ("net_cents", "tax_cents", "gross_cents", "taxes"):
+        assert getattr(preview, name) == getattr(draft, name)
+    assert [each.total_cents for each in preview.lines] == [each.total_cents for each in draft.lines]
+
+
+async def test_preview_leaves_out_what_cannot_be_read_and_writes_nothing(suite, firm):
+    lines = [line(unit_price="10"), line(unit_price=""), line(quantity="1e9"), line(vat_rate="19"), line(quantity="x")]
+    preview = await suite.call("PreviewDraft", firm, pb.PreviewDraftRequest(lines=lines))
+    assert [each.HasField("total_cents") for each in preview.lines] == [True, False, False, False, False]
+    assert (preview.net_cents, preview.gross_cents) == (1000, 1200)
+    for table in ("invoices", "lines", "audit", "outbox"):
+        query = f"SELECT 1 FROM {table} WHERE organisation_id = $1"  # noqa: S608 - names above
+        assert await suite.rows(firm, query, firm) == []
+    with pytest.raises(ServiceError, match="invalid_invoice"):
+        await suite.call("PreviewDraft", firm, pb.PreviewDraftRequest(lines=[line()] * 501))
 
 
 async def test_draft_is_changed_with_its_version(suite, firm, client):

@@ -176,6 +176,16 @@ def read_line(number: int, raw: Mapping[str, str]) -> Line | list[Problem]:
     return Line(description, quantity, unit[:LONGEST_UNIT], price, rate)
 
 
+def read_amounts(raw: Mapping[str, str]) -> Line | None:
+    """A line that is being typed, as far as amounts go; None while quantity, price or rate cannot be read."""
+    quantity = read_decimal(raw["quantity"], places=QUANTITY_PLACES)
+    price = read_decimal(raw["unit_price"], places=PRICE_PLACES)
+    rate = read_decimal(raw["vat_rate"], places=2)
+    if quantity is None or price is None or rate not in VAT_RATES or abs(quantity * price) >= LARGEST:
+        return None
+    return Line("", quantity, "", price, rate)
+
+
 def header_problems(*, purchase_order: str, note: str, exemption: str, payment_days: int) -> list[Problem]:
     """What is wrong beside the lines."""
     problems = _text_problems("purchase_order", purchase_order.strip(), longest=LONGEST_REFERENCE, one_line=True)

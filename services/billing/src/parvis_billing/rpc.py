@@ -1,6 +1,6 @@
 """gRPC ⇄ arguments."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from parvis.billing.v1 import billing_pb2 as pb
 from parvis_billing import store
-from parvis_billing.domain import Party, State, decimal_text, totals
+from parvis_billing.domain import Party, State, Totals, decimal_text, totals
 from parvis_billing.service import closing, drafts, reading
 from parvis_billing.service.drafts import Draft
 from parvis_billing.service.reading import View
@@ -62,14 +62,21 @@ class InvoiceRpc:
             note=told.note,
             exemption=told.exemption,
             payment_days=told.payment_days,
-            lines=[
-                {name: getattr(line, name) for name in ("description", "quantity", "unit", "unit_price", "vat_rate")}
-                for line in told.lines
-            ],
+            lines=_typed(told.lines),
             version=told.version,
         )
         row = await drafts.save(unit, self._records, draft)
         return _whole(await reading.view(unit, self._records, self._typesetter, row))
+
+    async def PreviewDraft(self, _unit: "UnitOfWork", request: pb.PreviewDraftRequest) -> pb.DraftPreview:
+        lines, sums = drafts.preview(_typed(request.lines))
+        return pb.DraftPreview(
+            lines=[pb.PreviewLine(total_cents=line.net if line else None) for line in lines],
+            taxes=_taxes(sums),
+            net_cents=sums.net,
+            tax_cents=sums.tax,
+            gross_cents=sums.gross,
+        )
 
     async def DeleteDraft(self, unit: "UnitOfWork", request: pb.DeleteDraftRequest) -> pb.DeleteDraftResponse:
         await drafts.throw_away(unit, parse(request.id))
@@ -102,9 +109,17 @@ def _whole(view: View) -> pb.Invoice:
             vat_rate=decimal_text(line.vat_rate),
             total_cents=line.net,
         )
-    for tax in totals(view.lines).taxes:
-        message.taxes.add(vat_rate=decimal_text(tax.rate), base_cents=tax.base, tax_cents=tax.tax)
+    message.taxes.extend(_taxes(totals(view.lines)))
     return message
+
+
+def _typed(lines: Iterable[pb.Line]) -> list[dict[str, str]]:
+    names = ("description", "quantity", "unit", "unit_price", "vat_rate")
+    return [{name: getattr(line, name) for name in names} for line in lines]
+
+
+def _taxes(sums: Totals) -> list[pb.TaxTotal]:
+    return [pb.TaxTotal(vat_rate=decimal_text(tax.rate), base_cents=tax.base, tax_cents=tax.tax) for tax in sums.taxes]
 
 
 def _invoice(row: Mapping[str, Any]) -> pb.Invoice:

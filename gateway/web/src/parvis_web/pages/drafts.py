@@ -10,7 +10,7 @@ from parvis_ui.lists import Column
 from parvis_web.access import Area, staff
 from parvis_web.pages import invoice_lines as lines
 from parvis_web.pages.contacts import whole
-from parvis_web.visit import OrganisationVisit
+from parvis_web.visit import OrganisationVisit, or_down
 
 pages = Area("drafts", entry="invoices")
 
@@ -26,7 +26,7 @@ async def new(visit: OrganisationVisit) -> Response:
     request = tenancy_pb2.GetContactRequest(id=contact_id)
     _frame, record = await visit.together(visit.clients.contacts.GetContact(request))
     values = dict.fromkeys(_FIELDS, "") | {"payment_days": "30", "version": "0", "contact_id": contact_id}
-    return _form(visit, values, [lines.empty()], Errors(), record.contact.name)
+    return _form(visit, values, [lines.empty()], Errors(), record.contact.name, billing_pb2.DraftPreview())
 
 
 async def _choose(visit: OrganisationVisit) -> Response:
@@ -49,14 +49,15 @@ def _form(
     typed: list[dict[str, str]],
     errors: Errors,
     contact_name: str,
+    totals: billing_pb2.DraftPreview | billing_pb2.Invoice | None,
     status: int = 200,
 ) -> Response:
+    """`totals` is None while billing does not answer: what was typed is shown all the same."""
     _, invoice_id = visit.words, visit.request.path_params.get("id", "")
     context = {
         "values": values,
         "lines": typed,
-        "line_total": lines.line_total,
-        "totals": lines.totals(typed),
+        "totals": totals,
         "errors": errors,
         "contact_name": contact_name,
         "invoice_id": invoice_id,
@@ -90,7 +91,7 @@ async def edit(visit: OrganisationVisit) -> Response:
         "version": str(found.version),
         "contact_id": found.contact_id,
     }
-    return _form(visit, values, lines.of_invoice(found) or [lines.empty()], Errors(), found.contact_name)
+    return _form(visit, values, lines.of_invoice(found) or [lines.empty()], Errors(), found.contact_name, found)
 
 
 @pages.post("/o/{slug}/invoices/new", staff("invoices.edit"))
@@ -116,8 +117,8 @@ async def _take(visit: OrganisationVisit) -> Response:
         place = whole(act.removeprefix("remove-"))
         typed = [line for number, line in enumerate(typed, start=1) if number != place] or [lines.empty()]
     if act != "save":
-        await visit.together()
-        return _form(visit, values, typed, Errors(), contact_name)
+        _frame, totals = await visit.together(_added_up(visit, typed))
+        return _form(visit, values, typed, Errors(), contact_name, totals)
     typed = [line for line in typed if not lines.is_empty(line)] or typed[:1]
     draft = billing_pb2.Invoice(
         id=visit.request.path_params.get("id", ""),
@@ -128,16 +129,7 @@ async def _take(visit: OrganisationVisit) -> Response:
         exemption=values["exemption"],
         payment_days=whole(values["payment_days"]) if values["payment_days"].isdigit() else -1,
         version=whole(values["version"]),
-        lines=[
-            billing_pb2.Line(
-                description=line["description"],
-                quantity=lines.as_sent(line["quantity"]),
-                unit=line["unit"],
-                unit_price=lines.as_sent(line["unit_price"]),
-                vat_rate=line["vat_rate"],
-            )
-            for line in typed
-        ],
+        lines=map(lines.as_message, typed),
     )
     try:
         saved = await visit.clients.invoices.SaveDraft(billing_pb2.SaveDraftRequest(invoice=draft))
@@ -147,6 +139,11 @@ async def _take(visit: OrganisationVisit) -> Response:
         if errors["payment_days"]:
             errors["payment_days"] = _("A whole number of days, from 0 to 60.")
         values["version"] = error.params.get("version", values["version"])
-        await visit.together()
-        return _form(visit, values, typed, errors, contact_name, status=422)
+        _frame, totals = await visit.together(_added_up(visit, typed))
+        return _form(visit, values, typed, errors, contact_name, totals, status=422)
     return visit.redirect(f"{visit.base}/invoices/{saved.id}", _("The draft is saved."))
+
+
+async def _added_up(visit: OrganisationVisit, typed: list[dict[str, str]]) -> billing_pb2.DraftPreview | None:
+    request = billing_pb2.PreviewDraftRequest(lines=map(lines.as_message, typed))
+    return await or_down(visit.clients.invoices.PreviewDraft(request))

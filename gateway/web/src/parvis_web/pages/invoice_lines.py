@@ -1,12 +1,7 @@
-"""Lines of a draft as they are typed: read, shown again, and added up while they are written.
-
-Billing decides about every amount; what is added up here is shown until the draft is saved, by the same rounding
-(EN 16931: a line to the cent, the tax once for each rate, halves away from zero).
-"""
+"""Lines of a draft as they are typed: read, shown again, sent to billing, which decides about every amount."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 
 from parvis.billing.v1 import billing_pb2
 from parvis_ui.forms import ungrouped
@@ -18,15 +13,6 @@ MOST = 100
 #: Empty lines under those that have something.
 SPARE = 1
 _LARGEST = Decimal(10) ** 9
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """Amounts in cents; `taxes` are (rate, base, tax), from the highest rate down."""
-
-    net: int
-    taxes: tuple[tuple[str, int, int], ...]
-    gross: int
 
 
 def empty() -> dict[str, str]:
@@ -82,26 +68,12 @@ def as_sent(text: str) -> str:
     return text if value is None else format(value, "f")
 
 
-def _cents(amount: Decimal) -> int:
-    return int((amount * 100).quantize(Decimal(1), rounding=ROUND_HALF_UP))
-
-
-def line_total(line: Mapping[str, str]) -> int | None:
-    """Cents before tax; None while quantity or price is not a number."""
-    quantity, price = read_decimal(line["quantity"]), read_decimal(line["unit_price"])
-    return None if quantity is None or price is None else _cents(quantity * price)
-
-
-def totals(lines: list[dict[str, str]]) -> Totals:
-    """What the lines add up to as far as they can be read."""
-    bases: dict[Decimal, int] = {}
-    for line in lines:
-        net, rate = line_total(line), read_decimal(line["vat_rate"])
-        if net is not None and rate is not None:
-            bases[rate] = bases.get(rate, 0) + net
-    taxes = tuple(
-        (format(rate.normalize(), "f"), bases[rate], _cents(Decimal(bases[rate]) / 100 * rate / 100))
-        for rate in sorted(bases, reverse=True)
+def as_message(line: Mapping[str, str]) -> billing_pb2.Line:
+    """A line as billing takes it."""
+    return billing_pb2.Line(
+        description=line["description"],
+        quantity=as_sent(line["quantity"]),
+        unit=line["unit"],
+        unit_price=as_sent(line["unit_price"]),
+        vat_rate=line["vat_rate"],
     )
-    net = sum(bases.values())
-    return Totals(net, taxes, net + sum(tax for _, _, tax in taxes))

@@ -66,6 +66,15 @@ async def save(unit: "UnitOfWork", records: Records, draft: Draft) -> Invoice:
     return row
 
 
+def preview(lines: Sequence[Mapping[str, str]]) -> tuple[list[Line | None], domain.Totals]:
+    """Lines that are being typed (None: cannot be read yet), and what they add up to. INVALID too_many."""
+    if len(lines) > domain.MOST_LINES:
+        limits = {"limit": str(domain.MOST_LINES)}
+        raise invalid("invalid_invoice", [Violation("lines", "too_many", limits)])
+    read = [domain.read_amounts(line) for line in lines]
+    return read, domain.totals(line for line in read if line is not None)
+
+
 async def throw_away(unit: "UnitOfWork", invoice_id: UUID) -> None:
     """Removes a draft. NOT_FOUND invoice, PRECONDITION invoice_closed."""
     row = await seen(unit, invoice_id, right=EDIT, lock=True)
