@@ -10,6 +10,7 @@ from nats.js.errors import NotFoundError
 
 from parvis_kit.broker import Broker
 from parvis_kit.outbox import Relay
+from parvis_kit.testing import running
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent / "sample")]
 structlog.configure(
@@ -43,7 +44,5 @@ async def broker(nats_url):
 @pytest.fixture
 async def relay(database_urls, broker):
     """The sample service's relay, running."""
-    from stage import running
-
     async with running(Relay(database_urls.service, broker, source="sample").run):
         yield

@@ -1,13 +1,13 @@
-"""What the tests of the outbox and the bus share: units that emit, handlers that count, waiting for a condition."""
+"""What the tests of the outbox and the bus share: units that emit, handlers that count."""
 
 import asyncio
-from contextlib import asynccontextmanager, suppress
 
 from sqlalchemy import text
 
 from parvis.identity.v1.events_pb2 import AccountActivated
 from parvis_kit.caller import Caller
 from parvis_kit.ids import uuid7
+from parvis_kit.testing import eventually
 
 ME = Caller("sample")
 EFFECT = text("INSERT INTO effects (message_id) VALUES (:id)")
@@ -37,33 +37,13 @@ async def effects(database, ids):
 
 async def once_each(database, ids, within=20.0):
     """Waits until each message had an effect; returns the counts, a moment later."""
-    await until(lambda: _all(database, ids), within)
+    await eventually(lambda: _all(database, ids), within)
     await asyncio.sleep(0.3)
     return set((await effects(database, ids)).values())
 
 
 async def _all(database, ids):
     return len(await effects(database, ids)) == len(ids)
-
-
-async def until(condition, within=20.0):
-    async with asyncio.timeout(within):
-        while not await condition():  # noqa: ASYNC110 - what is waited for is in a database
-            await asyncio.sleep(0.02)
-
-
-@asynccontextmanager
-async def running(*works):
-    """Background work for the length of a test."""
-    tasks = [asyncio.create_task(work()) for work in works]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with suppress(asyncio.CancelledError):
-                await task
 
 
 async def count_effect(unit, _event, envelope):

@@ -6,11 +6,10 @@ import asyncpg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from stage import running, until
 
 from parvis_kit.audit import NOBODY, BrokenChain, Sealer, VerifiedChain, seal, verify, verify_all
 from parvis_kit.ids import uuid7
-from parvis_kit.testing import make_caller
+from parvis_kit.testing import eventually, make_caller, running
 
 #: What somebody with all rights may do to the rows of an organisation: $1; and to row number $2.
 FORGERIES = {
@@ -63,7 +62,7 @@ async def test_the_sealer_seals_what_was_committed_for_each_organisation(databas
     async with running(Sealer(database_urls.service, source="sample").run):
         for _ in range(3):
             await asyncio.gather(*(record(database, organisation, 4) for organisation in organisations))
-        await until(lambda: all_sealed(service, organisations))
+        await eventually(lambda: all_sealed(service, organisations))
     for organisation in organisations:
         chain = await verify(service, organisation)
         assert isinstance(chain, VerifiedChain)

@@ -10,13 +10,14 @@ from pathlib import Path
 import asyncpg
 import nats
 import pytest
-from stage import ME, count_effect, effects, emit, once_each, rows, running, until
+from stage import ME, count_effect, effects, emit, once_each, rows
 
 from parvis.identity.v1.events_pb2 import AccountActivated, SessionEnded
 from parvis_kit.broker import Broker
 from parvis_kit.bus import Bus, Retry, is_transient, replay_dead_letters
 from parvis_kit.errors import invalid, unavailable
 from parvis_kit.ids import uuid7
+from parvis_kit.testing import eventually, running
 
 
 def consumer_of(broker, database, **options):
@@ -34,7 +35,7 @@ async def test_an_event_has_its_effect_in_the_organisation_of_its_publisher(data
     organisation = uuid7()
     async with running(bus.consume):
         [message_id] = await emit(database, organisation_id=organisation)
-        await until(lambda: found(seen, message_id))
+        await eventually(lambda: found(seen, message_id))
     assert (organisation, "0", 0, "sample", message_id) in seen
 
 
@@ -76,7 +77,7 @@ async def test_killed_services_and_brokers_lose_and_double_nothing(database, dat
         before = len(await effects(database, ids))
         process = await asyncio.create_subprocess_exec(*program)
         ids += [each for _ in range(20) for each in await emit(database, 20)]
-        await until(partial(more, database, ids, before + 40))
+        await eventually(partial(more, database, ids, before + 40))
         if round_ % 2:
             nats_server.kill(signal.SIGKILL)
             await asyncio.sleep(0.1)
@@ -156,14 +157,14 @@ async def test_a_mistake_is_tried_again_then_kept_and_replayed(database, databas
     bus.on(AccountActivated, mistaken)
     async with running(bus.consume):
         ids = await emit(database, 2)
-        await until(lambda: dead(database, bus, ids))
+        await eventually(lambda: dead(database, bus, ids))
         assert await effects(database, ids) == {}
         kept = [each for each in await letters(database, bus) if each["id"] in ids]
         assert {(each["attempts"], each["error"]) for each in kept} == {(3, "ZeroDivisionError()")}
         broken[0] = False
         assert await replay_dead_letters(database_urls.service, Broker(nats_url, name="replay"), bus.name) >= 2
         assert await once_each(database, ids) == {1}
-        await until(lambda: no_letter(database, bus, ids))
+        await eventually(lambda: no_letter(database, bus, ids))
 
 
 async def dead(database, bus, ids):
@@ -199,13 +200,13 @@ async def test_the_next_release_of_a_service_hears_one_more_event(database, brok
     before.on(AccountActivated, hear)
     async with running(before.consume):
         await emit(database)
-        await until(lambda: something(heard))
+        await eventually(lambda: something(heard))
     after.on(AccountActivated, hear)
     after.on(SessionEnded, hear)
     async with running(after.consume):
         async with database.begin(ME) as unit:
             unit.emit(SessionEnded(session_id="x"), aggregate_id=uuid7())
-        await until(lambda: has(heard, "SessionEnded"))
+        await eventually(lambda: has(heard, "SessionEnded"))
     assert heard == ["AccountActivated", "SessionEnded"]
 
 
@@ -227,7 +228,7 @@ async def test_steps_commit_one_by_one_and_the_message_is_handled_at_the_last(da
     bus.on_steps(AccountActivated, send)
     async with running(bus.consume):
         ids = await emit(database)
-        await until(lambda: twice(attempts, ids[0]))
+        await eventually(lambda: twice(attempts, ids[0]))
         await asyncio.sleep(0.3)
     assert attempts.count(ids[0]) == 2
     assert await effects(database, ids) == {ids[0]: 1}
@@ -258,7 +259,7 @@ async def test_a_service_that_stops_gives_back_what_it_did_not_finish(database, 
 async def test_every_process_hears_a_broadcast_and_what_was_said_before_its_start(database, broker, relay, nats_url):
     async with database.begin(ME) as unit:
         before = unit.emit(SessionEnded(session_id="before"), aggregate_id=uuid7())
-    await until(lambda: is_sent(database, before))
+    await eventually(lambda: is_sent(database, before))
     heard = {"old": [], "new": []}
     other = Broker(nats_url, name="other")
     late, early = Bus(broker, database, consumer="a"), Bus(other, database, consumer="b")
@@ -267,11 +268,11 @@ async def test_every_process_hears_a_broadcast_and_what_was_said_before_its_star
     )
     late.broadcast(SessionEnded, lambda event, _envelope: heard["new"].append(event.session_id))
     async with running(late.listen, early.listen):
-        await until(lambda: something(heard["old"]))
+        await eventually(lambda: something(heard["old"]))
         async with database.begin(ME) as unit:
             unit.emit(SessionEnded(session_id="after"), aggregate_id=uuid7())
-        await until(lambda: something(heard["new"]))
-        await until(lambda: both(heard["old"]))
+        await eventually(lambda: something(heard["new"]))
+        await eventually(lambda: both(heard["old"]))
     await other.close()
     assert heard["old"] == ["before", "after"]
 
@@ -300,7 +301,7 @@ async def test_a_broadcast_is_heard_through_a_restart_of_the_broker(database, br
                 unit.emit(SessionEnded(session_id=phase), aggregate_id=uuid7())
             if phase == "while it is away":
                 nats_server.start()
-            await until(lambda phase=phase: has(heard, phase), within=10)
+            await eventually(lambda phase=phase: has(heard, phase), within=10)
     assert heard.count("again") == 1
 
 

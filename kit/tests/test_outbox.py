@@ -8,13 +8,14 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import nats
 import pytest
-from stage import ME, emit, rows, running, until
+from stage import ME, emit, rows
 
 from parvis.identity.v1.events_pb2 import AccountActivated, RevocationHeartbeat
 from parvis_kit import outbox
 from parvis_kit.broker import Broker
 from parvis_kit.ids import uuid7
 from parvis_kit.outbox import Relay
+from parvis_kit.testing import eventually, running
 
 
 async def sent(database, ids):
@@ -65,8 +66,8 @@ async def test_a_transaction_that_commits_late_is_published(database, database_u
             late = outbox.row(AccountActivated(), organisation_id=None, aggregate_id=uuid7())
             await outbox.append(unit.connection, late)
             early = await emit(database, 20)  # made later, committed earlier
-            await until(lambda: sent(database, early))
-        await until(lambda: sent(database, [late["id"]]))
+            await eventually(lambda: sent(database, early))
+        await eventually(lambda: sent(database, [late["id"]]))
     assert str(late["id"]) in await stored(nats_url)
 
 
@@ -75,7 +76,7 @@ async def test_two_relays_publish_each_event_once(database, database_urls, broke
     works = [Relay(database_urls.service, each, source="sample").run for each in (broker, second)]
     async with running(*works):
         ids = [each for _ in range(20) for each in await emit(database, 20)]
-        await until(lambda: sent(database, ids))
+        await eventually(lambda: sent(database, ids))
     await second.close()
     found = [each for each in await stored(nats_url) if each in set(map(str, ids))]
     assert sorted(found) == sorted(map(str, ids))
@@ -91,21 +92,21 @@ async def test_nothing_is_lost_when_nats_goes_away(database, database_urls, brok
                 nats_server.kill(number)
             elif phase == 1:
                 nats_server.start()
-        await until(lambda: sent(database, ids))
+        await eventually(lambda: sent(database, ids))
     found = [each for each in await stored(nats_url) if each in set(map(str, ids))]
     assert sorted(found) == sorted(map(str, ids))
 
 
 async def test_the_relay_comes_back_after_its_connection_is_cut(database, database_urls, broker):
     async with running(Relay(database_urls.service, broker, source="cut").run):
-        await until(lambda: relay_connected(database_urls))
+        await eventually(lambda: relay_connected(database_urls))
         superuser = await asyncpg.connect(database_urls.superuser)
         await superuser.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'parvis-relay-cut'"
         )
         await superuser.close()
         ids = await emit(database, 5)
-        await until(lambda: sent(database, ids))
+        await eventually(lambda: sent(database, ids))
 
 
 async def relay_connected(urls):
@@ -119,14 +120,14 @@ async def test_a_stream_that_was_lost_is_made_again_and_replayed(database, datab
     started = datetime.now(UTC)
     async with running(Relay(database_urls.service, broker, source="sample").run):
         ids = await emit(database, 30)
-        await until(lambda: sent(database, ids))
+        await eventually(lambda: sent(database, ids))
         client = await nats.connect(nats_url)
         await client.jsm().delete_stream("PARVIS")
         await client.close()
         connection = await asyncpg.connect(database_urls.service)
         assert await outbox.replay(connection, started - timedelta(seconds=1)) >= 30
         await connection.close()
-        await until(lambda: sent(database, ids))
+        await eventually(lambda: sent(database, ids))
     assert set(map(str, ids)) <= set(await stored(nats_url))
 
 
@@ -150,7 +151,7 @@ async def test_what_is_past_its_time_is_deleted(database, database_urls, broker)
     async with database.begin(ME) as unit:
         await outbox.append(unit.connection, old)
     async with running(Relay(database_urls.service, broker, source="sample").run):
-        await until(lambda: gone(database, old["id"]))
+        await eventually(lambda: gone(database, old["id"]))
 
 
 async def gone(database, message_id):

@@ -4,7 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from stage import ME, running, until
+from stage import ME
 
 from parvis.identity.v1.events_pb2 import AccountDisabled, RevocationHeartbeat, SessionEnded
 from parvis.tenancy.v1.events_pb2 import MembershipCut
@@ -13,7 +13,7 @@ from parvis_kit.bus import Bus
 from parvis_kit.ids import uuid7
 from parvis_kit.outbox import Relay
 from parvis_kit.revocations import Revocations
-from parvis_kit.testing import make_caller
+from parvis_kit.testing import eventually, make_caller, running
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ async def test_what_ended_is_refused_and_nothing_else(database, broker, identity
     async with running(listen):
         assert not revocations.is_revoked(caller)
         await end(database, ENDINGS[ending](caller))
-        await until(lambda: revoked(revocations, caller), within=2)
+        await eventually(lambda: revoked(revocations, caller), within=2)
     assert not revocations.is_revoked(other)
 
 
@@ -71,7 +71,7 @@ async def test_a_process_that_starts_later_learns_what_ended_before(database, br
     revocations, listen = listening(broker, database)
     assert revocations.stale
     async with running(listen):
-        await until(lambda: fresh(revocations))
+        await eventually(lambda: fresh(revocations))
         assert revocations.is_revoked(caller)
 
 
@@ -84,7 +84,7 @@ async def test_a_token_issued_after_an_account_came_back_is_good(database, broke
     revocations, listen = listening(broker, database)
     async with running(listen):
         await end(database, AccountDisabled(account_id=str(caller.account_id)))
-        await until(lambda: revoked(revocations, caller), within=2)
+        await eventually(lambda: revoked(revocations, caller), within=2)
     later = make_caller(account_id=caller.account_id, issued_at=datetime.now(UTC) + timedelta(minutes=1))
     assert not revocations.is_revoked(later)
 
@@ -92,12 +92,12 @@ async def test_a_token_issued_after_an_account_came_back_is_good(database, broke
 async def test_silence_makes_the_set_stale_until_it_is_heard_again(database, broker, identity, nats_server, nats_url):
     revocations, listen = listening(broker, database, silence=timedelta(seconds=6))
     async with running(listen):
-        await until(lambda: fresh(revocations))
+        await eventually(lambda: fresh(revocations))
         nats_server.kill()
         await asyncio.sleep(6.5)
         assert revocations.stale
         nats_server.start()
-        await until(lambda: fresh(revocations))
+        await eventually(lambda: fresh(revocations))
 
 
 async def test_without_heartbeat_the_set_stays_stale(database, broker, relay, nats_url):
@@ -106,6 +106,6 @@ async def test_without_heartbeat_the_set_stays_stale(database, broker, relay, na
     async with running(listen):
         caller = make_caller()
         await end(database, SessionEnded(session_id=str(caller.session_id)))
-        await until(lambda: revoked(revocations, caller), within=2)
+        await eventually(lambda: revoked(revocations, caller), within=2)
         assert revocations.stale
     await other.close()

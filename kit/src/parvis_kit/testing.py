@@ -11,6 +11,7 @@ A service's tests name their package, and get a migrated database per module and
 `PARVIS_TEST_POSTGRES` (a superuser's URL) and `PARVIS_TEST_NATS` name running servers to use instead.
 """
 
+import asyncio
 import ctypes
 import json
 import os
@@ -23,12 +24,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -40,6 +42,7 @@ from parvis_kit.ids import uuid7
 if TYPE_CHECKING:
     from parvis_kit.unit import Database
 
+Found = TypeVar("Found")
 HOST = "127.0.0.1"
 EXTENSIONS = ("unaccent", "pg_trgm", "btree_gist")
 _STARTS_WITHIN = 30.0  # s
@@ -178,6 +181,28 @@ def make_caller(organisation_id: UUID | None = None, **changes: Any) -> Caller:
         "issued_at": now,
     }
     return Caller(**{**fields, **changes})
+
+
+@asynccontextmanager
+async def running(*works: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    """Background work (`bus.consume`, `relay.run`) for the length of the block; what it raised is raised at the end."""
+    tasks = [asyncio.create_task(work()) for work in works]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+async def eventually(probe: Callable[[], Awaitable[Found]], within: float = 20.0) -> Found:
+    """What `probe()` gives once it gives anything; TimeoutError after `within` seconds."""
+    async with asyncio.timeout(within):
+        while not (found := await probe()):  # noqa: ASYNC110 - what is waited for is in a database
+            await asyncio.sleep(0.02)
+    return found
 
 
 @pytest.fixture(scope="session")

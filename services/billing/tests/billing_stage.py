@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from uuid import UUID
 
 import httpx
@@ -21,7 +21,7 @@ from parvis_kit.errors import unavailable
 from parvis_kit.grants import ALL, GrantSet
 from parvis_kit.ids import uuid7
 from parvis_kit.outbox import Relay
-from parvis_kit.testing import make_caller
+from parvis_kit.testing import make_caller, running
 
 ME = Caller("billing")
 RIGHTS = ("invoices.read", "invoices.edit", "invoices.close")
@@ -131,15 +131,8 @@ class Suite:
 
     @asynccontextmanager
     async def running(self):
-        tasks = [asyncio.create_task(self.bus.consume()), asyncio.create_task(self.relay.run())]
-        try:
+        async with running(self.bus.consume, self.relay.run):
             yield self
-        finally:
-            for task in tasks:
-                task.cancel()
-            for task in tasks:
-                with suppress(asyncio.CancelledError):
-                    await task
 
     @asynccontextmanager
     async def unit(self, organisation_id):
@@ -225,15 +218,6 @@ class Suite:
                 if found.state == pb.INVOICE_STATE_FILED:
                     return found
                 await asyncio.sleep(0.05)
-
-
-async def eventually(probe):
-    """What `probe()` gives once it gives anything."""
-    for _ in range(500):
-        if found := await probe():
-            return found
-        await asyncio.sleep(0.02)
-    raise AssertionError("nothing came in ten seconds")
 
 
 def address(line, postal_code, city):

@@ -1,8 +1,7 @@
 """What the tests of documents play with: the service wired to real servers, a firm, and those who call."""
 
-import asyncio
 import hashlib
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -22,21 +21,12 @@ from parvis_kit.errors import ServiceError
 from parvis_kit.grants import ALL, GrantSet
 from parvis_kit.ids import uuid7
 from parvis_kit.outbox import Relay
-from parvis_kit.testing import make_caller
+from parvis_kit.testing import eventually, make_caller, running
 
 ME = Caller("documents")
 PORTAL = "http://localhost:8600"
 PDF = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<< /Type /Catalog >>\nendobj\ntrailer\n<< >>\n%%EOF\n"
 RIGHTS = ("documents.read", "documents.file", "folders.configure")
-
-
-async def eventually(probe):
-    """What `probe()` gives once it gives anything; AssertionError after ten seconds."""
-    for _ in range(500):
-        if found := await probe():
-            return found
-        await asyncio.sleep(0.02)
-    raise AssertionError("nothing came in ten seconds")
 
 
 class Tenancy:
@@ -92,15 +82,8 @@ class Suite:
 
     @asynccontextmanager
     async def running(self):
-        tasks = [asyncio.create_task(self.bus.consume()), asyncio.create_task(self.relay.run())]
-        try:
+        async with running(self.bus.consume, self.relay.run):
             yield self
-        finally:
-            for task in tasks:
-                task.cancel()
-            for task in tasks:
-                with suppress(asyncio.CancelledError):
-                    await task
 
     def sweep(self, lifetime):
         return Sweep(self.database, self.objects, service="documents", lifetime=lifetime)

@@ -4,13 +4,14 @@ import asyncio
 from uuid import uuid4
 
 import pytest
-from documents_stage import PDF, digest, eventually, refusal, send
+from documents_stage import PDF, digest, refusal, send
 
 from parvis.documents.v1 import documents_pb2 as pb
 from parvis.documents.v1 import events_pb2
 from parvis_documents.domain import MEBIBYTE
 from parvis_kit.errors import Kind
 from parvis_kit.ids import uuid7
+from parvis_kit.testing import eventually
 
 LONG = PDF + b"x" * (8 * MEBIBYTE + 1000)
 

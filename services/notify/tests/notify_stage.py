@@ -1,7 +1,6 @@
 """Notify on real PostgreSQL and NATS, with a real SMTP server that does as it is told. Only identity is played."""
 
-import asyncio
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.policy import default
@@ -14,6 +13,7 @@ from parvis_kit.bus import Bus
 from parvis_kit.caller import Caller
 from parvis_kit.ids import uuid7
 from parvis_kit.outbox import Relay
+from parvis_kit.testing import eventually, running
 from parvis_notify.events import Events
 from parvis_notify.main import subscribe
 from parvis_notify.service.composing import Composer
@@ -75,16 +75,9 @@ class Suite:
 
     @asynccontextmanager
     async def running(self):
-        tasks = [asyncio.create_task(self.bus.consume()), asyncio.create_task(self.relay.run())]
-        try:
+        async with running(self.bus.consume, self.relay.run):
             yield self
-        finally:
-            for task in tasks:
-                task.cancel()
-            for task in tasks:
-                with suppress(asyncio.CancelledError):
-                    await task
-            await self.server.close()
+        await self.server.close()
 
     async def tell(self, organisation_id, event, *, aggregate_id=None, version=0):
         async with self.database.begin(ME, organisation_id=organisation_id) as unit:
@@ -110,10 +103,7 @@ class Suite:
 
     async def until(self, organisation_id, query, *arguments):
         """Rows of a query, once there are any."""
-        async with asyncio.timeout(20):
-            while not (found := await self.rows(organisation_id, query, *arguments)):  # noqa: ASYNC110 - a database
-                await asyncio.sleep(0.02)
-        return found
+        return await eventually(lambda: self.rows(organisation_id, query, *arguments))
 
 
 @dataclass(frozen=True)

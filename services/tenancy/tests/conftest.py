@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from tenancy_stage import running
+from tenancy_stage import at_work
 
 
 @pytest.fixture(scope="session")
@@ -16,7 +16,7 @@ def service_package() -> str:
 
 @pytest.fixture(scope="module")
 async def stage(database_urls, nats_url, tmp_path_factory):
-    async with running(database_urls, nats_url, tmp_path_factory.mktemp("tls")) as stage:
+    async with at_work(database_urls, nats_url, tmp_path_factory.mktemp("tls")) as stage:
         yield stage
 
 

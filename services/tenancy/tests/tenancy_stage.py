@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from uuid import UUID
@@ -21,7 +21,7 @@ from parvis_kit.client import Peers
 from parvis_kit.errors import ServiceError, conflict
 from parvis_kit.ids import uuid7
 from parvis_kit.outbox import Relay
-from parvis_kit.testing import free_port
+from parvis_kit.testing import free_port, running
 from parvis_kit.tokens import AUDIENCE
 from parvis_local.authority import identity_of, make_identities
 from parvis_tenancy.main import wire
@@ -241,7 +241,7 @@ SOURCES = ("tenancy", "identity")
 
 
 @asynccontextmanager
-async def running(database_urls, nats_url, folder):
+async def at_work(database_urls, nats_url, folder):
     """Tenancy at work as its main module wires it; a second relay plays identity's heartbeat."""
     make_identities(SERVICES, folder)
     key = ECKey.generate_key("P-256", {"kid": "k", "use": "sig", "alg": "ES256"})
@@ -263,21 +263,13 @@ async def running(database_urls, nats_url, folder):
     beat = identity_events.RevocationHeartbeat()
     relays = [Relay(database_urls.service, service.broker, source=each, heartbeat=beat) for each in SOURCES]
     await service.grpc.start()
-    tasks = [
-        asyncio.create_task(work())
-        for work in (service.bus.listen, service.bus.consume, *(relay.run for relay in relays))
-    ]
     stage = Stage(service, folder, address, key, played)
-    await until(lambda: not service.revocations.stale)
     try:
-        yield stage
+        async with running(service.bus.listen, service.bus.consume, *(relay.run for relay in relays)):
+            await until(lambda: not service.revocations.stale)
+            yield stage
     finally:
         await service.grpc.stop(0)
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with suppress(asyncio.CancelledError):
-                await task
         for peers in stage._peers.values():
             await peers.close()
         await service.broker.close()
