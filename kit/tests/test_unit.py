@@ -4,6 +4,8 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
+from parvis.identity.v1.events_pb2 import RevocationHeartbeat
+from parvis_kit.caller import Caller
 from parvis_kit.errors import Kind, ServiceError
 from parvis_kit.testing import make_caller
 from parvis_kit.unit import Database, UnitOfWork
@@ -47,3 +49,11 @@ async def test_a_mistake_in_a_statement_stays_a_mistake(database: Database):
     with pytest.raises(asyncpg.UndefinedTableError):
         async with database.begin(make_caller()) as unit:
             await unit.fetch("SELECT 1 FROM no_such_table")
+
+
+async def test_without_organisation_the_caller_is_told_what_is_missing(database: Database):
+    with pytest.raises(ServiceError) as refused:
+        async with database.begin(Caller("notify")) as unit:
+            unit.emit(RevocationHeartbeat(), aggregate_id=unit.organisation_id)
+
+    assert (refused.value.kind, refused.value.reason) == (Kind.INVALID, "organisation_missing")

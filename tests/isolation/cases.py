@@ -66,7 +66,7 @@ NO_MEMBERSHIP = Refused((Kind.UNAUTHENTICATED,), ("no_membership",))
 NOT_LISTED = Refused((Kind.FORBIDDEN,), ("service_not_allowed",))
 SERVICES_ONLY = Refused((Kind.FORBIDDEN,), ("services_only",))
 #: A service says for whom it acts, or nothing at all is done.
-NOBODYS = Refused((Kind.INTERNAL, Kind.INVALID, Kind.NOT_FOUND, Kind.FORBIDDEN, Kind.UNAUTHENTICATED))
+NOBODYS = Refused((Kind.INVALID, Kind.NOT_FOUND, Kind.FORBIDDEN, Kind.UNAUTHENTICATED))
 
 TOKENS = {
     "product-access-token": INVALID_TOKEN,
