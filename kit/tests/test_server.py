@@ -19,7 +19,7 @@ from parvis_kit.caller import Acting, acting_as, acting_for
 from parvis_kit.client import Peers
 from parvis_kit.errors import Kind, ServiceError, conflict
 from parvis_kit.grants import ALL, GrantCache, GrantSet
-from parvis_kit.server import GrpcServer
+from parvis_kit.server import GrpcServer, in_steps
 from parvis_kit.settings import ServiceSettings
 from parvis_kit.testing import free_port, make_caller
 from parvis_kit.tokens import AUDIENCE, TokenVerifier
@@ -87,6 +87,9 @@ class Authority:
 class Rights:
     """Stands where a service's RPCs stand; what it does is chosen by the request."""
 
+    def __init__(self, database):
+        self.database = database
+
     async def Check(self, unit, request):
         if request.right == "traced":
             unit.record("access.denied", target_kind="contact", target_id=request.contact_id)
@@ -104,8 +107,17 @@ class Rights:
     async def GetGrantSet(self, unit, request):
         return tenancy_pb2.GrantSet(membership_id=request.membership_id, organisation_id=str(unit.organisation_or_none))
 
-    async def ResolveMembership(self, unit, request):
-        return tenancy_pb2.Membership()
+    @in_steps
+    async def ResolveMembership(self, begin, request):
+        async with begin() as unit:
+            unit.record("step.first", target_kind="membership", target_id=MEMBERSHIP)
+            within = self.database.engine.pool.checkedout()
+        between = self.database.engine.pool.checkedout()
+        async with begin() as unit:
+            unit.record("step.second", target_kind="membership", target_id=MEMBERSHIP)
+            if request.account_id == "broken":
+                raise conflict("second_step")
+            return tenancy_pb2.Membership(id=str(unit.organisation_id), profile_name=f"{within} {between}")
 
     async def ResolveProduct(self, unit, request):
         return tenancy_pb2.ProductGrant()
@@ -208,7 +220,7 @@ async def stage(database, tmp_path_factory):
         confirm=confirm,
     )
     services = tenancy_pb2.DESCRIPTOR.services_by_name
-    server.add(services["RightsService"], Rights())
+    server.add(services["RightsService"], Rights(database))
     server.add(services["MemberService"], Members())
     await server.start()
     yield stage
@@ -302,6 +314,29 @@ async def test_a_refusal_that_is_raised_leaves_nothing(stage, database):
     before = await acts(database)
     assert await refusal(stage.check("untraced")) == (Kind.CONFLICT, "denied_untraced")
     assert await acts(database) == before
+
+
+async def resolve(stage, **fields):
+    peers = stage.peers("web")
+    try:
+        with acting_for(ORGANISATION):
+            stub = tenancy_pb2_grpc.RightsServiceStub(peers.channel("tenancy"))
+            return await stub.ResolveMembership(tenancy_pb2.ResolveMembershipRequest(**fields))
+    finally:
+        await peers.close()
+
+
+async def test_a_call_in_steps_holds_no_connection_between_them_and_stays_in_its_organisation(stage):
+    answer = await resolve(stage)
+    within, between = answer.profile_name.split()
+    assert (int(within), int(between)) == (1, 0)
+    assert answer.id == str(ORGANISATION)
+
+
+async def test_what_a_step_committed_stays_when_a_later_one_refuses(stage, database):
+    before = await acts(database)
+    assert await refusal(resolve(stage, account_id="broken")) == (Kind.CONFLICT, "second_step")
+    assert (await acts(database))[len(before) :] == ["step.first"]
 
 
 async def test_a_mistake_of_ours_is_told_as_a_reference_only(stage):

@@ -5,6 +5,9 @@ An implementation is any object with one coroutine per RPC:
 
     async def GetContact(self, unit: UnitOfWork, request: GetContactRequest) -> ContactRecord
 
+One that waits for something else than the database (a store, a mail server) is marked `@in_steps` and gets `begin` in
+place of `unit`: `async with begin() as unit:` is one transaction, and between two it holds no connection.
+
 The rule of each RPC is an option in its contract (`parvis.access.v1.rule`); an RPC without a rule, or without an
 implementation, stops the
 start. Calls without a deadline are refused (gRPC otherwise waits for ever).
@@ -12,8 +15,9 @@ start. Calls without a deadline are refused (gRPC otherwise waits for ever).
 
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, TypeVar
 
 import grpc
 import structlog
@@ -36,12 +40,29 @@ from parvis_kit.tokens import TokenVerifier
 from parvis_kit.unit import Database, UnitOfWork, origin
 from parvis_kit.wire import status_of
 
-Handler = Callable[[UnitOfWork, Any], Awaitable[Message]]
+#: Opens one transaction of a call that has several.
+Begin = Callable[[], AbstractAsyncContextManager[UnitOfWork]]
+Handler = Callable[[Any, Any], Awaitable[Message]]
+_Method = TypeVar("_Method", bound=Callable[..., Awaitable[Message]])
+_IN_STEPS = "_parvis_in_steps"
 Context = grpc.aio.ServicerContext[Any, Any]
 #: Asks identity whether a caller's session is still open, where the revocation stream is silent.
 Confirm = Callable[[Caller], Awaitable[bool]]
 
 _log = structlog.get_logger(__name__)
+
+
+def in_steps(method: _Method) -> _Method:
+    """Marks an RPC that opens its own transactions; see the module. What one step committed stays, whatever follows:
+    each step leaves a state that can be gone on from, or that is cleared away later.
+    """
+    setattr(method, _IN_STEPS, True)
+    return method
+
+
+def is_in_steps(method: Callable[..., Awaitable[Message]]) -> bool:
+    """Whether an RPC is marked so."""
+    return getattr(method, _IN_STEPS, False)
 
 
 class GrpcServer:
@@ -175,9 +196,17 @@ class GrpcServer:
                     grants = await self._grants.get(caller)
                     if rule.right and caller.is_staff:
                         grants.require(rule.right)
-                async with self._database.begin(caller, organisation_id=organisation) as unit:
-                    if grants is not None:
-                        unit.grants = grants
+
+                @asynccontextmanager
+                async def begin() -> AsyncIterator[UnitOfWork]:
+                    async with self._database.begin(caller, organisation_id=organisation) as unit:
+                        if grants is not None:
+                            unit.grants = grants
+                        yield unit
+
+                if is_in_steps(handler):
+                    return await handler(begin, request)
+                async with begin() as unit:
                     return await handler(unit, request)
         finally:
             origin.reset(mark)
