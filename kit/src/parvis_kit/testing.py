@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 Found = TypeVar("Found")
 HOST = "127.0.0.1"
+# Servers that a test starts again are forked beside gRPC's threads, and run a program at once: it need not say so.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 EXTENSIONS = ("unaccent", "pg_trgm", "btree_gist")
 _STARTS_WITHIN = 30.0  # s
 
