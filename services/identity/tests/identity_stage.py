@@ -198,17 +198,22 @@ class Browser:
     async def get(self, address: str, **options: Any) -> httpx.Response:
         return await self.http.get(address, **options)
 
-    async def submit(self, address: str, *, action: str | None = None, **fields: str) -> httpx.Response:
-        """Opens a page, fills in its (last) form and sends it."""
+    async def form(self, address: str) -> tuple[str, dict[str, str]]:
+        """Where the (last) form of a page is sent to, and its hidden fields."""
         page = await self.get(address)
         forms = re.findall(r"<form.*?</form>", page.text, re.DOTALL)
         form = next(f for f in forms if 'name="csrf"' in f)
         hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', form))
-        target = action or re.search(r'action="([^"]+)"', form)[1]
-        hidden = {name: value.replace("&amp;", "&") for name, value in hidden.items()}
-        return await self.http.post(
-            target.replace("&amp;", "&"), data={**hidden, **fields}, headers={"Origin": PUBLIC_URL}
-        )
+        target = re.search(r'action="([^"]+)"', form)[1]
+        return target.replace("&amp;", "&"), {name: value.replace("&amp;", "&") for name, value in hidden.items()}
+
+    async def send(self, form: tuple[str, dict[str, str]], **fields: str) -> httpx.Response:
+        """Fills in a form that was opened and sends it."""
+        return await self.http.post(form[0], data={**form[1], **fields}, headers={"Origin": PUBLIC_URL})
+
+    async def submit(self, address: str, **fields: str) -> httpx.Response:
+        """Opens a page, fills in its (last) form and sends it."""
+        return await self.send(await self.form(address), **fields)
 
     async def sign_in(self, identifier: str, password: str = PASSWORD, *, at: str = "/login") -> httpx.Response:
         return await self.submit(at, identifier=identifier, password=password)

@@ -1,13 +1,16 @@
 import asyncio
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import pytest
 from identity_stage import PASSWORD, read
 
-from parvis_identity.domain.links import Purpose
+from parvis.identity.v1.events_pb2 import PasswordResetRequested
+from parvis_identity.domain.links import Purpose, token_of
 from parvis_identity.models import AccountState
 from parvis_identity.service import accounts
 from parvis_identity.service.sign_in import Visitor
+from parvis_identity.store import openid
 from parvis_kit.errors import ServiceError
 from parvis_kit.ids import uuid7
 
@@ -69,7 +72,10 @@ async def test_of_two_tabs_that_activate_at_once_one_sets_the_password(stage, fi
     address = await link_for(stage, person, firm)
     tabs = [stage.browser() for _ in range(2)]
 
-    answers = await asyncio.gather(*(tab.submit(address, password=f"Onglet-{n}-2027!") for n, tab in enumerate(tabs)))
+    forms = [await tab.form(address) for tab in tabs]
+    answers = await asyncio.gather(
+        *(tab.send(form, password=f"Onglet-{n}-2027!") for n, (tab, form) in enumerate(zip(tabs, forms, strict=True)))
+    )
 
     assert sorted(answer.status_code for answer in answers) == [303, 410]
     late = next(answer for answer in answers if answer.status_code == 410)
@@ -122,6 +128,105 @@ async def test_an_invitation_of_another_firm_stays_when_one_is_withdrawn(stage, 
 
     assert (await stage.browser().get(mine)).status_code == 410
     assert (await stage.browser().get(theirs)).status_code == 200
+
+
+async def withdraw(stage, person, firm):
+    async with stage.unit(firm.id) as unit:
+        await accounts.revoke_links(unit, person.id)
+
+
+async def reset_links(stage, person):
+    """Addresses in the mails that were asked for somebody, oldest first."""
+    sent = [PasswordResetRequested.FromString(each) for each in await stage.events("PasswordResetRequested")]
+    ids = [UUID(each.link_id) for each in sent if each.account_id == str(person.id)]
+    return [f"/reset/{token_of(stage.ring.link_secret, each, Purpose.RESET)}" for each in ids]
+
+
+async def test_a_withdrawal_ends_the_link_that_an_expired_invitation_was_renewed_with(stage, firm):
+    person = await stage.person(state=AccountState.PENDING)
+    address = await link_for(stage, person, firm)
+    await stage.run("UPDATE links SET expires_at = now() WHERE account_id = :id", id=person.id)
+    await stage.browser().submit(address)
+    [renewed] = await reset_links(stage, person)
+    assert (await stage.browser().get(renewed)).status_code == 200
+
+    await withdraw(stage, person, firm)
+
+    assert (await stage.browser().get(renewed)).status_code == 410
+    assert (await stage.browser().get(address)).status_code == 410
+    assert await reset_links(stage, person) == [renewed]
+
+
+async def test_a_withdrawal_ends_the_reset_that_the_invited_asked_for(stage, firm):
+    person = await stage.person(state=AccountState.PENDING)
+    await link_for(stage, person, firm)
+    await stage.browser().submit("/reset", identifier=person.mail)
+    [asked] = await reset_links(stage, person)
+
+    await withdraw(stage, person, firm)
+    again = await stage.browser().submit("/reset", identifier=person.mail)
+
+    assert (await stage.browser().get(asked)).status_code == 410
+    assert "Consultez votre messagerie" in read(again)
+    assert await reset_links(stage, person) == [asked]
+
+
+async def test_a_withdrawal_leaves_what_another_firms_invitation_justifies(stage, firm):
+    person = await stage.person(state=AccountState.PENDING)
+    await link_for(stage, person, firm)
+    theirs = await link_for(stage, person, stage.town.found("petit", "Cabinet Petit"))
+    await stage.browser().submit("/reset", identifier=person.mail)
+    [asked] = await reset_links(stage, person)
+
+    await withdraw(stage, person, firm)
+
+    assert (await stage.browser().get(asked)).status_code == 200
+    assert (await stage.browser().get(theirs)).status_code == 200
+
+
+async def test_a_withdrawal_leaves_the_reset_of_an_account_in_use(stage, firm):
+    person = await stage.person()
+    asked = await link_for(stage, person, firm, Purpose.RESET)
+
+    await withdraw(stage, person, firm)
+
+    assert (await stage.browser().get(asked)).status_code == 200
+
+
+async def test_who_was_invited_again_can_ask_for_a_link_again(stage, firm):
+    person = await stage.person(state=AccountState.PENDING)
+    await link_for(stage, person, firm)
+    await withdraw(stage, person, firm)
+    await link_for(stage, person, firm)
+
+    await stage.browser().submit("/reset", identifier=person.mail)
+
+    assert len(await reset_links(stage, person)) == 1
+
+
+async def test_a_mail_that_waited_carries_no_link_that_was_taken_back(stage, firm):
+    person, link_id = await stage.person(state=AccountState.PENDING), uuid7()
+    await link_for(stage, person, firm, link_id=link_id)
+    await withdraw(stage, person, firm)
+
+    with pytest.raises(ServiceError, match="link_withdrawn"):
+        await link_for(stage, person, firm, link_id=link_id)
+
+
+async def test_an_invitation_that_stands_is_remembered_for_as_long_as_it_does(stage, firm):
+    invited, withdrawn = [await stage.person(state=AccountState.PENDING) for _ in range(2)]
+    for person in (invited, withdrawn):
+        await link_for(stage, person, firm)
+    await withdraw(stage, withdrawn, firm)
+    await stage.run("UPDATE links SET expires_at = now() - interval '200 days'")
+    async with stage.unit() as unit:
+        await openid.sweep(unit)
+
+    for person in (invited, withdrawn):
+        await stage.browser().submit("/reset", identifier=person.mail)
+
+    assert len(await reset_links(stage, invited)) == 1
+    assert await reset_links(stage, withdrawn) == []
 
 
 @pytest.mark.parametrize("address", ["/activate/nothing", "/reset/nothing", "/activate/é", "/reset/%00", "/reset/%ff"])

@@ -10,7 +10,7 @@ from parvis_identity.domain.links import Purpose, token_of
 from parvis_identity.models import Account, AccountKind, AccountState, Link
 from parvis_identity.service.sign_in import new_link
 from parvis_identity.store import accounts as store
-from parvis_kit.errors import Violation, conflict, forbidden, invalid, not_found, unauthenticated
+from parvis_kit.errors import Violation, conflict, forbidden, invalid, not_found, precondition, unauthenticated
 from parvis_kit.unit import UnitOfWork
 
 LOCALES = ("fr", "en")
@@ -87,7 +87,10 @@ class Links:
     async def mint(
         self, unit: UnitOfWork, *, link_id: UUID, account_id: UUID, purpose: Purpose, slug: str
     ) -> tuple[str, datetime | None]:
-        """The address for a mail, and when it expires; the same for the same `link_id`. See AccountService.MintLink."""
+        """The address for a mail, and when it expires; the same for the same `link_id`. See AccountService.MintLink.
+
+        Raises NOT_FOUND, CONFLICT link_of_another, PRECONDITION link_withdrawn (a mail that waited is not sent then).
+        """
         account = await store.lock(unit, account_id)
         if account is None or not _is_reached(unit, account):
             raise not_found("account_not_found")
@@ -107,6 +110,8 @@ class Links:
             await store.insert_link(unit, link)
         elif link.account_id != account_id or link.purpose != purpose:
             raise conflict("link_of_another")
+        elif link.revoked_at is not None:
+            raise precondition("link_withdrawn")
         path = "activate" if purpose is Purpose.ACTIVATION else "reset"
         return f"{self._public_url}/{path}/{token_of(self._secret, link_id, purpose)}", link.expires_at
 
@@ -117,8 +122,17 @@ class Links:
 
 
 async def revoke_links(unit: UnitOfWork, account_id: UUID) -> None:
-    """Makes unused activation links of an account for the organisation at hand worthless."""
+    """Makes what the organisation's invitation of an account has sent worthless.
+
+    Of an account that has no password yet, those are reset links too: an invitation that has expired is renewed by
+    one, and whoever is invited may ask for one. Without any other invitation nothing opens the account any more. Reset
+    links of an account in use are its owner's.
+    """
+    account = await store.lock(unit, account_id)
     await store.revoke_links(unit, account_id, purpose=Purpose.ACTIVATION, organisation_id=unit.organisation_id)
+    if account is not None and account.state == AccountState.PENDING:
+        invited = await store.is_invited(unit, account_id)
+        await store.revoke_links(unit, account_id, organisation_id=unit.organisation_id if invited else None)
     unit.record("links.revoked", target_kind="account", target_id=account_id)
 
 

@@ -187,7 +187,10 @@ class Passwords:
         return opened.state
 
     async def _send_reset(self, unit: UnitOfWork, account: Account, organisation_id: UUID | None, slug: str) -> None:
-        if account.state == AccountState.DISABLED or not account.mail:
+        # Locked and looked at again: the invitation may be taken back at this moment.
+        account = await store.lock(unit, account.id) or account
+        uninvited = account.state == AccountState.PENDING and not await store.is_invited(unit, account.id)
+        if account.state == AccountState.DISABLED or not account.mail or uninvited:
             return
         link = new_link(
             unit,

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
 from parvis_identity.domain.identifiers import identifier_key, mail_key
+from parvis_identity.domain.links import Purpose
 from parvis_identity.models import Account, AccountKind, Credential, Link
 from parvis_kit.unit import UnitOfWork
 
@@ -91,6 +92,19 @@ async def find_link(unit: UnitOfWork, digest: bytes, *, lock_it: bool = False) -
 async def insert_link(unit: UnitOfWork, link: Link) -> None:
     """Adds a link unless one with its id is there."""
     await unit.execute(insert(Link).values(**link.model_dump()).on_conflict_do_nothing())
+
+
+async def is_invited(unit: UnitOfWork, account_id: UUID) -> bool:
+    """Whether an invitation stands that the account was sent a link for: neither answered nor taken back. An expired
+    link counts: whoever was invited may ask for another one.
+    """
+    query = select(col(Link.id)).where(
+        col(Link.account_id) == account_id,
+        col(Link.purpose) == Purpose.ACTIVATION,
+        col(Link.used_at).is_(None),
+        col(Link.revoked_at).is_(None),
+    )
+    return await unit.scalar(query.limit(1)) is not None
 
 
 async def revoke_links(

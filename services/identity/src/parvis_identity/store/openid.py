@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import delete, select, update
+from sqlalchemy import and_, delete, not_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
 from parvis_identity.domain import sessions as rules
+from parvis_identity.domain.links import Purpose
 from parvis_identity.models import (
     Account,
     AuthorizationCode,
@@ -221,10 +222,13 @@ async def reseal_key(unit: UnitOfWork, key_id: str, sealed: bytes) -> None:
 
 
 async def sweep(unit: UnitOfWork) -> None:
-    """Deletes what is too old to be presented again: codes of yesterday, tokens and links long expired."""
+    """Deletes what is too old to be presented again: codes of yesterday, tokens and links long expired. Links of
+    invitations that stand remain: they say that the account is invited.
+    """
     await unit.execute(
         delete(AuthorizationCode).where(col(AuthorizationCode.expires_at) < unit.now - timedelta(days=1))
     )
     old = unit.now - timedelta(days=90)
     await unit.execute(delete(RefreshToken).where(col(RefreshToken.expires_at) < old))
-    await unit.execute(delete(Link).where(col(Link.expires_at) < old))
+    stands = and_(col(Link.purpose) == Purpose.ACTIVATION, col(Link.used_at).is_(None), col(Link.revoked_at).is_(None))
+    await unit.execute(delete(Link).where(col(Link.expires_at) < old, not_(stands)))
