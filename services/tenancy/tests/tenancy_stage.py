@@ -187,10 +187,10 @@ class Stage:
         found = await administrator.call("ListProfiles")
         return next(each.id for each in found.profiles if each.built_in == built_in)
 
-    async def contact(self, adviser, name="Menuiserie Kerautret", **fields):
+    async def contact(self, adviser, name="Menuiserie Kerautret", main_adviser_id="", **fields):
         people = [tenancy_pb2.Person(given_name="Loïc", family_name="Kerautret", mail="loic@kerautret.example")]
         contact = tenancy_pb2.Contact(kind=tenancy_pb2.CONTACT_KIND_CLIENT, name=name, **fields)
-        return await adviser.call("CreateContact", contact=contact, people=people)
+        return await adviser.call("CreateContact", contact=contact, people=people, main_adviser_id=main_adviser_id)
 
     async def portal(self, adviser, record):
         """The first person of a contact with a portal access, arrived."""

@@ -75,6 +75,20 @@ async def test_who_sees_but_may_not_change_learns_who_can_help(stage, admin):
     assert (decision.allowed, decision.reason, list(decision.granters)) == (False, "right_missing", ["Anne Kervella"])
 
 
+async def test_nobody_makes_a_contact_that_they_could_not_see(stage, admin, adviser):
+    with refused(Kind.INVALID, "fields_invalid") as caught:
+        await stage.contact(adviser, main_adviser_id=admin.membership_id)
+    assert [(each.field, each.reason) for each in caught.value.violations] == [
+        ("main_adviser_id", "adviser_out_of_reach")
+    ]
+    assert (await admin.call("ListContacts")).total == 0
+
+
+async def test_who_reaches_all_contacts_makes_one_for_a_colleague(stage, admin, adviser):
+    made = await stage.contact(admin, main_adviser_id=adviser.membership_id)
+    assert [each.membership_id for each in made.contact.advisers] == [adviser.membership_id]
+
+
 async def test_all_kinds_of_adviser_count_as_mine(stage, admin, adviser):
     made = await stage.contact(admin)
     for role in (FURTHER, ASSISTANT):

@@ -36,6 +36,10 @@ pages = Area(
         "already_has_access": N_("This person already has a portal access."),
         "already_active": N_("This access is already in use: no invitation is needed any more."),
         "access_cut": N_("This access is cut. Open it again first."),
+        "adviser_out_of_reach": N_(
+            "You see the clients that you are in charge of: this one would be lost to you. Choose yourself, then"
+            " add your colleague among the advisers."
+        ),
         "one_main": N_("Name exactly one main adviser."),
         "role_missing": N_("Choose a role for each adviser."),
         "twice": N_("The same person is named twice."),
@@ -124,6 +128,7 @@ async def _new_form(
         "values": values | {"kind": kind},
         "people": people,
         "most_people": MOST_PEOPLE,
+        "focus_last": visit.form["act"] == "add_person",
         "errors": errors,
         "title": labels.kind_new(_, kind),
         "create": labels.kind_create(_, kind),

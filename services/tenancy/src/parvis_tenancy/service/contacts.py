@@ -85,8 +85,10 @@ async def create(
     if len(people) > _MOST_PEOPLE:
         fields.wrong("people", "too_many", most=str(_MOST_PEOPLE))
     typed = [_person_columns(fields, f"people.{place}.", each) for place, each in enumerate(people)]
-    fields.settle()
     adviser = main_adviser or unit.grants.membership_id
+    if not all(unit.grants.reaches(right, frozenset((adviser,))) for right in ("contacts.read", "contacts.edit")):
+        fields.wrong("main_adviser_id", "adviser_out_of_reach")  # nobody makes what they could not see afterwards
+    fields.settle()
     await _are_staff(unit, [adviser])
     contact = Contact(
         organisation_id=unit.organisation_id,
