@@ -82,7 +82,7 @@ async def _across_contacts(visit: OrganisationVisit) -> Response:
         "chips": _unread_chips(visit),
         "columns": [
             Column(_("Document")),
-            Column(_("Contact")),
+            *([Column(_("Contact"))] if contact is None else []),
             Column(_("Filed")),
             Column(_("Size"), end=True, wide=True),
             Column(_("State")),
