@@ -6,7 +6,7 @@ import pytest
 
 from parvis.documents.v1 import documents_pb2
 from parvis.tenancy.v1 import tenancy_pb2
-from parvis_kit.errors import Violation, forbidden, invalid, unavailable
+from parvis_kit.errors import Violation, forbidden, invalid, limit, unavailable
 from parvis_web.testing import ORIGIN, Suite, make_frame, text_of
 
 CONTACT, FOLDER, DOCUMENT, UPLOAD = (f"0192f000-0000-7000-8000-0000000000e{n}" for n in range(4))
@@ -142,6 +142,13 @@ async def test_json_that_is_none_or_no_text_is_refused(served: Suite, sent):
     headers = {"X-CSRF": served.session.csrf, "Origin": ORIGIN, "Content-Type": "application/json"}
     answer = await served.client.post("/o/durand/uploads", content=sent.encode("latin-1"), headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (422, "malformed_request")
+
+
+async def test_too_many_uploads_are_said_with_what_to_do(served: Suite):
+    served.services.answers["StartUpload"] = limit("too_many_uploads", uploads="20", gibibytes="20")
+    answer = await json_of(served, "POST", "/o/durand/uploads", {"name": "a.pdf", "size": 10, "type": ""})
+    assert answer.status_code == 409, "whoever sends files would try 429 again"
+    assert answer.json()["detail"].startswith("you have 20 files or 20 GB under way, which is the most. Wait until")
 
 
 async def test_a_refused_type_is_said_so_that_it_reads_on(served: Suite):

@@ -21,6 +21,7 @@ from parvis_kit.errors import ServiceError
 from parvis_kit.grants import ALL, GrantSet
 from parvis_kit.ids import uuid7
 from parvis_kit.outbox import Relay
+from parvis_kit.server import is_in_steps
 from parvis_kit.testing import eventually, make_caller, running
 
 ME = Caller("documents")
@@ -48,16 +49,26 @@ class Someone:
         self.grants = grants
         self.organisation_id = organisation_id
 
+    @asynccontextmanager
+    async def begin(self):
+        """One transaction in their name."""
+        async with self.suite.database.begin(self.caller, organisation_id=self.organisation_id) as unit:
+            if self.grants is not None:
+                unit.grants = self.grants
+            yield unit
+
     def __getattr__(self, method):
         async def call(**fields):
             implementation = next(rpc for rpc in self.suite.rpcs if hasattr(rpc, method))
             asked = "".join(pb.DESCRIPTOR.services_by_name[service].methods_by_name[method].input_type.name
                             for service in ("FolderService", "DocumentService", "UploadService")
                             if method in pb.DESCRIPTOR.services_by_name[service].methods_by_name)  # fmt: skip
-            async with self.suite.database.begin(self.caller, organisation_id=self.organisation_id) as unit:
-                if self.grants is not None:
-                    unit.grants = self.grants
-                return await getattr(implementation, method)(unit, getattr(pb, asked)(**fields))
+            method_ = getattr(implementation, method)
+            request = getattr(pb, asked)(**fields)
+            if is_in_steps(method_):
+                return await method_(self.begin, request)
+            async with self.begin() as unit:
+                return await method_(unit, request)
 
         return call
 

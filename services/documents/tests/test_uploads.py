@@ -1,15 +1,16 @@
 """The way of a file into a folder."""
 
 import asyncio
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from documents_stage import PDF, digest, refusal, send
+from documents_stage import ME, PDF, digest, refusal, send
 
 from parvis.documents.v1 import documents_pb2 as pb
 from parvis.documents.v1 import events_pb2
 from parvis_documents.domain import MEBIBYTE
-from parvis_kit.errors import Kind
+from parvis_kit.errors import Kind, unavailable
 from parvis_kit.ids import uuid7
 from parvis_kit.testing import eventually
 
@@ -362,3 +363,136 @@ async def test_a_contact_made_a_moment_ago_is_asked_for(firm, suite):
     upload = await firm.manager.StartUpload(**{**place(firm), "contact_id": str(contact_id)}, name="a.pdf", size=1)
 
     assert upload.state == pb.UPLOAD_STATE_SENDING
+
+
+class Slow:
+    """A store that waits in front of one call until it is told to go on, or that is away for it."""
+
+    def __init__(self, objects, call, monkeypatch, *, away=False):
+        self.reached, self.go = asyncio.Event(), asyncio.Event()
+        real = getattr(objects, call)
+
+        async def slow(*arguments):
+            self.reached.set()
+            if away:
+                raise unavailable("store_unavailable")
+            await self.go.wait()
+            return await real(*arguments)
+
+        monkeypatch.setattr(objects, call, slow)
+
+
+@pytest.mark.parametrize("call", ["create_multipart", "list_parts", "complete"])
+async def test_a_slow_store_holds_no_connection(firm, suite, monkeypatch, call):
+    upload = await firm.manager.StartUpload(**place(firm), name="a.pdf", size=len(PDF))
+    await send(upload, PDF)
+    slow = Slow(suite.objects, call, monkeypatch)
+    asked = firm.manager.StartUpload(**place(firm), name="b.pdf", size=5)
+    if call != "create_multipart":
+        asked.close()
+        asked = firm.manager.CompleteUpload(id=upload.id)
+    running = asyncio.create_task(asked)
+    await slow.reached.wait()
+
+    query = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'"
+    assert await suite.rows(firm.id, query) == []
+    slow.go.set()
+    assert (await running).state in {pb.UPLOAD_STATE_SENDING, pb.UPLOAD_STATE_VERIFYING}
+
+
+async def test_an_upload_that_the_store_did_not_take_is_given_up_at_once(firm, suite, monkeypatch):
+    Slow(suite.objects, "create_multipart", monkeypatch, away=True)
+    error = await refusal(firm.manager.StartUpload(**place(firm), name="a.pdf", size=len(PDF)))
+    assert (error.kind, error.reason) == (Kind.UNAVAILABLE, "store_unavailable")
+    assert [row["state"] for row in await suite.rows(firm.id, "SELECT state FROM uploads")] == ["aborted"]
+
+
+async def test_a_completion_that_the_store_did_not_take_can_be_repeated_at_once(firm, suite, monkeypatch):
+    upload = await firm.manager.StartUpload(**place(firm), name="a.pdf", size=len(PDF))
+    await send(upload, PDF)
+    with monkeypatch.context() as patch:
+        Slow(suite.objects, "complete", patch, away=True)
+        assert (await refusal(firm.manager.CompleteUpload(id=upload.id))).kind is Kind.UNAVAILABLE
+    assert (await firm.manager.CompleteUpload(id=upload.id)).state == pb.UPLOAD_STATE_VERIFYING
+
+
+async def test_what_is_being_completed_is_neither_aborted_nor_swept(firm, suite, monkeypatch):
+    upload = await firm.manager.StartUpload(**place(firm), name="a.pdf", size=len(PDF))
+    await send(upload, PDF)
+    slow = Slow(suite.objects, "complete", monkeypatch)
+    running = asyncio.create_task(firm.manager.CompleteUpload(id=upload.id))
+    await slow.reached.wait()
+
+    assert (await refusal(firm.manager.AbortUpload(id=upload.id))).reason == "already_complete"
+    async with suite.database.begin(ME, organisation_id=firm.id) as unit:
+        await unit.fetch("UPDATE upload_sweeps SET due_at = now() - interval '1 s' WHERE upload_id = $1", upload.id)
+    await suite.sweep(timedelta(days=1000)).once()
+    assert (await firm.manager.GetUpload(id=upload.id)).state == pb.UPLOAD_STATE_SENDING
+    slow.go.set()
+    assert (await running).state == pb.UPLOAD_STATE_VERIFYING
+
+
+async def test_a_service_goes_on_with_an_upload_whose_start_was_killed_before_the_store(firm, suite):
+    fields = {"name": "f.pdf", "size": len(PDF), "built_in_folder": "invoices", "external_reference": "invoice:k"}
+    first = await firm.billing.StartUpload(contact_id=str(firm.client), **fields)
+    async with suite.database.begin(ME, organisation_id=firm.id) as unit:
+        await unit.fetch("UPDATE uploads SET multipart_id = '' WHERE id = $1", first.id)
+
+    again = await asyncio.gather(*(firm.billing.StartUpload(contact_id=str(firm.client), **fields) for _ in range(3)))
+
+    assert {upload.id for upload in again} == {first.id}
+    await send(again[0], PDF)
+    assert (await firm.billing.CompleteUpload(id=first.id)).state == pb.UPLOAD_STATE_VERIFYING
+
+
+async def test_a_person_has_so_many_uploads_under_way_and_no_more(firm):
+    started = [await firm.manager.StartUpload(**place(firm), name=f"{n}.pdf", size=5) for n in range(18)]
+    started += [
+        await firm.manager.StartFormUpload(**place(firm), return_url="http://localhost:8600/") for _ in range(2)
+    ]
+    for call in (
+        firm.manager.StartUpload(**place(firm), name="more.pdf", size=5),
+        firm.manager.StartFormUpload(**place(firm), return_url="http://localhost:8600/"),
+    ):
+        error = await refusal(call)
+        assert (error.kind, error.reason) == (Kind.LIMIT, "too_many_uploads")
+        assert error.params == {"uploads": "20", "gibibytes": "20"}
+    await firm.adviser.StartUpload(**place(firm), name="of somebody else.pdf", size=5)
+    await firm.manager.AbortUpload(id=started[0].id)
+    at_once = (firm.manager.StartUpload(**place(firm), name=f"again {n}.pdf", size=5) for n in range(3))
+    answers = await asyncio.gather(*at_once, return_exceptions=True)
+    assert len([each for each in answers if isinstance(each, pb.Upload)]) == 1
+
+
+async def test_a_person_has_so_many_bytes_announced_and_no_more(firm):
+    for number in range(4):
+        await firm.portal.StartUpload(**place(firm, "deposits"), name=f"{number}.zip", size=5 << 30)
+    error = await refusal(firm.portal.StartUpload(**place(firm, "deposits"), name="more.zip", size=1))
+    assert (error.kind, error.reason) == (Kind.LIMIT, "too_many_uploads")
+
+
+async def test_a_service_has_no_such_limit(firm):
+    for number in range(21):
+        await firm.billing.StartUpload(
+            contact_id=str(firm.client),
+            built_in_folder="invoices",
+            name="f.pdf",
+            size=5,
+            external_reference=f"i:{number}",
+        )
+
+
+async def test_a_refused_upload_does_not_keep_its_reference(firm):
+    fields = {"name": "f.pdf", "size": len(PDF), "built_in_folder": "invoices", "external_reference": "invoice:r",
+              "contact_id": str(firm.client)}  # fmt: skip
+    wrong = await firm.billing.StartUpload(**fields, sha256=digest(b"other"))
+    await send(wrong, PDF)
+    await firm.billing.CompleteUpload(id=wrong.id)
+    assert (await firm.decided(firm.billing, wrong.id)).state == pb.UPLOAD_STATE_REFUSED
+
+    again = await firm.billing.StartUpload(**fields, sha256=digest(PDF))
+    await send(again, PDF)
+    await firm.billing.CompleteUpload(id=again.id)
+
+    assert again.id != wrong.id
+    assert (await firm.decided(firm.billing, again.id)).state == pb.UPLOAD_STATE_FILED

@@ -8,6 +8,10 @@ from typing import Final
 from uuid import UUID
 
 MEBIBYTE: Final = 1 << 20
+GIBIBYTE: Final = 1 << 30
+#: Uploads that one membership may have under way, and bytes that it may have announced with them.
+MOST_UNDER_WAY: Final = 20
+MOST_ANNOUNCED: Final = 20 * GIBIBYTE
 #: Bytes of a part unless the file is so large that there would be too many of them.
 PART_SIZE: Final = 8 * MEBIBYTE
 #: Bytes of a part of a large file; larger ones would outlast the proxy's 60 s on a slow line.

@@ -231,6 +231,7 @@ class Upload(Model, table=True):
             ["folder_templates.organisation_id", "folder_templates.id"],
             name="uploads_folder_template",
         ),
+        Index("uploads_under_way", "organisation_id", "membership_id", postgresql_where=text("state = 'sending'")),
         Index("uploads_by_object", "organisation_id", "object_key", unique=True),
         Index(
             "uploads_by_reference",
@@ -267,6 +268,8 @@ class Upload(Model, table=True):
     deposit: bool = False
     external_reference: str | None = None
     created_at: datetime = Field(sa_type=_INSTANT)
+    #: Until then a call completes it in the store.
+    completing_until: datetime | None = Field(default=None, sa_type=_INSTANT)
 
 
 class UploadSweep(Model, table=True):

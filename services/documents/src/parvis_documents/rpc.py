@@ -3,12 +3,13 @@
 from parvis.documents.v1 import documents_pb2 as pb
 from parvis_documents import messages
 from parvis_documents.objects import ObjectStore
-from parvis_documents.service import documents, folders, uploads
+from parvis_documents.service import completing, documents, folders, uploads
 from parvis_documents.service.contacts import Contacts
 from parvis_documents.service.uploads import Announced, Desk, Sending
 from parvis_documents.store.documents import Filter
 from parvis_kit import paging
 from parvis_kit.ids import parse, parse_optional
+from parvis_kit.server import Begin, in_steps
 from parvis_kit.unit import UnitOfWork
 
 
@@ -125,9 +126,10 @@ class UploadRpc:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
-    async def StartUpload(self, unit: UnitOfWork, request: pb.StartUploadRequest) -> pb.Upload:
+    @in_steps
+    async def StartUpload(self, begin: Begin, request: pb.StartUploadRequest) -> pb.Upload:
         sending = await uploads.start(
-            unit,
+            begin,
             self._desk,
             Announced(request.name, request.size, request.media_type, request.sha256),
             contact_id=parse_optional(request.contact_id, "contact_id"),
@@ -138,17 +140,21 @@ class UploadRpc:
         )
         return self._answer(sending)
 
-    async def SignParts(self, unit: UnitOfWork, request: pb.SignPartsRequest) -> pb.Upload:
-        return self._answer(await uploads.sign_parts(unit, self._desk, parse(request.id)))
+    @in_steps
+    async def SignParts(self, begin: Begin, request: pb.SignPartsRequest) -> pb.Upload:
+        return self._answer(await uploads.sign_parts(begin, self._desk, parse(request.id)))
 
-    async def CompleteUpload(self, unit: UnitOfWork, request: pb.CompleteUploadRequest) -> pb.Upload:
-        return self._answer(await uploads.complete(unit, self._desk, parse(request.id)))
+    @in_steps
+    async def CompleteUpload(self, begin: Begin, request: pb.CompleteUploadRequest) -> pb.Upload:
+        return self._answer(await completing.complete(begin, self._desk, parse(request.id)))
 
-    async def AbortUpload(self, unit: UnitOfWork, request: pb.AbortUploadRequest) -> pb.Upload:
-        return self._answer(await uploads.abort(unit, self._desk, parse(request.id)))
+    @in_steps
+    async def AbortUpload(self, begin: Begin, request: pb.AbortUploadRequest) -> pb.Upload:
+        return self._answer(await uploads.abort(begin, self._desk, parse(request.id)))
 
-    async def GetUpload(self, unit: UnitOfWork, request: pb.GetUploadRequest) -> pb.Upload:
-        return self._answer(await uploads.get(unit, self._desk, parse(request.id)))
+    @in_steps
+    async def GetUpload(self, begin: Begin, request: pb.GetUploadRequest) -> pb.Upload:
+        return self._answer(await uploads.get(begin, self._desk, parse(request.id)))
 
     async def StartFormUpload(self, unit: UnitOfWork, request: pb.StartFormUploadRequest) -> pb.FormUpload:
         row, form, largest = await uploads.start_form(

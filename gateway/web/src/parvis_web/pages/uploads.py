@@ -37,6 +37,10 @@ pages = Area(
             "The portal filed this document and keeps it as it is: a closed invoice never changes."
         ),
         "already_complete": N_("The file has already arrived: it cannot be cancelled any more."),
+        "too_many_uploads": N_(
+            "You have %(uploads)s files or %(gibibytes)s GB under way, which is the most. Wait until they have "
+            "arrived, or cancel those that you no longer send. What is left unfinished is cancelled after a day."
+        ),
     },
 )
 _NOTHING = N_("The upload was cancelled, or nothing arrived.")
@@ -48,7 +52,7 @@ _STATES = {
     documents_pb2.UPLOAD_STATE_ABORTED: "refused",
 }
 #: What the reader can answer with another file; everything else is an error like any other.
-_ABOUT_THE_FILE = {Kind.INVALID, Kind.PRECONDITION, Kind.FORBIDDEN, Kind.CONFLICT}
+_ABOUT_THE_FILE = {Kind.INVALID, Kind.PRECONDITION, Kind.FORBIDDEN, Kind.CONFLICT, Kind.LIMIT}
 
 
 def _inline(text: str) -> str:
@@ -90,7 +94,9 @@ def _refused(visit: OrganisationVisit, error: ServiceError) -> Response:
     said = " ".join(dict.fromkeys(violation(visit.words, each) for each in error.violations)) or sentence(
         visit.words, error
     )
-    return _answer({"detail": _inline(said), "code": error.reason}, STATUS[error.kind])
+    # 429 means "again in a moment" to whoever sends files; this limit asks the reader to do something first.
+    status = STATUS[Kind.PRECONDITION if error.kind is Kind.LIMIT else error.kind]
+    return _answer({"detail": _inline(said), "code": error.reason}, status)
 
 
 async def _body(visit: OrganisationVisit) -> dict[str, Any]:

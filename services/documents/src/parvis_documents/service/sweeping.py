@@ -13,7 +13,8 @@ import structlog
 from parvis.documents.v1 import events_pb2
 from parvis_documents.domain import UploadState, incoming_prefix
 from parvis_documents.objects import ObjectStore
-from parvis_documents.service.uploads import VERIFIED_WITHIN
+from parvis_documents.service.completing import VERIFIED_WITHIN
+from parvis_documents.service.uploads import is_completing
 from parvis_documents.store import uploads
 from parvis_kit.caller import Caller
 from parvis_kit.errors import ServiceError
@@ -61,6 +62,8 @@ class Sweep:
         row = await uploads.upload(unit, upload_id, lock=True)
         prefix = incoming_prefix(unit.organisation_id, upload_id)
         match row.state if row else None:
+            case UploadState.SENDING if row is not None and is_completing(row, unit.now):
+                await uploads.sweep_at(unit, upload_id, row.completing_until or unit.now)
             case UploadState.SENDING if row is not None:
                 row.state = UploadState.ABORTED.value
                 unit.record("upload.expired", target_kind="upload", target_id=upload_id, name=row.name)

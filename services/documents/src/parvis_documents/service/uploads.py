@@ -1,23 +1,24 @@
 """Uploads (rule 7): parts go straight to the store, this service completes them itself and reads them afterwards.
 
-Safe to be killed at any moment: the store is changed before the row that tells of it, every step can be repeated, and
-the sweep looks after whatever nobody came back for.
+Safe to be killed at any moment: no transaction waits for the store, so each step leaves what can be gone on from, every
+step can be repeated, and the sweep looks after whatever nobody came back for.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import structlog
 
-from parvis.documents.v1 import events_pb2
 from parvis_documents import content
 from parvis_documents.domain import (
+    GIBIBYTE,
+    MOST_ANNOUNCED,
+    MOST_UNDER_WAY,
     RefusalError,
     UploadState,
-    compare_parts,
     file_name,
     incoming_prefix,
     object_key,
@@ -26,18 +27,28 @@ from parvis_documents.domain import (
     sha256_of,
 )
 from parvis_documents.models import Upload
-from parvis_documents.objects import FORM_EXPIRES, Form, GoneError, ObjectStore, PartsChangedError, StoredPart
+from parvis_documents.objects import FORM_EXPIRES, Form, GoneError, ObjectStore, StoredPart
 from parvis_documents.service.contacts import Contacts
 from parvis_documents.service.places import Place, may_file, place
-from parvis_documents.service.refusals import refuse
 from parvis_documents.settings import Settings
 from parvis_documents.store import uploads
-from parvis_kit.errors import ServiceError, Violation, conflict, forbidden, invalid, not_found, precondition
+from parvis_kit.errors import (
+    ServiceError,
+    Violation,
+    conflict,
+    forbidden,
+    invalid,
+    limit,
+    not_found,
+    precondition,
+    unavailable,
+)
 from parvis_kit.ids import uuid7
+from parvis_kit.server import Begin
 from parvis_kit.unit import UnitOfWork
 
-#: After that time without a result, the background work is asked again.
-VERIFIED_WITHIN = timedelta(hours=2)
+#: After that time, an upload that has no multipart upload in the store has nobody who waits for it.
+OPENED_WITHIN = timedelta(minutes=10)
 _LONGEST_REFERENCE = 200
 
 _log = structlog.get_logger(__name__)
@@ -72,7 +83,7 @@ class Desk:
 
 
 async def start(
-    unit: UnitOfWork,
+    begin: Begin,
     desk: Desk,
     announced: Announced,
     *,
@@ -84,31 +95,53 @@ async def start(
 ) -> Sending:
     """Starts an upload, or answers with the one that a service started under the same reference.
 
-    Raises INVALID type_refused, size_refused, name_refused, checksum_malformed; see also `place`.
+    Raises INVALID type_refused, size_refused, name_refused, checksum_malformed; LIMIT too_many_uploads; see `place`.
     """
-    where = await place(
-        unit,
-        desk.contacts,
-        contact_id=contact_id,
-        folder_template_id=folder_template_id,
-        built_in=built_in,
-        document_id=document_id,
-    )
-    # What a folder takes is said to people: a closed invoice is filed whatever the firm's settings are.
-    accepted = [] if unit.caller.is_service else where.folder.media_types
-    file = _accept(announced, accepted, largest=desk.settings.upload_max_bytes)
-    if external_reference:
-        running = await _running(unit, desk, file, external_reference)
-        if running is not None:
-            return running
-    row = _row(unit, where, file, part_size=part_size_for(file.size))
-    row.external_reference = external_reference or None
-    unit.add(row)
-    await uploads.sweep_at(unit, row.id, unit.now + timedelta(seconds=desk.settings.upload_lifetime))
-    _record(unit, "upload.started", row)
-    # Last: a multipart upload that the store made for a row that never was is found by its age.
-    row.multipart_id = await desk.objects.create_multipart(row.object_key)
-    return Sending(row, {})
+    async with begin() as unit:
+        where = await place(
+            unit,
+            desk.contacts,
+            contact_id=contact_id,
+            folder_template_id=folder_template_id,
+            built_in=built_in,
+            document_id=document_id,
+        )
+        # What a folder takes is said to people: a closed invoice is filed whatever the firm's settings are.
+        accepted = [] if unit.caller.is_service else where.folder.media_types
+        file = _accept(announced, accepted, largest=desk.settings.upload_max_bytes)
+        row = await _running(unit, file, external_reference) if external_reference else None
+        if row is None:
+            await _require_room(unit, file.size)
+            row = _row(unit, where, file, part_size=part_size_for(file.size))
+            row.external_reference = external_reference or None
+            unit.add(row)
+            await uploads.sweep_at(unit, row.id, unit.now + OPENED_WITHIN)
+            record(unit, "upload.started", row)
+    if row.state == UploadState.SENDING and not row.multipart_id:
+        return await _open(begin, desk, row)
+    return await _with_parts(desk, row)
+
+
+async def _open(begin: Begin, desk: Desk, row: Upload) -> Sending:
+    """Begins the multipart upload of a row that has none. One that the store made and no row names is found by age."""
+    try:
+        multipart_id = await desk.objects.create_multipart(row.object_key)
+    except ServiceError:
+        async with begin() as unit:
+            left = await uploads.upload(unit, row.id, lock=True)
+            if left is not None and left.state == UploadState.SENDING and not left.multipart_id:
+                await give_up(unit, left)
+        raise
+    async with begin() as unit:
+        found = await uploads.upload(unit, row.id, lock=True)
+        if found is None:
+            raise not_found("upload")
+        if found.state == UploadState.SENDING and not found.multipart_id:
+            found.multipart_id = multipart_id
+            await uploads.sweep_at(unit, found.id, unit.now + timedelta(seconds=desk.settings.upload_lifetime))
+            return Sending(found, {})
+    await desk.objects.abort(row.object_key, multipart_id)  # another call under the same reference was faster
+    return await _with_parts(desk, found)
 
 
 async def start_form(
@@ -118,69 +151,46 @@ async def start_form(
     where = await place(unit, desk.contacts, contact_id=contact_id, folder_template_id=folder_template_id)
     if not _is_ours(return_url, desk.settings.public_url):
         raise invalid("return_url_refused", [Violation("return_url", "not_on_the_portal")])
+    await _require_room(unit, 0)
     file = Announced(name="", size=0, media_type=content.UNKNOWN, sha256="")
     row = _row(unit, where, file, part_size=0)
     unit.add(row)
     await uploads.sweep_at(unit, row.id, unit.now + timedelta(seconds=desk.settings.upload_lifetime))
-    _record(unit, "upload.started", row)
+    record(unit, "upload.started", row)
     largest = min(desk.settings.form_max_bytes, desk.settings.upload_max_bytes)
     prefix = incoming_prefix(unit.organisation_id, row.id)
     return row, desk.objects.sign_form(prefix, return_url=return_url, largest=largest), largest
 
 
-async def get(unit: UnitOfWork, desk: Desk, upload_id: UUID) -> Sending:
+async def get(begin: Begin, desk: Desk, upload_id: UUID) -> Sending:
     """An upload of the caller, with its parts while they are being sent. Raises NOT_FOUND upload."""
-    row = await _mine(unit, upload_id)
+    async with begin() as unit:
+        row = await mine(unit, upload_id)
     return await _with_parts(desk, row)
 
 
-async def sign_parts(unit: UnitOfWork, desk: Desk, upload_id: UUID) -> Sending:
+async def sign_parts(begin: Begin, desk: Desk, upload_id: UUID) -> Sending:
     """As `get`; the caller must still be allowed to file there."""
-    row = await _mine(unit, upload_id)
-    await _still_allowed(unit, row)
+    async with begin() as unit:
+        row = await mine(unit, upload_id)
+        await still_allowed(unit, row)
     return await _with_parts(desk, row)
 
 
-async def complete(unit: UnitOfWork, desk: Desk, upload_id: UUID) -> Sending:
-    """Completes an upload in the store and hands it to the background. Idempotent.
-
-    Raises PRECONDITION parts_missing (parts), size_differs (announced, found); the upload goes on.
-    """
-    row = await _mine(unit, upload_id, lock=True)
-    if row.state != UploadState.SENDING:
-        return Sending(row)
-    await _still_allowed(unit, row)
-    try:
-        arrived = await (_complete_parts(desk, row) if row.part_size else _complete_form(unit, desk, row))
-    except RefusalError as error:
-        refuse(unit, row, error.reason)
-        await uploads.sweep_at(unit, row.id, unit.now)
-        return Sending(row)
-    if not arrived:
-        return await _give_up(unit, row)
-    row.state = UploadState.VERIFYING.value
-    await uploads.sweep_at(unit, row.id, unit.now + VERIFIED_WITHIN)
-    unit.emit(events_pb2.UploadCompleted(upload_id=str(row.id)), aggregate_id=row.id)
-    _record(unit, "upload.completed", row)
-    return Sending(row)
-
-
-async def abort(unit: UnitOfWork, desk: Desk, upload_id: UUID) -> Sending:
+async def abort(begin: Begin, desk: Desk, upload_id: UUID) -> Sending:
     """Gives an upload up. Raises PRECONDITION already_complete when its parts are no longer the sender's."""
-    row = await _mine(unit, upload_id, lock=True)
-    if row.state in {UploadState.VERIFYING, UploadState.FILED}:
-        raise precondition("already_complete")
-    if row.state != UploadState.SENDING:
-        return Sending(row)
-    ended = await _give_up(unit, row)
-
-    async def clear() -> None:
-        try:
+    async with begin() as unit:
+        row = await mine(unit, upload_id, lock=True)
+        if row.state in {UploadState.VERIFYING, UploadState.FILED} or is_completing(row, unit.now):
+            raise precondition("already_complete")
+        if row.state != UploadState.SENDING:
+            return Sending(row)
+        ended = await give_up(unit, row)
+    try:
+        if row.multipart_id:
             await desk.objects.abort(row.object_key, row.multipart_id)
-        except ServiceError as error:
-            _log.info("left_for_the_sweep", upload=str(row.id), error=str(error))
-
-    unit.after_commit(clear)
+    except ServiceError as error:
+        _log.info("left_for_the_sweep", upload=str(row.id), error=str(error))
     return ended
 
 
@@ -197,13 +207,13 @@ def addresses(desk: Desk, sending: Sending) -> list[tuple[int, int, str]] | None
     return parts
 
 
-async def _running(unit: UnitOfWork, desk: Desk, file: Announced, external_reference: str) -> Sending | None:
+async def _running(unit: UnitOfWork, file: Announced, external_reference: str) -> Upload | None:
     """The upload that a service started under this reference, unless it was for other bytes and can be given up."""
     if not unit.caller.is_service:
         raise forbidden("services_only")
     if len(external_reference) > _LONGEST_REFERENCE:
         raise invalid("reference_too_long", [Violation("external_reference", "too_long")])
-    await uploads.hold_reference(unit, external_reference)
+    await uploads.hold(unit, external_reference)
     row = await uploads.by_reference(unit, external_reference)
     if row is None:
         return None
@@ -211,10 +221,23 @@ async def _running(unit: UnitOfWork, desk: Desk, file: Announced, external_refer
         raise conflict("reference_taken")
     same = (row.size, row.sha256, row.name) == (file.size, file.sha256, file.name)
     if row.state != UploadState.SENDING or same:
-        return await _with_parts(desk, row)
-    await _give_up(unit, row)
+        return row
+    if is_completing(row, unit.now):
+        raise unavailable("completing")
+    await give_up(unit, row)
     await unit.flush()
     return None
+
+
+async def _require_room(unit: UnitOfWork, size: int) -> None:
+    """Raises LIMIT too_many_uploads when a person has as much under way as one may. Services are not bounded."""
+    sender = unit.caller.membership_id
+    if sender is None:
+        return
+    await uploads.hold(unit, f"sender {sender}")
+    count, announced = await uploads.under_way(unit, sender)
+    if count >= MOST_UNDER_WAY or announced + size > MOST_ANNOUNCED:
+        raise limit("too_many_uploads", uploads=str(MOST_UNDER_WAY), gibibytes=str(MOST_ANNOUNCED // GIBIBYTE))
 
 
 def _accept(announced: Announced, accepted: Sequence[str], *, largest: int) -> Announced:
@@ -259,7 +282,7 @@ def _row(unit: UnitOfWork, where: Place, file: Announced, *, part_size: int) -> 
     )
 
 
-async def _mine(unit: UnitOfWork, upload_id: UUID, *, lock: bool = False) -> Upload:
+async def mine(unit: UnitOfWork, upload_id: UUID, *, lock: bool = False) -> Upload:
     """An upload that the caller started; anyone else's does not exist for them."""
     row = await uploads.upload(unit, upload_id, lock=lock)
     caller = unit.caller
@@ -270,7 +293,8 @@ async def _mine(unit: UnitOfWork, upload_id: UUID, *, lock: bool = False) -> Upl
     return row
 
 
-async def _still_allowed(unit: UnitOfWork, row: Upload) -> None:
+async def still_allowed(unit: UnitOfWork, row: Upload) -> None:
+    """Raises NOT_FOUND folder, FORBIDDEN, when the caller may no longer file where the upload goes."""
     if not await may_file(unit, row.contact_id, row.folder_template_id):
         raise not_found("folder")
 
@@ -278,67 +302,35 @@ async def _still_allowed(unit: UnitOfWork, row: Upload) -> None:
 async def _with_parts(desk: Desk, row: Upload) -> Sending:
     if row.state != UploadState.SENDING:
         return Sending(row)
-    if not row.part_size:
-        return Sending(row, {})
+    if not row.part_size or not row.multipart_id:
+        return Sending(row, {} if not row.part_size else None)
     try:
-        return Sending(row, _by_number(await desk.objects.list_parts(row.object_key, row.multipart_id)))
+        return Sending(row, by_number(await desk.objects.list_parts(row.object_key, row.multipart_id)))
     except GoneError:
         return Sending(row)  # completed a moment ago, by a call that did not live to say so
 
 
-async def _complete_parts(desk: Desk, row: Upload) -> bool:
-    """Makes the object of the parts. False when neither parts nor object are there any more."""
-    objects = desk.objects
-    try:
-        parts = await objects.list_parts(row.object_key, row.multipart_id)
-        compare_parts(
-            part_plan(row.size, row.part_size), {number: part.size for number, part in _by_number(parts).items()}
-        )
-        await objects.complete(row.object_key, row.multipart_id, parts)
-    except GoneError:
-        return await objects.size(row.object_key) is not None
-    except PartsChangedError:
-        raise precondition("parts_missing") from None
-    except RefusalError as error:
-        raise precondition(error.reason, (), **error.params) from None
-    return True
-
-
-async def _complete_form(unit: UnitOfWork, desk: Desk, row: Upload) -> bool:
-    """Copies what a form posted to its final key, and takes its name from where it was posted.
-
-    Raises PRECONDITION parts_missing when nothing was posted; RefusalError when it cannot be accepted.
-    """
-    prefix = incoming_prefix(unit.organisation_id, row.id)
-    found = await desk.objects.find(prefix)
-    if not found:
-        raise precondition("parts_missing")
-    newest = found[-1]
-    try:
-        row.name = file_name(newest.key.removeprefix(prefix).rpartition("/")[2].rpartition("\\")[2])
-    except RefusalError:
-        raise RefusalError("name_refused") from None
-    row.media_type = content.announced_type(row.name, "")
-    row.size = newest.size
-    if not 1 <= newest.size <= desk.settings.form_max_bytes:
-        raise RefusalError("size_refused")
-    await desk.objects.copy(newest.key, row.object_key)
-    return True
-
-
-async def _give_up(unit: UnitOfWork, row: Upload) -> Sending:
+async def give_up(unit: UnitOfWork, row: Upload) -> Sending:
+    """Ends an upload that is not complete."""
     row.state = UploadState.ABORTED.value
     # Again after every presigned address has expired: a part that is on its way now may still arrive.
     await uploads.sweep_at(unit, row.id, unit.now + FORM_EXPIRES)
-    _record(unit, "upload.aborted", row)
+    record(unit, "upload.aborted", row)
     return Sending(row)
 
 
-def _by_number(parts: Sequence[StoredPart]) -> dict[int, StoredPart]:
+def is_completing(row: Upload, now: datetime) -> bool:
+    """Whether a call is completing the upload in the store at this moment, as far as one that may have died tells."""
+    return row.completing_until is not None and row.completing_until > now
+
+
+def by_number(parts: Sequence[StoredPart]) -> dict[int, StoredPart]:
+    """Parts by their number."""
     return {part.number: part for part in parts}
 
 
-def _record(unit: UnitOfWork, act: str, row: Upload) -> None:
+def record(unit: UnitOfWork, act: str, row: Upload) -> None:
+    """Appends what was done to an upload to the audit trail."""
     unit.record(
         act,
         target_kind="upload",

@@ -20,9 +20,9 @@ async def upload(unit: UnitOfWork, upload_id: UUID, *, lock: bool = False) -> Up
     return await unit.get(Upload, (unit.organisation_id, upload_id), lock=lock)
 
 
-async def hold_reference(unit: UnitOfWork, external_reference: str) -> None:
-    """Makes whoever uses the same reference wait until this transaction ends."""
-    key = f"{unit.organisation_id} {external_reference}"
+async def hold(unit: UnitOfWork, what: str) -> None:
+    """Makes whoever holds the same of this organisation wait until this transaction ends."""
+    key = f"{unit.organisation_id} {what}"
     await unit.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(key, 0))))
 
 
@@ -38,6 +38,15 @@ async def by_reference(unit: UnitOfWork, external_reference: str) -> Upload | No
         .with_for_update()
     )
     return found
+
+
+async def under_way(unit: UnitOfWork, membership_id: UUID) -> tuple[int, int]:
+    """Uploads that a membership is sending, and the bytes that it announced with them."""
+    query = """
+        SELECT count(*) AS uploads, coalesce(sum(size), 0) AS bytes FROM uploads
+        WHERE organisation_id = $1 AND membership_id = $2 AND state = 'sending'"""
+    [row] = await unit.fetch(query, unit.organisation_id, membership_id)
+    return row["uploads"], int(row["bytes"])
 
 
 async def sweep_at(unit: UnitOfWork, upload_id: UUID, due_at: datetime) -> None:
