@@ -1,5 +1,6 @@
 """Contacts: what their pages ask of the services, and what becomes of what was typed."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -85,6 +86,21 @@ async def test_the_list_keeps_its_filters_and_hands_on_the_cursor(served: Suite)
     assert "1 of 120" in text_of(answer)
     assert "after=further" in answer.text
     assert "q=ker" in answer.text
+
+
+async def test_clients_who_never_signed_in_are_a_filter_of_their_own(served: Suite):
+    answer = await served.get("/o/durand/contacts?kind=client&access=unused&q=ker")
+    request = served.services.last("ListContacts")
+    assert (request.kind, request.unused_access, request.query) == (tenancy_pb2.CONTACT_KIND_CLIENT, True, "ker")
+    chips = re.findall(r'<a class="chip" href="([^"]+)" aria-current="true">([^<]+)', answer.text)
+    assert [label for _, label in chips] == ["Clients", "Never signed in"]
+    assert "access=" not in chips[1][0], "a second click lets go of it"
+    assert '<input type="hidden" name="access" value="unused">' in answer.text
+
+
+async def test_when_all_accesses_were_used_the_list_says_so(served: Suite):
+    served.services.answers["ListContacts"] = tenancy_pb2.ListContactsResponse()
+    assert "Everybody has signed in" in text_of(await served.get("/o/durand/contacts?access=unused"))
 
 
 async def test_the_record_costs_five_calls_at_most(served: Suite):

@@ -168,6 +168,17 @@ async def test_a_person_of_another_contact_is_not_found(stage, admin):
         await admin.call("SavePerson", contact_id=first.contact.id, person=second.people[0])
 
 
+async def test_accesses_that_were_never_used_are_found(stage, admin, adviser):
+    used, waiting, other = [await stage.contact(admin, name) for name in ("Utilisé", "Attendu", "Autre")]
+    await stage.portal(admin, used)
+    for contact in (waiting, other):
+        await admin.call("GrantAccess", contact_id=contact.contact.id, person_id=contact.people[0].id)
+    listed = await admin.call("ListContacts", unused_access=True, query="attendu")
+    assert ([each.id for each in listed.contacts], listed.total) == ([waiting.contact.id], 1)
+    assert (await admin.call("ListContacts", unused_access=True)).total == 2
+    assert (await adviser.call("ListContacts", unused_access=True)).total == 0
+
+
 async def test_pages_are_complete_and_without_doubles_while_contacts_arrive(stage, admin):
     names = [f"Client {number}" for number in range(23)]
     for name in names:

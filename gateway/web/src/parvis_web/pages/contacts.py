@@ -58,9 +58,11 @@ async def contacts(visit: OrganisationVisit) -> Response:
     _ = visit.words
     kind, query = visit.query.get("kind", ""), visit.query.get("q", "")
     kind = kind if kind in labels.CONTACT_KINDS else ""
+    unused = visit.query.get("access", "") == "unused"
     request = tenancy_pb2.ListContactsRequest(
         kind=labels.CONTACT_KINDS.get(kind, tenancy_pb2.CONTACT_KIND_UNSPECIFIED),
         query=query,
+        unused_access=unused,
         page_token=visit.query.get("after", ""),
     )
     _frame, found = await visit.together(visit.clients.contacts.ListContacts(request))
@@ -70,14 +72,18 @@ async def contacts(visit: OrganisationVisit) -> Response:
         "next": changed(visit.address, after=found.next_page_token) if found.next_page_token else "",
         "query": query,
         "kind": kind,
+        "unused": unused,
+        "fields": {name: value for name, value in (("kind", kind), ("access", "unused" if unused else "")) if value},
         "title": labels.kind_many(_, kind) if kind else _("Clients and contacts"),
         "new_label": labels.kind_new(_, kind or "client"),
         "chips": [
-            Chip(_("All"), changed(visit.address, kind=None), active=not kind),
+            Chip(_("All"), changed(visit.address, kind=None, access=None), active=not (kind or unused)),
             *(
                 Chip(labels.kind_many(_, key), changed(visit.address, kind=key), active=kind == key)
                 for key in labels.CONTACT_KINDS
             ),
+            # Beside the kinds, not one of them: it narrows whichever is chosen, and a second click lets go of it.
+            Chip(_("Never signed in"), changed(visit.address, access=None if unused else "unused"), active=unused),
         ],
         "columns": [
             Column(_("Name")),

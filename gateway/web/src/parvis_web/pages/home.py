@@ -114,7 +114,7 @@ def _tasks(
                 _.plural(
                     "A client access was never used", "%(num)s client accesses were never used", mine.pending_accesses
                 ),
-                f"{base}/contacts",
+                f"{base}/contacts?access=unused",
                 icon="key",
             )
         )

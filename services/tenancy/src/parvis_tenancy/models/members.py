@@ -62,6 +62,7 @@ class Membership(Owned, Versioned, Sorted, table=True):
         Index("memberships_by_account", "account_id"),
         Index("memberships_by_name", "organisation_id", "kind", "sort_key", "id"),
         Index("memberships_by_profile", "organisation_id", "profile_id"),
+        Index("memberships_unused", "organisation_id", "id", postgresql_where=text("kind = 2 AND state = 1")),
     )
 
     id: UUID = Field(primary_key=True)

@@ -26,19 +26,20 @@ _MOST_ADVISERS = 50
 
 
 async def page(
-    unit: UnitOfWork, kind: int, query: str, page_size: int, page_token: str
+    unit: UnitOfWork, request: tenancy_pb2.ListContactsRequest
 ) -> tuple[list[tenancy_pb2.Contact], str, int]:
     """A page of the contacts in the caller's scope by name, the token of the next page, and how many match."""
     fields = Fields()
-    kinds = fields.choice("kind", kind, ContactKind)
+    kinds = fields.choice("kind", request.kind, ContactKind)
     fields.settle()
-    size = paging.size(page_size)
+    size = paging.size(request.page_size)
     rows, total = await contacts.page(
         unit,
         kinds=kinds,
-        patterns=patterns(query),
+        patterns=patterns(request.query),
+        unused_access=request.unused_access,
         reach=reach.of_caller(unit),
-        after=paging.cursor(page_token),
+        after=paging.cursor(request.page_token),
         size=size + 1,
     )
     shown, token = paging.cut(rows, size, by_name(total))

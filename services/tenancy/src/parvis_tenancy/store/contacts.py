@@ -52,6 +52,10 @@ _ACCESSES = """
  WHERE x.organisation_id = c.organisation_id AND x.contact_id = c.id AND m.state IN (1, 2)) AS accesses"""
 _COLUMNS = f"c.*, {_ADVISERS}, {_ACCESSES}"
 _MATCH = "c.organisation_id = $1 AND c.kind = ANY($2) AND c.search_key LIKE ALL($3)"
+_UNUSED = """ AND c.id IN (
+    SELECT x.contact_id FROM memberships m
+    JOIN access_contacts x ON x.organisation_id = $1 AND x.membership_id = m.id
+    WHERE m.organisation_id = $1 AND m.kind = 2 AND m.state = 1)"""
 
 _PEOPLE = """
 SELECT p.*, x.membership_id, x.folder_template_ids, m.account_id, m.identifier, m.state, m.invited_at, m.activated_at
@@ -71,21 +75,22 @@ async def page(
     *,
     kinds: Sequence[int],
     patterns: Sequence[str],
+    unused_access: bool,
     reach: Reach,
     after: Cursor | None,
     size: int,
 ) -> tuple[list[Record], int]:
-    """Contacts by name after the cursor, and how many there are."""
-    start = after or FIRST
+    """Contacts by name after the cursor, and how many there are; with `unused_access`, of those who never came."""
+    start, match = after or FIRST, _MATCH + (_UNUSED if unused_access else "")
     matched = (unit.organisation_id, list(kinds), list(patterns))
     page = (
-        f"SELECT {_COLUMNS} FROM contacts c WHERE {_MATCH} AND (c.sort_key, c.id) > ($4, $5){reach.condition(7)}"  # noqa: S608 - constants
+        f"SELECT {_COLUMNS} FROM contacts c WHERE {match} AND (c.sort_key, c.id) > ($4, $5){reach.condition(7)}"  # noqa: S608 - constants
         " ORDER BY c.sort_key, c.id LIMIT $6"
     )
     rows = await unit.fetch(page, *matched, start.key, start.id, size, *reach.parameters())
     if after is not None:
         return rows, after.total
-    count = f"SELECT count(*) FROM contacts c WHERE {_MATCH}{reach.condition(4)}"  # noqa: S608 - constants
+    count = f"SELECT count(*) FROM contacts c WHERE {match}{reach.condition(4)}"  # noqa: S608 - constants
     return rows, int((await unit.fetch(count, *matched, *reach.parameters()))[0]["count"])
 
 
