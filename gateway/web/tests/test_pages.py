@@ -254,3 +254,12 @@ async def test_signing_out_ends_the_session_here_and_at_identity(suite: Suite):
     answer = await suite.post("/auth/sign-out")
     assert answer.headers["location"].startswith(f"{ORIGIN}/oauth2/logout?id_token_hint=id")
     assert suite.sessions.kept == {}
+
+
+async def test_a_name_that_mails_would_show_as_a_link_is_explained_at_its_field(suite):
+    suite.services.answers["UpdateMyAccount"] = invalid("account_invalid", [Violation("given_name", "link_in_name")])
+
+    answer = await suite.post("/o/durand/account", {"given_name": "www.evil.example", "family_name": "Martin"})
+
+    assert answer.status_code == 422
+    assert "mail programs would make a link of it" in text_of(answer)

@@ -1,4 +1,6 @@
-"""Normalised keys for sorting and searching, since collations differ between PostgreSQL builds."""
+"""Normalised keys for sorting and searching, since collations differ between PostgreSQL builds; and what
+a text must not be.
+"""
 
 import re
 import unicodedata
@@ -27,3 +29,9 @@ def like_pattern(query: str) -> str:
     them.
     """
     return f"%{search_key(query)}%"
+
+
+def reads_as_link(text: str) -> bool:
+    """Whether mail programs may turn a part of `text` into a link: it holds "://" or "www."."""
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    return "://" in plain or "www." in plain

@@ -63,13 +63,21 @@ async def test_a_personal_account_is_made_once(stage, accounts_rpc):
 
 
 @pytest.mark.parametrize(
-    "fields",
-    [{"mail": "nobody"}, {"mail": "a@b.fr", "given_name": "x" * 101}, {"mail": "a@b.fr", "family_name": "\x00"}],
+    ("fields", "said"),
+    [
+        ({"mail": "nobody"}, ("mail", "not_a_mail_address")),
+        ({"mail": "a@b.fr", "given_name": "x" * 101}, ("given_name", "too_long")),
+        ({"mail": "a@b.fr", "family_name": "\x00"}, ("family_name", "control_characters")),
+        ({"mail": "a@b.fr", "given_name": "www.evil.example"}, ("given_name", "link_in_name")),
+        ({"mail": "a@b.fr", "family_name": "Gagné : https://evil.example"}, ("family_name", "link_in_name")),
+    ],
 )
-async def test_a_malformed_account_is_refused(stage, accounts_rpc, fields):
-    with pytest.raises(ServiceError, match="account_invalid"):
+async def test_a_malformed_account_is_refused(stage, accounts_rpc, fields, said):
+    with pytest.raises(ServiceError, match="account_invalid") as refused:
         async with stage.unit(uuid7()) as unit:
             await accounts_rpc.EnsurePersonalAccount(unit, pb.EnsurePersonalAccountRequest(**fields))
+
+    assert [(each.field, each.reason) for each in refused.value.violations] == [said]
 
 
 def client_account(identifier="C0042"):

@@ -7,6 +7,7 @@ from tenancy_stage import refused
 
 from parvis.tenancy.v1 import events_pb2, tenancy_pb2
 from parvis_kit.errors import Kind
+from parvis_kit.ids import uuid7
 
 INVITED, ACTIVE, CUT, WITHDRAWN = (
     tenancy_pb2.MEMBERSHIP_STATE_INVITED,
@@ -38,6 +39,15 @@ async def test_nobody_is_invited_twice(stage, admin):
         await admin.call(
             "InviteMember", mail=member.mail, given_name="M", family_name="T", profile_id=member.profile_id
         )
+
+
+@pytest.mark.parametrize("name", ["https://evil.example", "Roux WWW.evil.example"])
+async def test_a_name_that_mails_would_show_as_a_link_is_refused(admin, name):
+    with refused(Kind.INVALID, "fields_invalid") as caught:
+        await admin.call(
+            "InviteMember", mail="r@armor.example", given_name="Ida", family_name=name, profile_id=str(uuid7())
+        )
+    assert [(each.field, each.reason) for each in caught.value.violations] == [("family_name", "link_in_name")]
 
 
 async def test_sending_again_makes_a_new_link_and_ends_the_old_one(stage, admin):

@@ -18,6 +18,7 @@ SENTENCES: dict[str, str] = {
     "too_long": N_("This is too long."),
     "too_many": N_("There are too many."),
     "control_characters": N_("There is an invisible sign in this. Delete the text and type it again."),
+    "link_in_name": N_("A name holds no web address (://, www.): mail programs would make a link of it."),
     "invalid": N_("This does not look right. Check what you typed."),
     "unknown": N_("Choose one of the values offered."),
     "not_a_uuid": N_("Choose one of the values offered."),

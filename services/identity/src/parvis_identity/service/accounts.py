@@ -11,6 +11,7 @@ from parvis_identity.models import Account, AccountKind, AccountState, Link
 from parvis_identity.service.sign_in import new_link
 from parvis_identity.store import accounts as store
 from parvis_kit.errors import Violation, conflict, forbidden, invalid, not_found, precondition, unauthenticated
+from parvis_kit.text import reads_as_link
 from parvis_kit.unit import UnitOfWork
 
 LOCALES = ("fr", "en")
@@ -179,11 +180,20 @@ def _locale(asked: str) -> str:
 
 def _check_names(given_name: str, family_name: str, *, mail: str | None = None) -> None:
     violations = [
-        Violation(field, "too_long" if len(name) > _LONGEST_NAME else "malformed")
+        found
         for field, name in (("given_name", given_name), ("family_name", family_name))
-        if len(name) > _LONGEST_NAME or not name.isprintable()
+        if (found := _wrong_name(field, name)) is not None
     ]
     if mail is not None and not is_mail(mail):
         violations.append(Violation("mail", "not_a_mail_address"))
     if violations:
         raise invalid("account_invalid", violations)
+
+
+def _wrong_name(field: str, name: str) -> Violation | None:
+    """What is wrong with a name: it stands in mails, whose readers' programs make links of addresses."""
+    if len(name) > _LONGEST_NAME:
+        return Violation(field, "too_long", {"longest": str(_LONGEST_NAME)})
+    if not name.isprintable():
+        return Violation(field, "control_characters")
+    return Violation(field, "link_in_name") if reads_as_link(name) else None

@@ -8,6 +8,7 @@ from zoneinfo import available_timezones
 
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.errors import Violation, invalid
+from parvis_kit.text import reads_as_link
 from parvis_tenancy.domain import records
 
 NAME = 200
@@ -43,8 +44,13 @@ class Fields:
         return clean
 
     def person_name(self, field: str, value: str) -> str:
-        """A given or family name: what `text` says, and "required"."""
-        return self.text(field, value, longest=PERSON_NAME, required=True)
+        """A given or family name: what `text` says, "required", and "link_in_name": names stand in mails, and mail
+        programs make links of addresses.
+        """
+        clean = self.text(field, value, longest=PERSON_NAME, required=True)
+        if reads_as_link(clean):
+            self.wrong(field, "link_in_name")
+        return clean
 
     def mail(self, field: str, value: str, *, required: bool = False) -> str:
         """A mail address: "required", "mail_invalid"."""
