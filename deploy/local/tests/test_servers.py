@@ -35,10 +35,12 @@ async def test_a_service_role_owns_nothing_and_reads_what_the_owner_makes(server
     await service.close()
 
 
-async def test_a_service_cannot_enter_another_ones_database(servers):
-    server, _, _ = servers.environment("tenancy")["PARVIS_DATABASE_URL"].rpartition("/")
+@pytest.mark.parametrize("role", ["PARVIS_DATABASE_URL", "PARVIS_MIGRATION_URL"])
+@pytest.mark.parametrize("database", ["parvis_billing", "postgres", "template1"])
+async def test_a_service_enters_no_database_but_its_own(servers, role, database):
+    server, _, _ = servers.environment("tenancy")[role].rpartition("/")
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
-        await asyncpg.connect(f"{server}/parvis_billing")
+        await asyncpg.connect(f"{server}/{database}")
 
 
 async def test_extensions_are_there(servers):

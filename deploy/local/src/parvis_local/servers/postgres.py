@@ -224,8 +224,11 @@ async def _make_databases(ports: Ports, credentials: Credentials) -> None:
             await _make_role(connection, role, credentials.database_services[service])
             if role not in existing:
                 await connection.execute(f'CREATE DATABASE "{role}" OWNER "{owner}"')
-                await connection.execute(f'REVOKE ALL ON DATABASE "{role}" FROM PUBLIC')
                 await connection.execute(f'GRANT CONNECT ON DATABASE "{role}" TO "{role}"')
+        # The server's own databases too: whatever a role could leave there, the others would find. At each start, for
+        # clusters that were made before this line.
+        ours = ", ".join(f'"parvis_{service}"' for service in DATABASES)
+        await connection.execute(f"REVOKE ALL ON DATABASE postgres, template1, {ours} FROM PUBLIC")
     finally:
         await connection.close()
     new = [service for service in DATABASES if f"parvis_{service}" not in existing]
