@@ -1,6 +1,7 @@
 """Grant sets are kept under a lease, and an older one is never used once a newer was announced."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
@@ -36,7 +37,7 @@ async def test_a_set_is_asked_for_once_under_its_lease():
 @pytest.mark.parametrize(("unheard", "seconds", "asked"), [(True, 4, 1), (True, 6, 2), (False, 6, 1), (False, 61, 2)])
 async def test_a_set_is_asked_for_again_sooner_while_changes_are_not_heard(monkeypatch, unheard, seconds, asked):
     tenancy, clock = Tenancy(), [100.0]
-    monkeypatch.setattr("parvis_kit.grants.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("parvis_kit.grants.time", SimpleNamespace(monotonic=lambda: clock[0]))
     cache = GrantCache(tenancy.fetch, unheard=lambda: unheard)
     await cache.get(CALLER)
     clock[0] += seconds
@@ -46,7 +47,7 @@ async def test_a_set_is_asked_for_again_sooner_while_changes_are_not_heard(monke
 
 async def test_a_set_from_before_the_silence_is_asked_for_again_within_it(monkeypatch):
     tenancy, clock, silent = Tenancy(), [100.0], [False]
-    monkeypatch.setattr("parvis_kit.grants.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("parvis_kit.grants.time", SimpleNamespace(monotonic=lambda: clock[0]))
     cache = GrantCache(tenancy.fetch, unheard=lambda: silent[0])
     await cache.get(CALLER)
     silent[0] = True

@@ -13,6 +13,7 @@ from parvis_kit.errors import Kind, ServiceError
 
 #: Seconds that a face is used without asking again; when tenancy is down, the last one known is used.
 _FRESH = 60.0
+#: Faces kept at most, and as many slugs of nobody.
 _KNOWN = 2000
 
 
@@ -67,11 +68,13 @@ class Tenancy:
     def __init__(self, peers: Peers) -> None:
         self._faces = tenancy_pb2_grpc.OrganisationServiceStub(peers.channel("tenancy"))
         self._rights = tenancy_pb2_grpc.RightsServiceStub(peers.channel("tenancy"))
-        self._known: dict[str, tuple[float, Face | None]] = {}
+        #: Oldest first: until when each is fresh, and what was found.
+        self._faces_of: dict[str, tuple[float, Face | None]] = {}
+        self._nobodys: dict[str, tuple[float, Face | None]] = {}
 
     async def face(self, slug: str) -> Face | None:
         """See Organisations."""
-        known = self._known.get(slug)
+        known = self._faces_of.get(slug) or self._nobodys.get(slug)
         if known is not None and known[0] > time.monotonic():
             return known[1]
         found: Face | None = None
@@ -83,10 +86,17 @@ class Tenancy:
                 return known[1]
             if error.kind not in {Kind.NOT_FOUND, Kind.INVALID}:
                 raise
-        if len(self._known) >= _KNOWN:
-            self._known.clear()
-        self._known[slug] = (time.monotonic() + _FRESH, found)
+        self._keep(slug, found)
         return found
+
+    def _keep(self, slug: str, found: Face | None) -> None:
+        """Slugs of nobody are kept apart: whoever invents some drives out no face, and of their own only the oldest."""
+        self._faces_of.pop(slug, None)
+        self._nobodys.pop(slug, None)
+        known = self._faces_of if found else self._nobodys
+        if len(known) >= _KNOWN:
+            del known[next(iter(known))]
+        known[slug] = (time.monotonic() + _FRESH, found)
 
     async def membership(self, account_id: UUID, organisation_id: UUID) -> Membership:
         """See Organisations."""
