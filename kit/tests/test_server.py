@@ -111,8 +111,8 @@ class Rights:
     async def ResolveMembership(self, begin, request):
         async with begin() as unit:
             unit.record("step.first", target_kind="membership", target_id=MEMBERSHIP)
-            within = self.database.engine.pool.checkedout()
-        between = self.database.engine.pool.checkedout()
+            within = self.database.connections.taken
+        between = self.database.connections.taken
         async with begin() as unit:
             unit.record("step.second", target_kind="membership", target_id=MEMBERSHIP)
             if request.account_id == "broken":

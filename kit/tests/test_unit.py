@@ -1,10 +1,14 @@
 """A unit of work whose connection dies says so as a kind that callers try again, and the next one works."""
 
+import asyncio
+
 import asyncpg
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import InvalidRequestError
 
 from parvis.identity.v1.events_pb2 import RevocationHeartbeat
+from parvis_kit import connections
 from parvis_kit.caller import Caller
 from parvis_kit.errors import Kind, ServiceError
 from parvis_kit.testing import make_caller
@@ -57,3 +61,72 @@ async def test_without_organisation_the_caller_is_told_what_is_missing(database:
             unit.emit(RevocationHeartbeat(), aggregate_id=unit.organisation_id)
 
     assert (refused.value.kind, refused.value.reason) == (Kind.INVALID, "organisation_missing")
+
+
+async def test_a_unit_that_is_cut_off_in_a_statement_leaves_nothing_open(database: Database):
+    async def slow():
+        async with database.begin(make_caller()) as unit:
+            await unit.fetch("SELECT pg_sleep(30)")
+
+    task = asyncio.create_task(slow())
+    await asyncio.sleep(0.1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    async with database.begin(Caller("notify")) as unit:
+        [row] = await unit.fetch("SELECT current_setting('parvis.organisation', true) AS organisation")
+        assert not row["organisation"]
+        assert database.connections.taken == 1
+    assert database.connections.taken == 0
+
+
+async def test_nobody_reaches_a_connection_through_a_unit_that_is_over(database: Database):
+    async with database.begin(make_caller()) as unit:
+        session = unit.session
+        await unit.execute(text("SELECT 1"))
+
+    with pytest.raises(RuntimeError, match="over"):
+        await unit.fetch("SELECT 1")
+    with pytest.raises(RuntimeError, match="over"):
+        await unit.execute(text("SELECT 1"))
+    with pytest.raises(InvalidRequestError):
+        await session.execute(text("SELECT 1"))
+
+
+async def test_hand_written_queries_core_and_orm_are_one_transaction(database: Database):
+    async with database.begin(make_caller()) as unit:
+        before = await unit.fetch("SELECT txid_current()")
+        core = await unit.execute(text("SELECT txid_current()"))
+        session = await unit.scalar(text("SELECT txid_current()"))
+        assert before[0][0] == core.scalar_one() == session
+
+    async with database.begin(make_caller()) as unit:
+        assert await unit.scalar(text("SELECT txid_current()")) != session
+
+
+async def test_what_core_wrote_is_gone_when_the_unit_fails(database: Database):
+    caller = make_caller()
+    act = "INSERT INTO inbox (consumer, message_id) VALUES ('kept_not', gen_random_uuid())"
+
+    async def fail():
+        async with database.begin(caller) as unit:
+            await unit.execute(text(act))
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        await fail()
+    async with database.begin(caller) as unit:
+        assert await unit.fetch("SELECT 1 FROM inbox WHERE consumer = 'kept_not'") == []
+
+
+async def test_who_waits_too_long_for_a_connection_is_told_so(database_urls, monkeypatch):
+    monkeypatch.setattr(connections, "PATIENCE", 0.1)
+    small = Database(database_urls.service, service="small", pool=1)
+    try:
+        async with small.begin(make_caller()):
+            assert await small.ready() == "unavailable: database_unavailable (service=small)"
+        assert await small.ready() == ""
+        assert small.connections.taken == 0
+    finally:
+        await small.close()

@@ -3,27 +3,28 @@ else.
 
 `Database.begin` opens the transaction with the organisation (and the account) as settings that the row-level
 security policies read. The
-settings travel in the same round trip as BEGIN, and are always set: a connection of the pool never carries those of
-its previous user.
+settings travel in the same round trip as BEGIN, are always set, and end with the transaction: a connection never
+carries those of its previous user.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from uuid import UUID
 
 import asyncpg
 import structlog
-from sqlalchemy import Executable, Result, event
+from sqlalchemy import Executable, Result
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from parvis_kit import audit, outbox
 from parvis_kit.bus import is_transient
 from parvis_kit.caller import Caller, acting
+from parvis_kit.connections import Connections, Line
 from parvis_kit.errors import ServiceError, internal, invalid, unavailable
 from parvis_kit.telemetry import STATEMENTS
 
@@ -37,22 +38,13 @@ Row = TypeVar("Row")
 _log = structlog.get_logger(__name__)
 #: How a connection that went away shows itself below SQLAlchemy's own errors.
 _LOST = (AsyncAdapt_asyncpg_dbapi.Error, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, ConnectionError)
-_settings: ContextVar[tuple[str, str]] = ContextVar("parvis_settings", default=("", ""))
 #: "request" or "background": what the statement counters are kept by.
 origin: ContextVar[str] = ContextVar("parvis_origin", default="background")
+_COUNTED: Final = {each: STATEMENTS.labels(each).inc for each in ("request", "background")}
 
 
-class _Connection(asyncpg.Connection):
-    """Sends the settings of the transaction with its BEGIN."""
-
-    async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:  # noqa: ASYNC109 - asyncpg's signature
-        if query.startswith("BEGIN"):
-            organisation, account = _settings.get()  # UUIDs or empty: nothing to quote
-            query += (
-                f" SELECT set_config('parvis.organisation', '{organisation}', true),"
-                f" set_config('parvis.account', '{account}', true);"
-            )
-        return str(await super().execute(query, *args, timeout=timeout))
+def _count(*_: object) -> None:
+    _COUNTED[origin.get()]()
 
 
 class UnitOfWork:
@@ -60,19 +52,18 @@ class UnitOfWork:
 
     def __init__(
         self,
-        connection: AsyncConnection,
-        driver: asyncpg.Connection,
+        line: Line,
         caller: Caller,
         organisation_id: UUID | None,
         service: str,
     ) -> None:
         self.caller = caller
         self.service = service
-        self.connection = connection
-        self.driver = driver
+        self._line: Line | None = line
         self.organisation_or_none = organisation_id
         #: Time of the transaction, UTC.
         self.now = datetime.now(UTC)
+        self._connection: AsyncConnection | None = None
         self._session: AsyncSession | None = None
         self._grants: GrantSet | None = None
         self._outcome: ServiceError | None = None
@@ -101,10 +92,30 @@ class UnitOfWork:
         self._grants = grants
 
     @property
+    def driver(self) -> asyncpg.Connection:
+        """Asyncpg's connection. Raises RuntimeError once the unit is over: somebody else uses it then."""
+        if self._line is None:
+            raise RuntimeError("This unit of work is over.")
+        return self._line.driver
+
+    @property
+    def connection(self) -> AsyncConnection:
+        """SQLAlchemy's connection, in the same transaction."""
+        if self._connection is None:
+            if self._line is None:
+                raise RuntimeError("This unit of work is over.")
+            self._connection = self._line.alchemy
+            # Sends nothing: it says that all that follows, the session's savepoints too, is one transaction.
+            self._connection.sync_connection.begin()  # type: ignore[union-attr] # connected
+        return self._connection
+
+    @property
     def session(self) -> AsyncSession:
         """The ORM session of the transaction, made when first asked for: hot reads do without."""
         if self._session is None:
-            self._session = AsyncSession(bind=self.connection, expire_on_commit=False, autoflush=True)
+            self._session = AsyncSession(
+                bind=self.connection, expire_on_commit=False, autoflush=True, close_resets_only=False
+            )
         return self._session
 
     async def execute(self, statement: Executable, parameters: Any = None) -> Result[Any]:
@@ -138,7 +149,7 @@ class UnitOfWork:
         for hot reads.
         """
         await self.flush()
-        STATEMENTS.labels(origin.get()).inc()
+        _count()
         return list(await self.driver.fetch(query, *arguments))
 
     def emit(self, event: "Message", *, aggregate_id: UUID, version: int = 0) -> UUID:
@@ -178,8 +189,9 @@ class UnitOfWork:
         ever chooses it. Acts are of the organisation in which they were done: they are written before it is left.
         """
         await self.flush()
-        await audit.append(self.connection, *self._acts)
-        self._acts.clear()
+        if self._acts:
+            await audit.append(self.connection, *self._acts)
+            self._acts.clear()
         await self.fetch("SELECT set_config('parvis.organisation', $1, true)", str(organisation_id))
         self.organisation_or_none = organisation_id
 
@@ -193,13 +205,24 @@ class UnitOfWork:
 
     async def _commit(self) -> None:
         await self.flush()
-        await audit.append(self.connection, *self._acts)
-        await outbox.append(self.connection, *self._events)
-        await self.connection.commit()
+        if self._acts:
+            await audit.append(self.connection, *self._acts)
+        if self._events:
+            await outbox.append(self.connection, *self._events)
+        await self.driver.execute("COMMIT")
         for act in self._after_commit:
             await act()
         if self._outcome is not None:
             raise self._outcome
+
+    def _end(self) -> None:
+        """Takes the connection away from whoever still holds the unit, its session or its connection's transaction."""
+        self._line = None
+        if self._session is not None:
+            self._session.sync_session.close()
+        if self._connection is not None:
+            self._connection.sync_connection.rollback()  # type: ignore[union-attr] # connected; sends nothing
+            self._connection = None
 
 
 class Database:
@@ -209,34 +232,21 @@ class Database:
         """`pool`: connections at most; they are opened when needed and stay open."""
         self.service = service
         self.url = url
-        self._pool = pool
-        self._engine: AsyncEngine | None = None
+        self._size = pool
+        self._connections: Connections | None = None
 
     @property
-    def engine(self) -> AsyncEngine:
-        """The engine, made when first asked for: never before a fork."""
-        if self._engine is None:
-            self._engine = create_async_engine(
-                self.url.replace("postgresql://", "postgresql+asyncpg://", 1),
-                pool_size=self._pool,
-                # More than the pool would be opened and closed again and again under load, 2 ms of CPU each time.
-                max_overflow=0,
-                pool_use_lifo=True,
-                pool_timeout=5,
-                connect_args={
-                    "connection_class": _Connection,
-                    "server_settings": {"application_name": f"parvis-{self.service}", "jit": "off"},
-                    "command_timeout": 30,
-                },
-            )
-            event.listen(self._engine.sync_engine, "before_cursor_execute", _count)
-        return self._engine
+    def connections(self) -> Connections:
+        """The connections, made when first asked for: never before a fork."""
+        if self._connections is None:
+            self._connections = Connections(self.url, name=f"parvis-{self.service}", size=self._size, counted=_count)
+        return self._connections
 
     async def close(self) -> None:
         """Closes every connection."""
-        if self._engine is not None:
-            await self._engine.dispose()
-            self._engine = None
+        if self._connections is not None:
+            await self._connections.close()
+            self._connections = None
 
     @asynccontextmanager
     async def begin(
@@ -250,46 +260,46 @@ class Database:
         """
         organisation_id = organisation_id or caller.organisation_id
         account_id = account_id or caller.account_id
-        token = _settings.set((str(organisation_id or ""), str(account_id or "")))
-        try:
-            connection, driver = await self._start()
-        finally:
-            _settings.reset(token)
-        unit = UnitOfWork(connection, driver, caller, organisation_id, self.service)
+        connections = self.connections
+        line = await self._start(connections, organisation_id, account_id)
+        unit = UnitOfWork(line, caller, organisation_id, self.service)
         try:
             yield unit
             await unit._commit()  # noqa: SLF001 - only the edge that opened the unit commits it
         except (DBAPIError, asyncpg.PostgresError, *_LOST) as error:
-            if not unit.driver.is_closed() and not is_transient(error):
+            if not line.driver.is_closed() and not is_transient(error):
                 raise
             _log.warning("database_lost", error=repr(error))
-            await connection.invalidate()
+            line.driver.terminate()
             raise unavailable("database_unavailable", service=self.service) from error
         finally:
-            await connection.close()
-
-    async def _start(self) -> tuple[AsyncConnection, asyncpg.Connection]:
-        """A connection with its transaction begun. Connections of the pool that died (PostgreSQL restarted) are
-        thrown away.
-        """
-        for _ in range(self._pool + 1):
             try:
-                connection = await self.engine.connect()
+                unit._end()  # noqa: SLF001 - idem
+            finally:
+                await connections.give_back(line)
+
+    async def _start(self, connections: Connections, organisation_id: UUID | None, account_id: UUID | None) -> Line:
+        """A connection with its transaction begun. Connections that died (PostgreSQL restarted) are thrown away."""
+        begin = (  # UUIDs or empty: nothing to quote
+            f"BEGIN; SELECT set_config('parvis.organisation', '{organisation_id or ''}', true),"
+            f" set_config('parvis.account', '{account_id or ''}', true);"
+        )
+        for _ in range(self._size + 1):
+            try:
+                line = await connections.take()
             except (*_LOST, OSError, DBAPIError, TimeoutError, asyncpg.PostgresError) as error:
                 raise unavailable("database_unavailable", service=self.service) from error
             try:
-                # Straight on the synchronous face: neither step does any I/O, and each greenlet costs 10 µs.
-                raw = connection.sync_connection.connection  # type: ignore[union-attr] # connected
-                # The dialect begins with the first statement of a cursor; here it begins at once, so that hand-written
-                # queries on the driver's connection are inside too, and a dead connection is found before any work.
-                await raw.dbapi_connection._start_transaction()  # type: ignore[union-attr] # noqa: SLF001
-                connection.sync_connection.begin()  # type: ignore[union-attr] # idem
-            except (*_LOST, OSError, EOFError, DBAPIError, asyncpg.PostgresError) as error:
+                await line.driver.execute(begin)
+            except (*_LOST, OSError, EOFError, asyncpg.PostgresError) as error:
                 _log.info("connection_replaced", error=str(error))
-                await connection.invalidate()
-                await connection.close()
-                continue
-            return connection, cast("asyncpg.Connection", raw.driver_connection)
+                connections.discard(line)
+            except BaseException:
+                # Cut off while the transaction began: whether it did is not known.
+                connections.discard(line)
+                raise
+            else:
+                return line
         raise unavailable("database_unavailable", service=self.service)
 
     async def ready(self) -> str:
@@ -300,7 +310,3 @@ class Database:
         except ServiceError as error:
             return str(error)
         return ""
-
-
-def _count(*_: object) -> None:
-    STATEMENTS.labels(origin.get()).inc()
