@@ -10,6 +10,7 @@ from parvis.documents.v1 import documents_pb2 as pb
 from parvis.documents.v1 import events_pb2
 from parvis.tenancy.v1 import events_pb2 as tenancy_events
 from parvis.tenancy.v1 import tenancy_pb2
+from parvis_documents.store import folders as folder_store
 from parvis_kit.errors import Kind
 from parvis_kit.ids import uuid7
 
@@ -71,6 +72,33 @@ async def test_settings_are_saved_with_the_version_that_was_read(firm):
     assert await named(firm, "Factures") == saved
     stale = await refusal(firm.manager.SaveFolderTemplate(template=invoices))
     assert (stale.kind, stale.reason) == (Kind.CONFLICT, "stale_version")
+
+
+@pytest.mark.parametrize(
+    ("others", "reason"),
+    [({}, "name_taken"), ({"audience": tenancy_pb2.CONTACT_KIND_EMPLOYEE, "path": "CLIENTS/Bilans"}, "path_taken")],
+)
+async def test_of_two_who_save_one_name_or_path_at_one_instant_one_is_told_that_it_is_taken(
+    firm, monkeypatch, others, reason
+):
+    looked = asyncio.Barrier(2)
+    templates = folder_store.templates
+
+    async def look_together(unit, audience=None):
+        found = await templates(unit, audience)
+        if audience is None:
+            await looked.wait()
+        return found
+
+    monkeypatch.setattr(folder_store, "templates", look_together)
+    first = pb.FolderTemplate(name="Bilans", audience=tenancy_pb2.CONTACT_KIND_CLIENT)
+    second = pb.FolderTemplate(name="Bilans", audience=tenancy_pb2.CONTACT_KIND_CLIENT)
+    second.MergeFrom(pb.FolderTemplate(**others))
+    calls = (firm.staff().SaveFolderTemplate(template=each) for each in (first, second))
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+
+    [error] = [each for each in answers if isinstance(each, Exception)]
+    assert (error.kind, error.reason) == (Kind.CONFLICT, reason)
 
 
 async def test_a_firm_makes_a_folder_of_its_own(firm):

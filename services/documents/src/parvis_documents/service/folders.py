@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import asyncpg
+from sqlalchemy.exc import IntegrityError
 
 from parvis.documents.v1 import events_pb2
 from parvis_documents import messages
@@ -104,6 +105,11 @@ async def save_template(
     row.media_types = types
     row.position = position or row.position
     row.version += 1
+    try:
+        await unit.flush()
+    except IntegrityError as error:  # somebody else was faster since `_check_taken` looked
+        taken = "path_taken" if "folder_templates_by_path" in str(error.orig) else "name_taken"
+        raise conflict(taken, name=name, path=path) from error
     _tell(unit, row)
     unit.record(
         "folder_template.created" if template_id is None else "folder_template.changed",
