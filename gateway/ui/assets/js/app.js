@@ -3,6 +3,7 @@ import htmx from "htmx.org/dist/htmx.esm.js";
 import "./copying.js";
 import "./dialogs.js";
 import "./fields.js";
+import "./focus.js";
 import "./matrix.js";
 import "./menus.js";
 import "./messages.js";

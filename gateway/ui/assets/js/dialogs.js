@@ -5,7 +5,12 @@ document.addEventListener("click", (event) => {
     const dialog = document.querySelector(opener.hash);
     if (dialog instanceof HTMLDialogElement) {
       event.preventDefault();
-      opener.closest("details.menu")?.removeAttribute("open");
+      // What has the focus now gets it back at the end: the menu's button, since its entries are no longer there.
+      const menu = opener.closest("details.menu");
+      if (menu) {
+        menu.open = false;
+        menu.querySelector("summary").focus();
+      }
       dialog.showModal();
     }
     return;

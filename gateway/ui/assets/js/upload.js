@@ -158,7 +158,9 @@ class Transfer {
     this.stop.abort(new DOMException("cancelled", "AbortError"));
     localStorage.removeItem(this.key);
     if (this.id) fetch(`${this.element.endpoint}/${encodeURIComponent(this.id)}`, { method: "DELETE", headers: { "X-CSRF": this.element.csrf } }).catch(() => {});
+    const focused = this.row.contains(document.activeElement);
     this.row.remove();
+    if (focused) this.element.choose.focus();
     this.element.forget(this);
   }
 
@@ -180,6 +182,8 @@ class Transfer {
     this.row.querySelector("[data-cancel]").hidden = !["waiting", "sending", "paused"].includes(state);
     this.row.querySelector("[data-again]").hidden = state !== "failed";
     this.row.querySelector("[data-remove]").hidden = !["refused", "failed"].includes(state);
+    // A button that goes with the old state leaves the focus to the one that chose the file.
+    if (this.row.contains(document.activeElement) && document.activeElement.hidden) this.element.choose.focus();
     if (state === "filed" && this.href) {
       const name = this.row.querySelector("[data-name]");
       const link = document.createElement("a");
@@ -206,7 +210,8 @@ class ParvisUpload extends HTMLElement {
     this.template = this.querySelector("template");
     this.classList.add("ready");
     this.input.addEventListener("change", () => { this.add(this.input.files); this.input.value = ""; });
-    this.querySelector("[data-choose]").addEventListener("click", () => this.input.click());
+    this.choose = this.querySelector("[data-choose]");
+    this.choose.addEventListener("click", () => this.input.click());
     this.drop.addEventListener("dragover", (event) => { event.preventDefault(); this.drop.dataset.over = ""; });
     this.drop.addEventListener("dragleave", (event) => { if (!this.drop.contains(event.relatedTarget)) delete this.drop.dataset.over; });
     this.drop.addEventListener("drop", (event) => { event.preventDefault(); delete this.drop.dataset.over; this.add(event.dataTransfer.files); });

@@ -257,6 +257,7 @@ async def _advisers_form(
         "here": _here(visit),
         "rows": rows,
         "most": _MOST_ADVISERS,
+        "focus_last": visit.form["act"] == "add",
         "members": sorted(names.items(), key=lambda each: each[1].casefold()),
         "complete": members is not None,
         "roles": (("main", _("Main adviser")), ("further", _("Adviser")), ("assistant", _("Assistant"))),
