@@ -202,6 +202,11 @@ def _announced(world: World) -> dict[str, Any]:
     }  # fmt: skip
 
 
+@fills("POST /o/{slug}/contacts/{id}/folders/{folder_id}/upload")
+async def start_form_upload(world: World) -> Sent:
+    return Sent({"id": world.contact.id, "folder_id": world.template.id}, {})
+
+
 @fills("POST /o/{slug}/uploads")
 async def start_upload(world: World) -> Sent:
     return Sent({}, {}, body=_announced(world))

@@ -42,6 +42,7 @@ class Stage:
         if method not in self._trials:
             case = CASES[method]
             first = await self.attempt(case, await case.make(self.world), "rightful")
+            await self.world.give_up(first)
             self._trials[method] = Trial(case, await case.make(self.world), first)
             await self.ledger.quiet()
         return self._trials[method]

@@ -87,6 +87,14 @@ async def send(http, address):
     return await http.request(address.method, address.url, content=address.content)
 
 
+@pytest.fixture(autouse=True)
+async def _no_uploads_stay_behind(world):
+    before = len(world.uploads)
+    yield
+    for upload in world.uploads[before:]:
+        await world.give_up(upload)
+
+
 async def new_part(world):
     upload = await world.upload()
     return Address("PUT", upload.parts[0].url, PDF)
@@ -223,7 +231,9 @@ async def form(world):
     request = documents_pb2.StartFormUploadRequest(
         contact_id=world.contact.id, folder_template_id=world.template.id, return_url=f"{world.cast.portal.url}/done"
     )
-    return await world.call("UploadService.StartFormUpload", request)
+    made = await world.call("UploadService.StartFormUpload", request)
+    yield made
+    await world.give_up(made)
 
 
 async def post(http, form, **fields):

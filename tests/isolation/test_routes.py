@@ -30,7 +30,6 @@ _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 
 #: What is read with an effect: browsers without scripts come back from the store with GET.
 EFFECTIVE = {
-    "GET /o/{slug}/contacts/{id}/folders/{folder_id}/upload",
     "GET /o/{slug}/contacts/{id}/folders/{folder_id}/uploads/{upload_id}",
 }
 

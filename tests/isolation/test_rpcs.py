@@ -50,6 +50,7 @@ async def test_the_rightful_caller_succeeds_after_all_the_others(stage, method):
     outcome = await stage.attempt(trial.case, trial.request, "rightful")
 
     assert succeeded(trial.case, outcome), str(outcome)
+    await stage.world.give_up(outcome)
 
 
 FOR_CLIENTS_TOO = [
@@ -65,6 +66,7 @@ async def test_a_client_reaches_what_is_theirs(stage, method):
     """Else another client's refusal would mean nothing."""
     outcome = await stage.attempt(CASES[method], await CASES[method].make(stage.world), "client")
     assert isinstance(outcome, Message), str(outcome)
+    await stage.world.give_up(outcome, by="client")
 
 
 def succeeded(case, outcome):

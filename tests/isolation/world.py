@@ -4,6 +4,7 @@ import asyncio
 import json
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from callers import Caller
@@ -15,6 +16,7 @@ from parvis.billing.v1 import billing_pb2
 from parvis.documents.v1 import documents_pb2
 from parvis.notify.v1 import notify_pb2
 from parvis.tenancy.v1 import tenancy_pb2
+from parvis_kit.errors import ServiceError
 
 PDF = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
 
@@ -44,6 +46,8 @@ class World:
     upload_id: str = ""
     sent_id: str = ""
     draft_id: str = ""
+    #: All that were started here.
+    uploads: list[documents_pb2.Upload] = field(default_factory=list)
 
     async def open(self) -> None:
         """Finds what the demonstration made."""
@@ -135,13 +139,22 @@ class World:
 
     async def upload(self) -> documents_pb2.Upload:
         """An upload whose parts wait to be sent."""
-        return await self.call("UploadService.StartUpload", self.upload_request())
+        upload = await self.call("UploadService.StartUpload", self.upload_request())
+        self.uploads.append(upload)
+        return upload
 
     async def sent_upload(self) -> documents_pb2.Upload:
         """An upload whose parts are sent."""
         upload = await self.upload()
         (await self.cast.portal._http.put(upload.parts[0].url, content=PDF)).raise_for_status()
         return upload
+
+    async def give_up(self, answer: object, *, by: str = "administrator") -> None:
+        """Ends the upload that an answer is about, if it is about one: nobody may have many under way."""
+        if isinstance(answer, documents_pb2.Upload | documents_pb2.FormUpload):
+            with suppress(ServiceError):  # it is complete
+                request = documents_pb2.AbortUploadRequest(id=answer.id)
+                await self.call("UploadService.AbortUpload", request, by=by)
 
     async def filed_document(self) -> str:
         """A document that was just filed for the contact; its identifier."""

@@ -202,9 +202,22 @@ async def test_without_scripts_the_form_posts_to_the_store_and_comes_back_here(s
         fields={"policy": "signed", "success_action_redirect": request.return_url},
         max_size=1000,
     )
-    answer = await served.get(f"{FOLDER_PATH}/upload")
+    shown = await served.get(FOLDER_PATH)
+    chosen = await served.get(f"{FOLDER_PATH}/upload")
+    assert f'<noscript><form method="post" action="{FOLDER_PATH}/upload">' in shown.text.replace("\n", "")
+    assert f'<form method="post" action="{FOLDER_PATH}/upload">' in chosen.text
+    assert "StartFormUpload" not in served.services.calls, "to open a page begins nothing"
+    answer = await served.post(f"{FOLDER_PATH}/upload")
     assert 'action="http://127.0.0.1:8601/parvis"' in answer.text
     assert f"{ORIGIN}{FOLDER_PATH}/uploads/{UPLOAD}" in answer.text
+
+
+async def test_a_client_is_told_that_a_folder_takes_no_deposits_before_choosing_a_file(client: Suite):
+    folder = documents_pb2.Folder(template=documents_pb2.FolderTemplate(id=FOLDER, name="Factures"))
+    client.services.answers["ListFolders"] = documents_pb2.ListFoldersResponse(folders=[folder])
+    answer = await client.get(f"{FOLDER_PATH}/upload")
+    assert answer.status_code == 403
+    assert "does not take deposits" in text_of(answer)
 
 
 #: Stores put their own parameters behind it.

@@ -4,13 +4,14 @@ Bytes go straight to the store; nothing of them passes here.
 """
 
 import json
+from collections.abc import Awaitable
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
 from parvis.documents.v1 import documents_pb2
 from parvis.tenancy.v1 import tenancy_pb2
-from parvis_kit.errors import Kind, ServiceError, invalid, not_found
+from parvis_kit.errors import Kind, ServiceError, forbidden, invalid, not_found
 from parvis_web.access import Area, member
 from parvis_web.errors import STATUS
 from parvis_web.pages.folders import type_names
@@ -171,48 +172,77 @@ async def abort(visit: OrganisationVisit) -> Response:
 
 
 @pages.get("/o/{slug}/contacts/{id}/folders/{folder_id}/upload", member("documents.file"))
+async def choose(visit: OrganisationVisit) -> Response:
+    """The page where a file is chosen. Without scripts its button asks for the form: to open a page begins nothing."""
+    _frame, record, folder = await visit.together(_contact(visit), _folder(visit))
+    if visit.is_portal and not folder.template.deposits:
+        raise forbidden("deposits_closed")
+    return _page(visit, record, folder)
+
+
+@pages.post("/o/{slug}/contacts/{id}/folders/{folder_id}/upload", member("documents.file"))
 async def form(visit: OrganisationVisit) -> Response:
-    """The page with a form that posts one file straight to the store."""
+    """The same page with a form that posts one file straight to the store."""
     params = visit.request.path_params
-    contact_id, folder_id = params["id"], params["folder_id"]
-    here = f"{visit.base}/contacts/{contact_id}/folders/{folder_id}"
-    clients = visit.clients
-    _frame, record, folders, upload = await visit.together(
-        if_allowed(clients.contacts.GetContact(tenancy_pb2.GetContactRequest(id=contact_id))),
-        clients.folders.ListFolders(documents_pb2.ListFoldersRequest(contact_id=contact_id)),
-        clients.uploads.StartFormUpload(
-            documents_pb2.StartFormUploadRequest(
-                contact_id=contact_id,
-                folder_template_id=folder_id,
-                return_url=f"{visit.portal.settings.public_url.rstrip('/')}{here}/uploads/",
-            )
-        ),
+    here = f"{visit.base}/contacts/{params['id']}/folders/{params['folder_id']}"
+    request = documents_pb2.StartFormUploadRequest(
+        contact_id=params["id"],
+        folder_template_id=params["folder_id"],
+        return_url=f"{visit.portal.settings.public_url.rstrip('/')}{here}/uploads/",
     )
-    folder = next((each for each in folders.folders if each.template.id == folder_id), None)
-    if folder is None:
+    _frame, record, folder, upload = await visit.together(
+        _contact(visit), _folder(visit), visit.clients.uploads.StartFormUpload(request)
+    )
+    return _page(visit, record, folder, upload)
+
+
+def _contact(visit: OrganisationVisit) -> Awaitable[tenancy_pb2.ContactRecord | None]:
+    request = tenancy_pb2.GetContactRequest(id=visit.request.path_params["id"])
+    return if_allowed(visit.clients.contacts.GetContact(request))
+
+
+async def _folder(visit: OrganisationVisit) -> documents_pb2.Folder:
+    params = visit.request.path_params
+    listed = await visit.clients.folders.ListFolders(documents_pb2.ListFoldersRequest(contact_id=params["id"]))
+    found = next((each for each in listed.folders if each.template.id == params["folder_id"]), None)
+    if found is None:
         raise not_found("folder")
-    fields = dict(upload.fields)
+    return found
+
+
+def _page(
+    visit: OrganisationVisit,
+    record: tenancy_pb2.ContactRecord | None,
+    folder: documents_pb2.Folder,
+    upload: documents_pb2.FormUpload | None = None,
+) -> Response:
+    params, types = visit.request.path_params, tuple(folder.template.media_types)
+    fields = dict(upload.fields) if upload else {}
     # The policy lets the address go on after its beginning: so the page that completes knows which upload this is.
     # In the path: stores put their own parameters in place of others.
-    if "success_action_redirect" in fields:
+    if upload and "success_action_redirect" in fields:
         fields["success_action_redirect"] += upload.id
     context = {
         "folder": folder,
         "contact_name": record.contact.name if record else "",
-        "folder_href": here,
-        "target": {"contact_id": contact_id, "folder_template_id": folder_id},
-        "action": upload.action,
+        "folder_href": f"{visit.base}/contacts/{params['id']}/folders/{params['folder_id']}",
+        "target": {"contact_id": params["id"], "folder_template_id": params["folder_id"]},
+        "action": upload.action if upload else "",
         "fields": fields,
-        "accept": ",".join(folder.template.media_types),
-        "types": type_names(visit.words, tuple(folder.template.media_types)) if folder.template.media_types else "",
-        "max_size": upload.max_size,
+        "accept": ",".join(types),
+        "types": type_names(visit.words, types) if types else "",
+        "max_size": upload.max_size if upload else 0,
     }
     return visit.render("documents/upload.html", context)
 
 
 @pages.get("/o/{slug}/contacts/{id}/folders/{folder_id}/uploads/{upload_id}", member("documents.file"))
 async def returned(visit: OrganisationVisit) -> Response:
-    """Where the store sends the browser after the form: completes the upload and says how it stands."""
+    """Where the store sends the browser after the form: completes the upload and says how it stands.
+
+    A GET with an effect, since stores answer a form with a redirect: asking for one more click would lose the files of
+    whoever believes to be done. It is their own upload, named by its id, and to complete it twice changes nothing.
+    """
     _, params = visit.words, visit.request.path_params
     folder_href = f"{visit.base}/contacts/{params['id']}/folders/{params['folder_id']}"
     upload_id = params["upload_id"]
