@@ -2,6 +2,7 @@
 
 import io
 import smtplib
+import socket
 import ssl
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -84,6 +85,33 @@ def test_a_presigned_address_works_through_the_gateway_and_only_signed(servers):
     assert answer.content == b"bytes"
     assert "frame-ancestors " + servers.addresses["portal"] in answer.headers["content-security-policy"]
     assert httpx.get(signed.partition("?")[0]).status_code == 403
+
+
+def test_the_inner_listeners_of_the_store_answer_nobody_but_its_parts(servers):
+    store(servers).put_object(BUCKET, "kept", io.BytesIO(b"bytes"), 5)
+    inside = servers.ports.store
+    path = f"buckets/{BUCKET}/kept"
+    answers = [
+        httpx.request(method, f"http://127.0.0.1:{inside[part]}/{address}").status_code
+        for method, part, address in (
+            ("GET", "filer", path),
+            ("PUT", "filer", f"buckets/{BUCKET}/planted"),
+            ("DELETE", "filer", path),
+            ("GET", "master", "dir/assign"),
+            ("GET", "master", f"col/delete?collection={BUCKET}"),
+            ("GET", "volume", "ui/index.html"),
+        )
+    ]
+    assert answers == [401, 401, 401, 400, 400, 401]
+    assert store(servers).get_object(BUCKET, "kept").data == b"bytes"
+
+
+@pytest.mark.parametrize("part", ["s3", "filer", "master", "volume", "admin"])
+def test_the_store_speaks_grpc_with_certificates_only(servers, part):
+    with socket.create_connection(("127.0.0.1", servers.ports.store[f"{part}.grpc"]), 2) as connection:
+        connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))
+        connection.settimeout(5)
+        assert connection.recv(64) == b""
 
 
 def test_only_pages_of_the_portal_may_upload_from_a_browser(servers):

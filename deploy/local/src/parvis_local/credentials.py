@@ -27,6 +27,7 @@ class Credentials:
     store_access_key: str
     store_secret_key: str = field(repr=False)
     store_encryption_key: str = field(repr=False)  # 32 bytes in hexadecimal
+    store_internal_key: str = field(repr=False)  # what its parts sign their own requests with
     key_encryption_key: str = field(repr=False)  # 32 bytes in base64
     web_client_secret: str = field(repr=False)
     setup_token: str = field(repr=False)
@@ -59,6 +60,7 @@ def _fresh() -> dict[str, object]:
         "store_access_key": secrets.token_hex(10).upper(),
         "store_secret_key": secrets.token_urlsafe(30),
         "store_encryption_key": secrets.token_hex(32),
+        "store_internal_key": secrets.token_urlsafe(32),
         "key_encryption_key": base64.b64encode(secrets.token_bytes(32)).decode(),
         "web_client_secret": secrets.token_urlsafe(32),
         "setup_token": secrets.token_urlsafe(32),

@@ -86,7 +86,7 @@ async def _run(layout: Layout, options: argparse.Namespace) -> int:
 
 def _prepare(layout: Layout, ports: Ports, only: Sequence[str]) -> list[Part]:
     secrets = credentials.load_or_make(layout)
-    authority.make_identities(credentials.DATABASES, layout.secrets)
+    authority.make_identities((*credentials.DATABASES, "store"), layout.secrets)
     parts = catalogue(layout, ports, secrets, only)
     check_free({part.title: part.ports for part in parts})
     for part in parts:

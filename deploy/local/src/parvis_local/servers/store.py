@@ -1,8 +1,13 @@
-"""The object store: SeaweedFS, all its components in one process, S3 to the outside."""
+"""The object store: SeaweedFS, all its components in one process, S3 to the outside.
+
+Its inner listeners (filer, master, volumes and gRPC) would serve and delete files for whoever reaches them. Here they
+answer the store's own parts only: HTTP asks for a signature or a certificate, gRPC for a certificate.
+"""
 
 import json
 import os
 
+from parvis_local.authority import identity_of
 from parvis_local.credentials import Credentials, write_private
 from parvis_local.environment import BUCKET, REGION, public_url
 from parvis_local.layout import VENV_BIN, Layout
@@ -33,6 +38,7 @@ def part(layout: Layout, ports: Ports, credentials: Credentials) -> Part:
             "HOME": str(data),
             "WEED_S3_SSE_KEK": credentials.store_encryption_key,
             "GOMEMLIMIT": "400MiB",
+            **_closed(layout, credentials),
         }
         command = [str(VENV_BIN / "weed"), f"-logdir={logs}", "mini", *_options(layout, ports)]
         return Spawned(Program(command, layout.log("store"), environment))
@@ -53,6 +59,18 @@ def part(layout: Layout, ports: Ports, credentials: Credentials) -> Part:
         start=start,
         probe=probe,
     )
+
+
+def _closed(layout: Layout, credentials: Credentials) -> dict[str, str]:
+    """SeaweedFS' `security.toml`, as variables: who may speak to the parts of the store."""
+    signed = ("SIGNING", "SIGNING_READ", "FILER_SIGNING", "FILER_SIGNING_READ")
+    files = identity_of("store", layout.secrets)
+    proven = [f"GRPC_{part}" for part in ("MASTER", "VOLUME", "FILER", "S3", "CLIENT", "ADMIN", "WORKER")]
+    settings = {f"JWT_{kind}_KEY": credentials.store_internal_key for kind in signed}
+    settings |= {f"{place}_CERT": str(files.certificate) for place in (*proven, "HTTPS_MASTER")}
+    settings |= {f"{place}_KEY": str(files.key) for place in (*proven, "HTTPS_MASTER")}
+    settings |= {f"{place}_CA": str(files.authority) for place in ("GRPC", "HTTPS_MASTER")}
+    return {f"WEED_{name}": value for name, value in settings.items()}
 
 
 def _options(layout: Layout, ports: Ports) -> list[str]:
