@@ -158,3 +158,38 @@ async def test_who_asks_too_much_at_once_reads_so_in_their_language(suite: Suite
     answer = await suite.get("/busy")
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "5")
     assert said in answer.text
+
+
+async def test_the_newest_three_attempts_are_kept(suite: Suite):
+    suite.sign_out()
+    states = []
+    for number in range(6):
+        begun = await suite.get(f"/auth/start?next=/o/durand/{number}")
+        states.append(parse_qs(urlsplit(begun.headers["location"]).query)["state"][0])
+
+    kept = [value for name, value in suite.client.cookies.items() if name.startswith("test-attempt-")]
+    recalled = [suite.portal.relying_party.recall(value) for value in kept]
+    assert {each.state for each in recalled if each} == set(states[-3:])
+    assert len(kept) == 3
+
+
+async def test_attempts_that_nobody_can_read_are_dropped_first(suite: Suite):
+    suite.sign_out()
+    for number in range(5):
+        suite.client.cookies.set(f"test-attempt-{number}", "nonsense", domain="localhost.local")
+    await suite.get("/auth/start")
+    await suite.get("/auth/start")
+    await suite.get("/auth/start")
+
+    kept = [value for name, value in suite.client.cookies.items() if name.startswith("test-attempt-")]
+    assert len(kept) == 3
+    assert "nonsense" not in kept
+
+
+@pytest.mark.parametrize(("site", "cleared"), [("same-origin", '"cache"'), ("cross-site", None)])
+async def test_the_page_after_signing_out_takes_the_others_out_of_the_browser(suite: Suite, site, cleared):
+    suite.sign_out()
+    answer = await suite.get("/auth/cleared", headers={"Sec-Fetch-Site": site})
+
+    assert (answer.status_code, answer.headers.get("clear-site-data")) == (204, cleared)
+    assert answer.headers["cache-control"] == "no-store"

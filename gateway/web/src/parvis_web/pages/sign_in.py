@@ -14,6 +14,10 @@ from parvis_web.visit import Visit, local_path
 
 pages = Area("sign_in")
 
+_ATTEMPT = "attempt-"
+#: Tabs that may be at the sign-in page at once; who comes back to an older one begins again.
+_TABS = 3
+_CLEARED = {"Clear-Site-Data": '"cache"'}
 _SLUG = re.compile(r"/o/([a-z0-9-]+)(?:/|$)")
 
 
@@ -40,8 +44,22 @@ async def start(visit: Visit) -> Response:
     )
     answer: Response = RedirectResponse(address, 303)
     visit.portal.set_cookie(answer, _attempt_cookie(attempt.state), party.keep(attempt), seconds=ATTEMPT)
+    _forget_older_attempts(visit, answer)
     answer.headers["Cache-Control"] = "no-store"
     return answer
+
+
+def _forget_older_attempts(visit: Visit, answer: Response) -> None:
+    """A cookie for each tab that was ever sent to the sign-in page would fill the header of every request."""
+    portal = visit.portal
+    prefix = portal.cookie(_ATTEMPT)
+    attempts = [
+        (attempt.expires_at if (attempt := portal.relying_party.recall(value)) else 0, place, name)
+        for place, (name, value) in enumerate(visit.request.cookies.items())  # older ones come first (RFC 6265, 5.4)
+        if name.startswith(prefix)
+    ]
+    for _, _, name in sorted(attempts, reverse=True)[_TABS - 1 :]:
+        portal.drop_cookie(answer, name.removeprefix(portal.cookie("")))
 
 
 @pages.get("/auth/callback", ANYONE)
@@ -129,5 +147,18 @@ async def sign_out(visit: Visit) -> Response:
     return answer
 
 
+@pages.get("/auth/cleared", ANYONE)
+async def cleared(visit: Visit) -> Response:
+    """An invisible image of the page that says that one is signed out: it takes our pages out of the browser.
+
+    Whoever sits at this computer next must not go back to them. They are not `no-store`: then the browser would forget
+    what was typed in a form as soon as one leaves it. The answer to the sign-out itself would be too early: the page
+    that it was asked on is put aside after it.
+    """
+    own = visit.request.headers.get("sec-fetch-site", "same-origin") == "same-origin"
+    # `no-store`: else the next sign-out would find it in the cache.
+    return Response(status_code=204, headers={"Cache-Control": "no-store"} | (_CLEARED if own else {}))
+
+
 def _attempt_cookie(state: str) -> str:
-    return f"attempt-{hashlib.sha256(state.encode()).hexdigest()[:12]}"
+    return f"{_ATTEMPT}{hashlib.sha256(state.encode()).hexdigest()[:12]}"
