@@ -2,27 +2,33 @@
 
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 from letters import Mailbox
 from people import DESK, STRANGER, Identity, Person, Seat
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserType, sync_playwright
 
 from parvis_local.browser import find_browser
 from parvis_local.suite import Suite
 
 
+def launch(chromium: BrowserType, *, without: Sequence[str] = ()) -> Browser:
+    """Chromium without a window; as root it has no sandbox of its own. `without`: arguments that Playwright adds."""
+    program = find_browser()
+    return chromium.launch(
+        executable_path=str(program) if program else None,
+        args=["--lang=fr-FR", *(["--no-sandbox"] if os.geteuid() == 0 else [])],
+        ignore_default_args=list(without),
+        env=os.environ | {"LANGUAGE": "fr"},  # for what the browser itself writes, as in a field for dates
+    )
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Chromium without a window; as root it has no sandbox of its own."""
+    """One for all."""
     with sync_playwright() as playwright:
-        program = find_browser()
-        chromium = playwright.chromium.launch(
-            executable_path=str(program) if program else None,
-            args=["--lang=fr-FR", *(["--no-sandbox"] if os.geteuid() == 0 else [])],
-            env=os.environ | {"LANGUAGE": "fr"},  # for what the browser itself writes, as in a field for dates
-        )
+        chromium = launch(playwright.chromium)
         yield chromium
         chromium.close()
 
