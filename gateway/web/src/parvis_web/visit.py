@@ -9,8 +9,6 @@ themselves.
 """
 
 import asyncio
-import base64
-import json
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,6 +26,7 @@ from parvis_ui import frame as ui
 from parvis_ui.forms import Errors
 from parvis_ui.pages import Pages
 from parvis_ui.translations import Words
+from parvis_web import flash as flashes
 from parvis_web import navigation
 from parvis_web.access import PageRoute
 from parvis_web.clients import Clients
@@ -43,7 +42,6 @@ D = TypeVar("D")
 
 #: Errors after which the rest of a page still works.
 _BEARABLE = {Kind.UNAVAILABLE, Kind.INTERNAL, Kind.LIMIT}
-_LONGEST_FLASH = 1500
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +155,7 @@ class Visit:
         answer: Response = RedirectResponse(path, 303)
         if flash is not None and self.session is not None:
             said = flash if isinstance(flash, ui.Flash) else ui.Flash("ok", flash)
-            self.portal.set_cookie(answer, "flash", pack_flash(self.session, said), seconds=60)
+            self.portal.set_cookie(answer, "flash", flashes.pack(self.session, said), seconds=60)
         return answer
 
     def bare(self, template: str, context: Mapping[str, object] | None = None, *, status: int = 200) -> HTMLResponse:
@@ -187,7 +185,7 @@ class Visit:
     ) -> HTMLResponse:
         target = self.request.headers.get("hx-target", "")
         kept = self.request.cookies.get(self.portal.cookie("flash"), "") if self.session else ""
-        flash = unpack_flash(self.session, kept) if kept and self.session else None
+        flash = flashes.unpack(self.session, kept) if kept and self.session else None
         answer = self.portal.pages.render(
             self.request,
             template,
@@ -375,21 +373,6 @@ async def if_allowed(call: Awaitable[A]) -> A | None:
         if error.kind in _BEARABLE | {Kind.FORBIDDEN, Kind.NOT_FOUND}:
             return None
         raise
-
-
-def pack_flash(session: Session, flash: ui.Flash) -> str:
-    """A flash message as a cookie value, signed."""
-    text = json.dumps([flash.kind, flash.text[:_LONGEST_FLASH], flash.href, flash.link])
-    packed = base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
-    return f"{packed}.{session.sign(packed)}"
-
-
-def unpack_flash(session: Session, kept: str) -> ui.Flash | None:
-    """The message of a cookie value; None when this session did not sign it."""
-    packed, _, signature = kept.partition(".")
-    if signature != session.sign(packed):
-        return None
-    return ui.Flash(*json.loads(base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4))))
 
 
 def sign_in_path(address: str) -> str:

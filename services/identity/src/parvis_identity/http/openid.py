@@ -17,7 +17,7 @@ from parvis_identity.models import Client
 from parvis_identity.service import sessions
 from parvis_identity.service.authorization import BadRequest, ChooseOrganisation, Go, NotAssigned, SignIn
 from parvis_identity.service.keys import OPENID
-from parvis_identity.service.provider import SCOPES
+from parvis_identity.service.protocol import SCOPES
 from parvis_kit.caller import Caller
 from parvis_kit.errors import Kind, ServiceError
 

@@ -17,14 +17,8 @@ from parvis_identity.domain.links import digest_of
 from parvis_identity.models import Client, Grant
 from parvis_identity.service.clients import Clients
 from parvis_identity.service.organisations import Face, Organisations, ProductAnswer
-from parvis_identity.service.provider import (
-    Answer,
-    ProtocolRequest,
-    Provider,
-    SignedIn,
-    protocol_error,
-    unacceptable,
-)
+from parvis_identity.service.protocol import Answer, ProtocolRequest, protocol_error, unacceptable
+from parvis_identity.service.provider import Provider, SignedIn
 from parvis_identity.service.tokens import Tokens, person
 from parvis_identity.store import openid as store
 from parvis_kit.errors import Kind, ServiceError

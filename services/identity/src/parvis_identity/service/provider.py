@@ -8,130 +8,38 @@ as it comes and raises on (quotes, other alphabets) is refused before it is call
 
 import re
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from authlib.common.urls import add_params_to_uri
 from authlib.oauth2 import OAuth2Error
-from authlib.oauth2.rfc6749 import (
-    AuthorizationServer,
-    ClientMixin,
-    InvalidRequestError,
-    OAuth2Request,
-)
+from authlib.oauth2.rfc6749 import AuthorizationServer, InvalidRequestError
 from authlib.oauth2.rfc6749.grants import (
     AuthorizationCodeGrant,
     ClientCredentialsGrant,
     RefreshTokenGrant,
 )
-from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oidc.core.util import create_half_hash
 
 from parvis_identity.domain import sessions as rules
 from parvis_identity.domain.links import digest_of
 from parvis_identity.models import Account, AuthorizationCode, Client, Grant, RefreshToken, Session
+from parvis_identity.service.protocol import METHODS, Answer, ClientPolicy, ProtocolRequest, protocol_error
 from parvis_identity.service.tokens import ACCESS_LIFETIME, Tokens
 from parvis_identity.store.openid import Granted, PresentedCode, PresentedRefreshToken
 from parvis_kit.ids import uuid7
 
 # Authlib's stubs describe its classes more narrowly than it calls them: here they are taken as they are.
 _Server: Any = AuthorizationServer
-_Client: Any = ClientMixin
-_Request: Any = OAuth2Request
 _CodeGrant: Any = AuthorizationCodeGrant
 _RefreshGrant: Any = RefreshTokenGrant
 _CredentialsGrant: Any = ClientCredentialsGrant
 _Challenge: Any = CodeChallenge
 
-SCOPES = ("openid", "profile", "email", "offline_access")
 CODE_LIFETIME = timedelta(seconds=60)
-_METHODS = ["client_secret_basic", "client_secret_post"]
-#: What error descriptions may contain (RFC 6749, 4.1.2.1): Authlib repeats these parameters in them.
-_REPEATABLE = re.compile(r"[\x20-\x21\x23-\x5b\x5d-\x7e]*")
-_REPEATED = ("client_id", "response_type", "grant_type", "redirect_uri", "scope")
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer of the protocol: JSON in `body`, or an address to go to."""
-
-    status: int
-    body: dict[str, Any] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    location: str = ""
-
-
-def unacceptable(parameters: Mapping[str, str]) -> str:
-    """The name of a parameter that no client of ours sends and Authlib cannot repeat; empty when all are fine."""
-    return next(
-        (name for name in _REPEATED if not _REPEATABLE.fullmatch(parameters.get(name, ""))),
-        "",
-    )
-
-
-def protocol_error(status: int, error: str, description: str) -> Answer:
-    """An error answer of the token endpoint (RFC 6749, 5.2)."""
-    return Answer(
-        status,
-        {"error": error, "error_description": description},
-        {"Cache-Control": "no-store", "Pragma": "no-cache"},
-    )
-
-
-class ClientPolicy(_Client):  # type: ignore[misc] # see above
-    """A client as Authlib asks about it."""
-
-    def __init__(self, client: Client) -> None:
-        self.row = client
-        self.client_metadata = {"post_logout_redirect_uris": client.post_logout_redirect_uris}
-
-    def get_client_id(self) -> str:
-        return self.row.client_id
-
-    def get_default_redirect_uri(self) -> str | None:
-        """None: a request always says where it ends (OpenID Connect Core 3.1.2.1)."""
-        return None
-
-    def get_allowed_scope(self, scope: Any) -> str:
-        return " ".join(known for known in SCOPES if known in str(scope or "").split())
-
-    def check_redirect_uri(self, redirect_uri: str) -> bool:
-        return redirect_uri in self.row.redirect_uris
-
-    def check_client_secret(self, client_secret: str) -> bool:
-        return secrets.compare_digest(digest_of(client_secret), self.row.secret_digest)
-
-    def check_endpoint_auth_method(self, method: str, endpoint: Any) -> bool:  # noqa: ARG002 - Authlib's signature
-        return method in _METHODS
-
-    def check_response_type(self, response_type: str) -> bool:
-        return response_type == "code" and "authorization_code" in self.row.grant_types
-
-    def check_grant_type(self, grant_type: str) -> bool:
-        return grant_type in self.row.grant_types
-
-
-class ProtocolRequest(_Request):  # type: ignore[misc] # see above
-    """A request that was parsed and checked: each parameter once."""
-
-    def __init__(self, method: str, parameters: Mapping[str, str], headers: Mapping[str, str]) -> None:
-        # Authlib refuses plain HTTP but on the machine itself; whether that is so is decided by who sets
-        # PARVIS_PUBLIC_URL.
-        super().__init__(method, "https://localhost/oauth2", headers=headers)
-        self._parameters = dict(parameters)
-        self.payload = BasicOAuth2Payload(self._parameters)
-
-    @property
-    def args(self) -> dict[str, str]:
-        return self._parameters
-
-    @property
-    def form(self) -> dict[str, str]:
-        return self._parameters
 
 
 @dataclass
@@ -253,7 +161,7 @@ class Provider(_Server):  # type: ignore[misc] # see above
 
 
 class _Code(_CodeGrant):  # type: ignore[misc] # see above
-    TOKEN_ENDPOINT_AUTH_METHODS = _METHODS
+    TOKEN_ENDPOINT_AUTHMETHODS = METHODS
 
     def generate_authorization_code(self) -> str:
         return secrets.token_urlsafe(32)
@@ -321,7 +229,7 @@ class _PresentedCode:
 
 
 class _Refresh(_RefreshGrant):  # type: ignore[misc] # see above
-    TOKEN_ENDPOINT_AUTH_METHODS = _METHODS
+    TOKEN_ENDPOINT_AUTHMETHODS = METHODS
 
     @property
     def INCLUDE_NEW_REFRESH_TOKEN(self) -> bool:  # noqa: N802 - Authlib's name
@@ -360,7 +268,7 @@ class _PresentedToken:
 
 
 class _Credentials(_CredentialsGrant):  # type: ignore[misc] # see above
-    TOKEN_ENDPOINT_AUTH_METHODS = _METHODS
+    TOKEN_ENDPOINT_AUTHMETHODS = METHODS
 
 
 class _Pkce(_Challenge):  # type: ignore[misc] # see above
