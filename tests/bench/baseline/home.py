@@ -114,7 +114,7 @@ async def application(told: Mapping[str, Any]) -> Starlette:
     clients: Any = SimpleNamespace(
         organisations=SimpleNamespace(GetHome=await local("tenancy", OrganisationRpc(nothing, "").GetHome)),
         documents=SimpleNamespace(GetOverview=await local("documents", DocumentRpc(nothing).GetOverview)),
-        invoices=SimpleNamespace(GetOverview=await local("billing", InvoiceRpc(nothing).GetOverview)),
+        invoices=SimpleNamespace(GetOverview=await local("billing", InvoiceRpc(nothing, nothing).GetOverview)),
     )
     settings = WebSettings()
     pages = Pages("parvis_web", store_origin=settings.store_url)
