@@ -72,7 +72,9 @@ async def test_the_first_opening_of_a_contact_is_kept_and_told_once(firm, suite)
     assert not (await firm.portal.GetDocument(id=document_id)).openings
     assert not (await firm.portal.ListDocuments()).documents[0].unread
     opened = await suite.told(firm.id, events_pb2.DocumentOpened)
-    assert [(event.document_id, event.contact_id) for event in opened] == [(document_id, str(firm.client))]
+    assert [(event.document_id, event.contact_id, event.version) for event in opened] == [
+        (document_id, str(firm.client), 1)
+    ]
 
 
 async def test_whoever_views_as_somebody_else_opens_nothing(firm, suite):

@@ -3,6 +3,7 @@
 import asyncio
 import statistics
 import time
+from itertools import permutations
 
 import pytest
 from notify_stage import PORTAL, filed, invited, mail
@@ -13,6 +14,7 @@ from parvis.tenancy.v1 import events_pb2 as tenancy_events
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.errors import not_found
 from parvis_kit.ids import uuid7
+from parvis_kit.testing import eventually
 from parvis_notify.domain import LINK, NOBODY
 from parvis_notify.smtp import MailServer
 
@@ -166,6 +168,43 @@ async def test_opened_document_shows_in_the_history(suite, firm, contact):
                 break
             await asyncio.sleep(0.02)
     assert row["at"].isoformat() == "2026-11-20T09:00:00+00:00"
+
+
+@pytest.mark.parametrize("order", list(permutations(["filed 1", "opened 1", "filed 2"])), ids=" ".join)
+async def test_history_is_the_same_in_whatever_order_filing_and_opening_are_heard(suite, firm, contact, order):
+    document_id = str(uuid7())
+    for step in order:
+        what, version = step.split()
+        event = filed(contact)
+        event.document.id, event.document.version = document_id, int(version)
+        query = "SELECT 1 FROM messages WHERE document_id = $1 AND document_version = $2"
+        if what == "opened":
+            event = events_pb2.DocumentOpened(
+                document_id=document_id, contact_id=contact.id, at="2026-11-20T09:00:00Z", version=int(version)
+            )
+            query = "SELECT 1 FROM openings WHERE document_id = $1 AND version = $2"
+        await suite.tell(firm.id, event)
+        await eventually(lambda query=query, version=version: suite.rows(firm.id, query, document_id, int(version)))
+
+    query = (
+        "SELECT document_opened_at IS NOT NULL AS opened FROM messages WHERE document_id = $1 ORDER BY document_version"
+    )
+    rows = await suite.rows(firm.id, query, document_id)
+    assert [row["opened"] for row in rows] == [True, False], "the second version was never opened"
+
+
+async def test_filing_and_opening_that_are_heard_at_one_instant_miss_nothing(suite, firm, contact):
+    documents = [str(uuid7()) for _ in range(12)]
+    for document_id in documents:
+        event = filed(contact)
+        event.document.id, event.document.version = document_id, 1
+        opened = events_pb2.DocumentOpened(
+            document_id=document_id, contact_id=contact.id, at="2026-11-20T09:00:00Z", version=1
+        )
+        await asyncio.gather(suite.tell(firm.id, event), suite.tell(firm.id, opened))
+    query = "SELECT 1 FROM messages WHERE document_id = $1 AND document_opened_at IS NOT NULL"
+    for document_id in documents:
+        await eventually(lambda document_id=document_id: suite.rows(firm.id, query, document_id))
 
 
 async def test_reset_of_a_personal_account_belongs_to_no_firm(suite, firm, mailbox):

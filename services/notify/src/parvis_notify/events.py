@@ -147,6 +147,8 @@ class Events:
             return
         face = await self._composer.face(unit, envelope)
         contact = await self._composer.contact(unit, UUID(document.contact_id), envelope)
+        document_id = UUID(document.id)
+        await store.hold_document(unit, document_id)
         what = Announcement(
             kind=Kind.DOCUMENT_FILED,
             event_id=envelope.id,
@@ -159,7 +161,9 @@ class Events:
             },
             link=self._composer.address(face.slug, _path(folder.link_to, document.id)),
             contact_id=contact.id,
-            document_id=UUID(document.id),
+            document_id=document_id,
+            document_version=document.version,
+            opened_at=await store.opened_at(unit, document_id, contact.id, version=document.version),
             leads_to_document=folder.link_to == documents_pb2.LINK_TARGET_DOCUMENT,
         )
         mail = domain.address_for(_USES.get(folder.notify_to, "main"), contact.addresses)
@@ -195,9 +199,11 @@ class Events:
             await self._composer.announce(unit, what, Recipient("", "", ""), failed=NO_ADVISER)
 
     async def document_opened(self, unit: "UnitOfWork", event: documents_events.DocumentOpened, _: "Envelope") -> None:
-        """The history shows when what was announced was read."""
-        opened_at = datetime.fromisoformat(event.at)
-        await store.mark_opened(unit, UUID(event.document_id), UUID(event.contact_id), opened_at)
+        """The history shows when what was announced was read, whichever of the two is heard of first."""
+        document_id, contact_id = UUID(event.document_id), UUID(event.contact_id)
+        await store.hold_document(unit, document_id)
+        at = datetime.fromisoformat(event.at)
+        await store.mark_opened(unit, document_id, contact_id, version=event.version, at=at)
 
     async def password_reset_requested(
         self, delivery: "Delivery", event: identity_events.PasswordResetRequested

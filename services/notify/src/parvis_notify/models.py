@@ -123,12 +123,28 @@ class Message(Model, table=True):
     reason: str = ""
     contact_id: UUID | None = None
     document_id: UUID | None = None
+    #: Version of the document that it is about; None where the event did not say.
+    document_version: int | None = None
     document_opened_at: datetime | None = _instant(nullable=True)
     #: Message-ID header (RFC 5322, section 3.6.4); the same for every attempt.
     message_id: str
     search_key: str = Field(sa_type=Text)
     created_at: datetime = _instant()
     settled_at: datetime | None = _instant(nullable=True)
+
+
+class Opening(Model, table=True):
+    """The first time that a contact opened a version of a document. Kept, since the news of it may come before that of
+    the document.
+    """
+
+    __tablename__ = "openings"
+
+    organisation_id: UUID = Field(primary_key=True)
+    document_id: UUID = Field(primary_key=True)
+    contact_id: UUID = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    at: datetime = _instant()
 
 
 class Attempt(Model, table=True):

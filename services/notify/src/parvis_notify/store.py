@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
 from parvis_kit.text import like_pattern
@@ -89,17 +89,38 @@ async def attempts(unit: "UnitOfWork", message_id: UUID) -> list[Attempt]:
     return list(await unit.session.scalars(statement))
 
 
-async def mark_opened(unit: "UnitOfWork", document_id: UUID, contact_id: UUID, at: datetime) -> None:
-    """The document that messages announce was opened; the first time counts."""
-    await unit.execute(
-        update(Message)
-        .where(
-            Message.organisation_id == unit.organisation_id,  # type: ignore[arg-type]
-            Message.document_id == document_id,  # type: ignore[arg-type]
-            Message.contact_id == contact_id,  # type: ignore[arg-type]
-        )
-        .values(document_opened_at=func.least(func.coalesce(Message.document_opened_at, at), at))
-    )
+async def hold_document(unit: "UnitOfWork", document_id: UUID) -> None:
+    """Makes whoever says or marks something about the document wait until this transaction ends."""
+    key = f"{unit.organisation_id} {document_id}"
+    await unit.fetch("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", key)
+
+
+_KEEP_OPENING = """
+INSERT INTO openings (organisation_id, document_id, contact_id, version, at) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (organisation_id, document_id, contact_id, version) DO UPDATE SET at = least(openings.at, excluded.at)"""
+#: What announced this version or an earlier one has been read; the first time counts.
+_MARK_OPENED = """
+UPDATE messages SET document_opened_at = least(document_opened_at, $5)
+WHERE organisation_id = $1 AND document_id = $2 AND contact_id = $3
+  AND ($4 = 0 OR document_version IS NULL OR document_version <= $4)"""
+_OPENED_AT = """
+SELECT min(at) AS at FROM openings
+WHERE organisation_id = $1 AND document_id = $2 AND contact_id = $3 AND version >= $4"""
+
+
+async def mark_opened(unit: "UnitOfWork", document_id: UUID, contact_id: UUID, *, version: int, at: datetime) -> None:
+    """A version that messages announce, or will, was opened. Version 0: the event did not say which."""
+    arguments = (unit.organisation_id, document_id, contact_id, version, at)
+    if version:
+        await unit.fetch(_KEEP_OPENING, *arguments)
+    await unit.fetch(_MARK_OPENED, *arguments)
+
+
+async def opened_at(unit: "UnitOfWork", document_id: UUID, contact_id: UUID, *, version: int) -> datetime | None:
+    """When a contact first opened this version of a document, or a later one."""
+    rows = await unit.fetch(_OPENED_AT, unit.organisation_id, document_id, contact_id, version)
+    found: datetime | None = rows[0]["at"]
+    return found
 
 
 _HISTORY = """

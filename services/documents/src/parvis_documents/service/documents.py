@@ -129,6 +129,7 @@ async def _mark(unit: UnitOfWork, row: asyncpg.Record, number: int) -> None:
                 contact_id=str(row["contact_id"]),
                 membership_id=str(caller.membership_id),
                 at=unit.now.isoformat(),
+                version=number,
             ),
             aggregate_id=document_id,
         )

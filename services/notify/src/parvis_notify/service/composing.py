@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -44,6 +45,9 @@ class Announcement:
     one_time_link: Mapping[str, str] | None = None
     contact_id: UUID | None = None
     document_id: UUID | None = None
+    document_version: int | None = None
+    #: When the document was opened, where that is known already.
+    opened_at: datetime | None = None
     leads_to_document: bool = False
 
 
@@ -109,6 +113,8 @@ class Composer:
             reason=failed,
             contact_id=what.contact_id,
             document_id=what.document_id,
+            document_version=what.document_version,
+            document_opened_at=what.opened_at,
             message_id=f"<{message_id}@{self.mail_domain}>",
             search_key=search_key(to.name, to.mail, subject),
             created_at=unit.now,
