@@ -39,7 +39,7 @@ NO_PAGES = {
     "/auth/callback": "ends a sign-in",
     "/auth/return": "ends a sign-out",
     "/setup": "exists before there is anybody",
-    "/o/{slug}/contacts/{id}/folders/{folder_id}/upload": "where a file that was refused is chosen anew, without scripts",
+    "/o/{slug}/contacts/{id}/folders/{folder_id}/upload": "where another file is chosen after a refused form",
     "/o/{slug}/contacts/{id}/folders/{folder_id}/uploads/{upload_id}": "where the store sends a plain form's sender",
 }
 _LINK = re.compile(r'(?:href|src|data|hx-get)="(/[^"]*)"')
