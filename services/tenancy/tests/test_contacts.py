@@ -36,6 +36,13 @@ async def test_a_code_belongs_to_one_contact(stage, adviser):
         await stage.contact(adviser, code="LEGOFF")
 
 
+async def test_of_two_who_take_one_code_at_one_instant_one_is_told(stage, adviser):
+    calls = (stage.contact(adviser, f"Client {number}", code="LEGOFF") for number in range(3))
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+    failed = [(each.kind, each.reason) for each in answers if isinstance(each, Exception)]
+    assert failed == [(Kind.CONFLICT, "code_taken")] * 2
+
+
 async def test_codes_taken_at_the_same_time_differ(stage, adviser):
     made = await asyncio.gather(*(stage.contact(adviser, f"Client {number}") for number in range(12)))
     assert sorted(each.contact.code for each in made) == [f"C{number:04d}" for number in range(1, 13)]

@@ -1,5 +1,7 @@
 """The first start, customers, and the record of an organisation."""
 
+import asyncio
+
 import pytest
 from tenancy_stage import SETUP_TOKEN, refused
 
@@ -51,6 +53,19 @@ async def test_a_slug_that_is_taken_is_refused(stage, provider):
             administrator_given_name="A",
             administrator_family_name="B",
         )
+
+
+async def test_of_two_who_take_one_slug_at_one_instant_one_is_told(provider):
+    calls = (
+        provider.call(
+            "CreateCustomer", name=f"Rose {number}", slug="rose", administrator_mail=f"a{number}@rose.example",
+            administrator_given_name="A", administrator_family_name="B",
+        )
+        for number in range(3)
+    )  # fmt: skip
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+    failed = [(each.kind, each.reason) for each in answers if isinstance(each, Exception)]
+    assert failed == [(Kind.CONFLICT, "slug_taken")] * 2
 
 
 async def test_every_wrong_field_of_a_customer_is_named_at_once(provider):

@@ -1,5 +1,7 @@
 """Profiles, and the ceiling: nobody grants what they do not hold, by any path."""
 
+import asyncio
+
 import pytest
 from tenancy_stage import refused
 
@@ -36,6 +38,22 @@ async def test_names_of_profiles_differ_by_more_than_accents(admin):
     await admin.call("SaveProfile", profile=profile("Réviseur", {}))
     with refused(Kind.CONFLICT, "name_taken"):
         await admin.call("SaveProfile", profile=profile("REVISEUR", {}))
+
+
+async def test_a_profile_is_not_renamed_to_a_name_that_another_has(admin):
+    await admin.call("SaveProfile", profile=profile("Réviseur", {}))
+    made = await admin.call("SaveProfile", profile=profile("Paie", {}))
+    with refused(Kind.CONFLICT, "name_taken"):
+        await admin.call("SaveProfile", profile=profile("Reviseur", {}, id=made.id, version=made.version))
+
+
+async def test_of_two_who_take_one_name_for_a_profile_at_one_instant_one_is_told(admin):
+    made = [await admin.call("SaveProfile", profile=profile(name, {})) for name in ("Un", "Deux")]
+    calls = [admin.call("SaveProfile", profile=profile("Neuf", {})) for _ in range(2)]
+    calls += [admin.call("SaveProfile", profile=profile("Neuf", {}, id=each.id, version=1)) for each in made]
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+    failed = [(each.kind, each.reason) for each in answers if isinstance(each, Exception)]
+    assert failed == [(Kind.CONFLICT, "name_taken")] * 3
 
 
 @pytest.mark.parametrize(

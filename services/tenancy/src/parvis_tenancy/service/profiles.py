@@ -48,15 +48,17 @@ async def save(unit: UnitOfWork, wanted: tenancy_pb2.Profile, profile_id: UUID |
     revision = await rights.next_revision(unit)
     profile, old = await _load(unit, profile_id, wanted.version)
     await authority.below_ceiling(unit, rules.above_when_saving(old, new, await authority.own_rights(unit)))
-    if profile.name != name:
+    renamed = profile.name != name
+    if renamed:
         profile.name, profile.built_in, profile.sort_key = name, "", sort_key(name)
-        await members.rename_profile(unit, profile.id, name, "")
     profile.version += 1
     unit.add(profile)
     try:
         await unit.flush()
     except IntegrityError as error:
         raise conflict("name_taken", name=name) from error
+    if renamed:
+        await members.rename_profile(unit, profile.id, name, "")
     await members.replace_rights(unit, profile.id, new)
     if profile_id is not None:
         authority.grants_changed(unit, revision)
