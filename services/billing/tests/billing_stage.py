@@ -29,12 +29,17 @@ PART = 16_000
 
 
 class Documents:
-    """UploadService and DocumentService of documents, and the store. `failures`: steps that fail the next time."""
+    """UploadService and DocumentService of documents, and the store.
+
+    `failures`: steps that fail the next time. `refusals`: references whose next upload is refused once it is complete;
+    the one after it is a new one, as documents promises.
+    """
 
     def __init__(self) -> None:
         self.uploads = {}
         self.documents = {}
         self.failures = []
+        self.refusals = []
         self.steps = []
         self.folder = uuid7()
         self.http = httpx.AsyncClient(transport=httpx.MockTransport(self._store))
@@ -59,6 +64,11 @@ class Documents:
     async def GetUpload(self, request):
         self._step("get")
         upload = self._find(request.id)
+        if upload["request"].external_reference in self.refusals:
+            self.refusals.remove(upload["request"].external_reference)
+            del self.uploads[upload["request"].external_reference]
+            refused = documents_pb2.UPLOAD_STATE_REFUSED
+            return documents_pb2.Upload(id=request.id, state=refused, reason="checksum_differs")
         assert hashlib.sha256(upload["bytes"]).hexdigest() == upload["request"].sha256
         self.documents.setdefault(upload["request"].external_reference, uuid7())
         return self._message(upload)

@@ -118,6 +118,15 @@ async def test_failure_at_any_step_still_gives_one_document(suite, documents, fi
     assert documents.failures == []
 
 
+async def test_refused_upload_is_tried_again_as_a_new_one(suite, documents, firm, client):
+    closed = await suite.draft(firm, client)
+    documents.refusals += [f"invoice:{closed.id}"] * 2
+    closed = await suite.close(firm, closed)
+    filed = await suite.filed(firm, closed.id)
+    assert filed.document_id == str(documents.documents[f"invoice:{closed.id}"])
+    assert documents.refusals == []
+
+
 async def test_same_invoice_has_the_same_bytes(suite):
     made_at = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
     first, second = await asyncio.gather(*(Typesetter(2).typeset(json.dumps(PAGE), made_at) for _ in range(2)))
