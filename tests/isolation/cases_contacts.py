@@ -2,12 +2,14 @@
 
 import secrets
 
-from cases import OWN, Rightful, case
+from cases import OWN, Refused, case
 from world import World
 
 from parvis.tenancy.v1 import tenancy_pb2 as pb
+from parvis_kit.errors import Kind
 
-FOR_A_COLLEAGUE = Rightful("whoever edits contacts may make one for a colleague; it reaches nothing that exists")
+#: Nobody makes what they could not see: a colleague's contact is made by those whose scope reaches it.
+FOR_A_COLLEAGUE = Refused((Kind.FORBIDDEN,), ("adviser_out_of_reach",))
 
 
 @case("ContactService.ListContacts", others=OWN, differs={"out-of-scope": OWN, "other-client": OWN})

@@ -9,7 +9,7 @@ import pytest
 from parvis.documents.v1 import documents_pb2
 from parvis.notify.v1 import notify_pb2
 from parvis.tenancy.v1 import tenancy_pb2
-from parvis_kit.errors import Kind, ServiceError, Violation, conflict, invalid, unavailable
+from parvis_kit.errors import Kind, ServiceError, Violation, conflict, forbidden, invalid, unavailable
 from parvis_web.testing import Suite, text_of
 
 CONTACT, PERSON, ACCESS = (f"0192f000-0000-7000-8000-0000000000c{n}" for n in range(3))
@@ -77,6 +77,17 @@ def served(suite: Suite) -> Suite:
         "ListMessages": lambda _: notify_pb2.ListMessagesResponse(messages=[message], total=1),
     }
     return suite
+
+
+async def test_a_colleague_whose_clients_one_does_not_see_is_said_at_the_field(served: Suite):
+    served.services.answers["CreateContact"] = forbidden("adviser_out_of_reach", right="contacts.read", helpers="")
+    members = tenancy_pb2.ListMembersResponse(members=[tenancy_pb2.Member(id=ACCESS, family_name="Petit")])
+    served.services.answers["ListMembers"] = members
+    typed = {"kind": "client", "name": "Kerautret", "main_adviser_id": ACCESS, "act": "create"}
+    answer = await served.post("/o/durand/contacts/new", typed)
+    assert answer.status_code == 422
+    assert 'id="f-main_adviser_id-error"' in answer.text
+    assert "Choose yourself, then add your colleague among the advisers." in text_of(answer)
 
 
 async def test_the_list_keeps_its_filters_and_hands_on_the_cursor(served: Suite):

@@ -83,11 +83,9 @@ async def test_who_sees_but_may_not_change_learns_who_can_help(stage, admin):
 
 
 async def test_nobody_makes_a_contact_that_they_could_not_see(stage, admin, adviser):
-    with refused(Kind.INVALID, "fields_invalid") as caught:
+    with refused(Kind.FORBIDDEN, "adviser_out_of_reach") as caught:
         await stage.contact(adviser, main_adviser_id=admin.membership_id)
-    assert [(each.field, each.reason) for each in caught.value.violations] == [
-        ("main_adviser_id", "adviser_out_of_reach")
-    ]
+    assert caught.value.params["helpers"] == "Anne Kervella"
     assert (await admin.call("ListContacts")).total == 0
 
 

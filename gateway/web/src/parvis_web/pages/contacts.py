@@ -204,7 +204,7 @@ async def create(visit: OrganisationVisit) -> Response:
         made = await visit.clients.contacts.CreateContact(request)
     except ServiceError as error:
         shown = (*FIELDS, *(f"people.{place}.{name}" for place in range(len(people)) for name in PERSON_FIELDS))
-        errors = visit.errors(error, *shown, code_taken="code")
+        errors = visit.errors(error, *shown, code_taken="code", adviser_out_of_reach="main_adviser_id")
         return await _new_form(visit, values, people or [_empty_person()], errors, status=422)
     return visit.redirect(
         f"{visit.base}/contacts/{made.contact.id}",

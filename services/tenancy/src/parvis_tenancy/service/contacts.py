@@ -15,7 +15,7 @@ from parvis_kit.unit import UnitOfWork
 from parvis_tenancy.domain import records
 from parvis_tenancy.domain.states import AdviserRole, ContactKind
 from parvis_tenancy.models import Contact, Person
-from parvis_tenancy.service import messages, reach
+from parvis_tenancy.service import authority, messages, reach
 from parvis_tenancy.service.fields import Fields
 from parvis_tenancy.store import contacts
 from parvis_tenancy.store.contacts import EVERYTHING
@@ -75,7 +75,10 @@ async def batch(unit: UnitOfWork, ids: Sequence[UUID]) -> list[tenancy_pb2.Conta
 async def create(
     unit: UnitOfWork, wanted: tenancy_pb2.Contact, main_adviser: UUID | None, people: Sequence[tenancy_pb2.Person]
 ) -> tenancy_pb2.ContactRecord:
-    """Makes a contact. Raises CONFLICT code_taken, INVALID fields_invalid, NOT_FOUND member_not_found."""
+    """Makes a contact, which its maker must be able to see and change afterwards.
+
+    Raises CONFLICT code_taken, FORBIDDEN adviser_out_of_reach, INVALID fields_invalid, NOT_FOUND member_not_found.
+    """
     fields = Fields()
     if wanted.kind not in {int(each) for each in ContactKind}:
         fields.wrong("kind", "required")
@@ -86,11 +89,12 @@ async def create(
     if len(people) > _MOST_PEOPLE:
         fields.wrong("people", "too_many", most=str(_MOST_PEOPLE))
     typed = [_person_columns(fields, f"people.{place}.", each) for place, each in enumerate(people)]
-    adviser = main_adviser or unit.grants.membership_id
-    if not all(unit.grants.reaches(right, frozenset((adviser,))) for right in ("contacts.read", "contacts.edit")):
-        fields.wrong("main_adviser_id", "adviser_out_of_reach")  # nobody makes what they could not see afterwards
     fields.settle()
+    adviser = main_adviser or unit.grants.membership_id
     await _are_staff(unit, [adviser])
+    for right in ("contacts.read", "contacts.edit"):
+        if not unit.grants.reaches(right, frozenset((adviser,))):
+            raise await authority.refusal(unit, "adviser_out_of_reach", right)
     contact = Contact(
         organisation_id=unit.organisation_id,
         id=uuid7(),
