@@ -112,3 +112,18 @@ async def test_parts_that_no_row_knows_are_removed_by_their_age(suite, objects):
 
     assert await objects.abort_older(datetime.now(UTC) - timedelta(days=1)) == 0
     assert await objects.list_parts(key, multipart_id) == []
+
+
+async def test_parts_that_no_row_knows_are_found_on_every_page(objects):
+    from datetime import UTC, datetime
+    from uuid import uuid4
+
+    await objects.abort_older(datetime.now(UTC) + timedelta(days=1))
+    left = [f"organisations/{uuid4()}/{uuid4()}" for _ in range(6)]
+    left += left[:1]  # one key, two uploads
+    for key in left:
+        await objects.create_multipart(key)
+
+    later = datetime.now(UTC) + timedelta(days=1)
+    assert await objects.abort_older(later, page_size=2) == len(left)
+    assert await objects.abort_older(later) == 0

@@ -19,7 +19,7 @@ from urllib.parse import quote, urlsplit
 import urllib3
 from minio import Minio
 from minio.commonconfig import CopySource
-from minio.datatypes import Part, PostPolicy
+from minio.datatypes import ListMultipartUploadsResult, Part, PostPolicy
 from minio.error import MinioException, S3Error
 
 from parvis_documents.content import HEAD, INLINE, UNKNOWN
@@ -187,19 +187,31 @@ class ObjectStore:
 
         await self._call_if_there(abort)
 
-    async def abort_older(self, than: datetime) -> int:
+    async def abort_older(self, than: datetime, *, page_size: int = 1000) -> int:
         """Ends multipart uploads begun before `than`, whoever began them; returns how many.
 
         Catches those whose row was never written because the process died in between.
         """
 
         def stale() -> list[tuple[str, str]]:
-            page = self._inside._list_multipart_uploads(self._bucket, prefix="organisations/")  # noqa: SLF001
-            return [
-                (upload.object_name, upload.upload_id or "")
-                for upload in page.uploads
-                if upload.initiated_time is not None and upload.initiated_time < than
-            ]
+            found: list[tuple[str, str]] = []
+            markers: tuple[str | None, str | None] = (None, None)
+            while True:
+                page = self._inside._list_multipart_uploads(  # noqa: SLF001
+                    self._bucket,
+                    prefix="organisations/",
+                    max_uploads=page_size,
+                    key_marker=markers[0],
+                    upload_id_marker=markers[1],
+                )
+                found += [
+                    (upload.object_name, upload.upload_id or "")
+                    for upload in page.uploads
+                    if upload.initiated_time is not None and upload.initiated_time < than
+                ]
+                before, markers = markers, _next_page(page)
+                if not page.is_truncated or markers in {before, (None, None)}:
+                    return found
 
         found = await self._call(stale)
         for key, multipart_id in found:
@@ -310,6 +322,13 @@ class ObjectStore:
             return await self._call(act)
         except KeyError:
             return None
+
+
+def _next_page(page: ListMultipartUploadsResult) -> tuple[str | None, str | None]:
+    """Where the next page begins, as the store says: S3 names a key and an upload, SeaweedFS an upload only."""
+    # The SDK (7.2) keeps the second marker under a slip of the pen.
+    upload_id: str | None = page.next_upload_id_marker or getattr(page, "self._next_upload_id_marker", None)
+    return page.next_key_marker or None, upload_id or None
 
 
 def newest_parts(listed: Iterable[Part]) -> list[StoredPart]:
