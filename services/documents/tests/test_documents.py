@@ -1,5 +1,7 @@
 """Lists, opened marks, deposits, the home page."""
 
+import asyncio
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -9,6 +11,7 @@ from parvis.documents.v1 import documents_pb2 as pb
 from parvis.documents.v1 import events_pb2
 from parvis_kit import paging
 from parvis_kit.errors import Kind
+from parvis_kit.ids import uuid7
 from parvis_kit.telemetry import STATEMENTS
 
 
@@ -77,9 +80,27 @@ async def test_the_first_opening_of_a_contact_is_kept_and_told_once(firm, suite)
     ]
 
 
-async def test_whoever_views_as_somebody_else_opens_nothing(firm, suite):
-    from dataclasses import replace
+async def test_one_reading_in_the_page_is_one_mark_however_often_its_bytes_are_asked_for(firm, suite):
+    document_id = await firm.filed()
+    await asyncio.gather(*(firm.portal.GetDownload(id=document_id, inline=True) for _ in range(6)))
+    await asyncio.gather(*(firm.manager.GetDownload(id=document_id, inline=True) for _ in range(6)))
+    query = "SELECT act, count(*) AS times FROM audit WHERE target_id = $1 GROUP BY act"
 
+    async def marks():
+        rows = await suite.rows(firm.id, query, document_id)
+        return {row["act"]: row["times"] for row in rows if row["act"] != "document.filed"}
+
+    assert await marks() == {"document.read": 2, "document.opened": 1}
+    assert len(await suite.told(firm.id, events_pb2.DocumentOpened)) == 1
+
+    firm.portal.caller = replace(firm.portal.caller, session_id=uuid7())
+    await firm.portal.GetDownload(id=document_id, inline=True)
+    await firm.portal.GetDownload(id=document_id)
+    await firm.portal.GetDownload(id=document_id)
+    assert await marks() == {"document.read": 3, "document.opened": 1, "document.downloaded": 2}
+
+
+async def test_whoever_views_as_somebody_else_opens_nothing(firm, suite):
     document_id = await firm.filed()
     firm.portal.caller = replace(firm.portal.caller, actor=firm.manager.caller.account_id)
 

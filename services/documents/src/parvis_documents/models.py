@@ -217,6 +217,26 @@ class Opening(Model, table=True):
     at: datetime = Field(sa_type=_INSTANT)
 
 
+class Reading(Model, table=True):
+    """Somebody reads a version in the page, in one session: one reading, however often the bytes are asked for."""
+
+    __tablename__ = "readings"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["organisation_id", "document_id", "version"],
+            ["versions.organisation_id", "versions.document_id", "versions.number"],
+            name="readings_version",
+        ),
+    )
+
+    organisation_id: UUID = Field(primary_key=True)
+    document_id: UUID = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    membership_id: UUID = Field(primary_key=True)
+    session_id: UUID = Field(primary_key=True)
+    at: datetime = Field(sa_type=_INSTANT)
+
+
 class Upload(Model, table=True):
     """The way of one file into the store. It leaves its row behind: what was refused, and why."""
 

@@ -75,7 +75,11 @@ async def get_document(unit: UnitOfWork, document_id: UUID) -> tuple[Sight, Reco
 async def get_download(
     unit: UnitOfWork, objects: ObjectStore, document_id: UUID, *, number: int, inline: bool
 ) -> Download:
-    """An address of the newest version (0) or of one. Marks it as opened. Raises NOT_FOUND document, version."""
+    """An address of the newest version (0) or of one. Marks it as opened. Raises NOT_FOUND document, version.
+
+    A reader in the page asks again and again for stretches of the bytes: that is one reading, by this person, of this
+    version, in this session. Each download as a file is one.
+    """
     sight = sight_of(unit, "documents.read")
     row = await documents.one(unit, sight, document_id)
     if row is None:
@@ -84,13 +88,14 @@ async def get_download(
     if version is None:
         raise not_found("version")
     await _mark(unit, row, version.number)
-    unit.record(
-        "document.downloaded",
-        target_kind="document",
-        target_id=document_id,
-        name=version.name,
-        version=str(version.number),
-    )
+    if not inline or await documents.begin_reading(unit, document_id, version.number):
+        unit.record(
+            "document.read" if inline else "document.downloaded",
+            target_kind="document",
+            target_id=document_id,
+            name=version.name,
+            version=str(version.number),
+        )
     url = objects.sign_download(version.object_key, name=version.name, media_type=version.media_type, inline=inline)
     return Download(url, unit.now + DOWNLOAD_EXPIRES, version.name, version.media_type, version.size)
 

@@ -168,6 +168,18 @@ async def mark_opened(unit: UnitOfWork, document_id: UUID, number: int, membersh
     return True
 
 
+async def begin_reading(unit: UnitOfWork, document_id: UUID, number: int) -> bool:
+    """The caller reads a version in the page; True when it is the first time in their session."""
+    caller = unit.caller
+    if caller.membership_id is None or caller.session_id is None:
+        return True
+    query = """
+        INSERT INTO readings (organisation_id, document_id, version, membership_id, session_id, at)
+        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING version"""
+    arguments = (unit.organisation_id, document_id, number, caller.membership_id, caller.session_id, unit.now)
+    return bool(await unit.fetch(query, *arguments))
+
+
 async def mark_read(unit: UnitOfWork, document_id: UUID) -> None:
     """The firm opened a deposit."""
     await unit.execute(
