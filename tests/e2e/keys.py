@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -108,10 +109,15 @@ class Keyboard:
 
     def is_on(self, name: str | re.Pattern[str], role: str = "", *, group: str = "") -> Stop:
         """The focus comes there by itself: at once, or with the part of the page that is being fetched."""
+        what = f"the focus should be on {role} “{name}” {group}, it is on"
+        return self._becomes(lambda stop: stop.matches(name, role, group), what)
+
+    def _becomes(self, look: Callable[[Stop], bool], what: str) -> Stop:
+        """Looks until what has the focus is as it should be: what is read out follows a key a moment later."""
         give_up = time.monotonic() + 3
-        while not (stop := self.focus()).matches(name, role, group):
-            assert time.monotonic() < give_up, f"the focus should be on {role} “{name}” {group}, it is on {stop}"
-            time.sleep(0.05)
+        while not look(stop := self.focus()):
+            assert time.monotonic() < give_up, f"{what} {stop} {stop.value} {stop.states}"
+            time.sleep(0.02)
         return stop
 
     # Walking
@@ -142,7 +148,7 @@ class Keyboard:
         stop = self.tab()
         assert stop.called("Aller au contenu"), f"the first stop is {stop}"
         self.page.keyboard.press("Enter")
-        assert self.focus().role == "main", f"skipping led to {self.focus()}"
+        self._becomes(lambda stop: stop.role == "main", "skipping should lead to the content:")
 
     # Doing
 
@@ -178,26 +184,26 @@ class Keyboard:
 
     def choose(self, label: str, option: str) -> None:
         """Chooses in a list with the arrows."""
-        stop = self.reach(label, "combobox")
+        self.reach(label, "combobox")
         self.page.keyboard.press("Home")
-        met: list[str] = []
-        while (stop := self.focus()).value != option:
-            assert stop.value not in met, f"{label} has no “{option}”, only {met}"
-            met.append(stop.value)
+        options = self.page.locator(":focus").get_by_role("option").all_inner_texts()
+        assert option in map(plain, options), f"{label} has no “{option}”, only {options}"
+        for _ in range([plain(each) for each in options].index(option)):
             self.page.keyboard.press("ArrowDown")
+        self._becomes(lambda stop: stop.value == option, f"{label} should be “{option}”:")
 
     def tick(self, label: str) -> None:
         """Ticks a box with the space bar, if it is not ticked."""
         if self.reach(label, "checkbox").states["checked"] != "true":
             self.page.keyboard.press("Space")
-        assert self.focus().states["checked"] == "true", f"{label} stays as it was"
+        self._becomes(lambda stop: stop.states["checked"] == "true", "it should be ticked:")
 
     def unfold(self, name: str) -> None:
         """Opens a part of the page that is folded."""
         stop = self.reach(name, "disclosure")
         if not stop.states.get("expanded"):
             self.page.keyboard.press("Enter")
-        assert self.focus().states.get("expanded"), f"{name} stays folded"
+        self._becomes(lambda stop: stop.states.get("expanded") is True, "it should be unfolded:")
 
     def choose_files(self, *files: Path, button: str = "Choisir des fichiers") -> None:
         """Opens the browser's own window for files."""
@@ -234,14 +240,13 @@ class Keyboard:
         self.page.keyboard.press("Escape")
         self._is_unfolded(there, unfolded=False)
         self.page.keyboard.press("ArrowDown")
-        first = self.focus()
-        assert not first.called(there.name), f"the arrow does not open {there}"
-        return first
+        return self._becomes(lambda stop: not stop.called(there.name), "the arrow does not lead into")
 
     def _is_unfolded(self, there: Stop, *, unfolded: bool) -> None:
-        now = self.focus()
-        assert now.called(there.name), f"the focus left {there} for {now}"
-        assert now.states.get("expanded", False) is unfolded, f"{there} says that it is expanded: {not unfolded}"
+        self._becomes(
+            lambda stop: stop.called(there.name) and stop.states.get("expanded", False) is unfolded,
+            f"{there} should have the focus and be {'open' if unfolded else 'closed'}:",
+        )
 
     def open_dialog(self, title: str | re.Pattern[str]) -> None:
         """Presses what has the focus: a dialog opens, keeps the focus inside, and gives it back with Escape.
@@ -256,15 +261,13 @@ class Keyboard:
         assert not outside, f"Tab leads out of “{inside.dialog}” to {outside[0]}"
         self.page.keyboard.press("Escape")
         expect(self.page.get_by_role("dialog")).to_have_count(0)
-        assert self.focus() == opener, f"closed, “{inside.dialog}” leaves the focus on {self.focus()}, not on {opener}"
+        self.is_on(opener.name, opener.role)
         self.page.keyboard.press("Enter")
         self._is_in_dialog(title)
 
     def _is_in_dialog(self, title: str | re.Pattern[str]) -> Stop:
         expect(self.page.get_by_role("dialog", name=title)).to_be_visible()
-        stop = self.focus()
-        assert stop.dialog, f"the dialog is open and the focus is on {stop}"
-        return stop
+        return self._becomes(lambda stop: stop.dialog != "", "the focus should be in the dialog:")
 
     # Signing in
 

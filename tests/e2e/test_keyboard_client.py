@@ -81,6 +81,20 @@ def test_a_client_with_two_contacts(claire, story, tag):
     story.code = found[1]
 
 
+def test_an_adviser_is_added(claire, story):
+    open_record(claire, story.client)
+    claire.skip_to_content()
+    claire.follow("Modifier Responsables")
+    claire.skip_to_content()
+    claire.enter("Ajouter une personne", "button", key="Space")
+    added = claire.is_on("Collaborateur", "combobox")
+    assert added.value == "Choisir…", "the focus should be on the line that was added"
+    claire.choose("Collaborateur", "Lucie Tanguy")
+    claire.send("Enregistrer")
+    claire.person.is_told("C’est enregistré")
+    expect(claire.person.section("Responsables")).to_contain_text("Lucie Tanguy")
+
+
 def set_folder(claire: Keyboard, recipient: str, target: str) -> None:
     """Settings of the clients' folder Factures."""
     claire.follow("Cabinet")
