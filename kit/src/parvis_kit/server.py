@@ -15,8 +15,9 @@ start. Calls without a deadline are refused (gRPC otherwise waits for ever).
 
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Any, TypeVar
 
 import grpc
@@ -196,14 +197,7 @@ class GrpcServer:
                     grants = await self._grants.get(caller)
                     if rule.right and caller.is_staff:
                         grants.require(rule.right)
-
-                @asynccontextmanager
-                async def begin() -> AsyncIterator[UnitOfWork]:
-                    async with self._database.begin(caller, organisation_id=organisation) as unit:
-                        if grants is not None:
-                            unit.grants = grants
-                        yield unit
-
+                begin = partial(self._database.begin, caller, organisation_id=organisation, grants=grants)
                 if is_in_steps(handler):
                     return await handler(begin, request)
                 async with begin() as unit:

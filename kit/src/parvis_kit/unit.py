@@ -56,6 +56,7 @@ class UnitOfWork:
         caller: Caller,
         organisation_id: UUID | None,
         service: str,
+        grants: "GrantSet | None" = None,
     ) -> None:
         self.caller = caller
         self.service = service
@@ -65,7 +66,7 @@ class UnitOfWork:
         self.now = datetime.now(UTC)
         self._connection: AsyncConnection | None = None
         self._session: AsyncSession | None = None
-        self._grants: GrantSet | None = None
+        self._grants = grants
         self._outcome: ServiceError | None = None
         self._after_commit: list[Callable[[], Awaitable[None]]] = []
         self._events: list[dict[str, Any]] = []
@@ -250,7 +251,12 @@ class Database:
 
     @asynccontextmanager
     async def begin(
-        self, caller: Caller, *, organisation_id: UUID | None = None, account_id: UUID | None = None
+        self,
+        caller: Caller,
+        *,
+        organisation_id: UUID | None = None,
+        account_id: UUID | None = None,
+        grants: "GrantSet | None" = None,
     ) -> AsyncIterator[UnitOfWork]:
         """One transaction: committed when the block ends, rolled back when it raises.
 
@@ -262,7 +268,7 @@ class Database:
         account_id = account_id or caller.account_id
         connections = self.connections
         line = await self._start(connections, organisation_id, account_id)
-        unit = UnitOfWork(line, caller, organisation_id, self.service)
+        unit = UnitOfWork(line, caller, organisation_id, self.service, grants)
         try:
             yield unit
             await unit._commit()  # noqa: SLF001 - only the edge that opened the unit commits it
