@@ -38,6 +38,8 @@ NO_PAGES = {
     "/auth/start": "sends to identity",
     "/auth/callback": "ends a sign-in",
     "/auth/return": "ends a sign-out",
+    "/auth/cleared": "empties the browser's cache after a sign-out",
+    "/busy": "what the edge shows instead of a page",
     "/setup": "exists before there is anybody",
     "/o/{slug}/contacts/{id}/folders/{folder_id}/upload": "where another file is chosen after a refused form",
     "/o/{slug}/contacts/{id}/folders/{folder_id}/uploads/{upload_id}": "where the store sends a plain form's sender",
