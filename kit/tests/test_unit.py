@@ -1,6 +1,7 @@
 """A unit of work whose connection dies says so as a kind that callers try again, and the next one works."""
 
 import asyncio
+from contextlib import suppress
 
 import asyncpg
 import pytest
@@ -118,6 +119,21 @@ async def test_what_core_wrote_is_gone_when_the_unit_fails(database: Database):
         await fail()
     async with database.begin(caller) as unit:
         assert await unit.fetch("SELECT 1 FROM inbox WHERE consumer = 'kept_not'") == []
+
+
+async def test_a_unit_that_swallowed_an_error_of_the_database_does_not_pass_for_committed(database: Database):
+    kept: list[str] = []
+
+    async def announce() -> None:
+        kept.append("announced")
+
+    with pytest.raises(RuntimeError, match="swallowed"):
+        async with database.begin(make_caller()) as unit:
+            unit.after_commit(announce)
+            with suppress(asyncpg.UndefinedTableError):
+                await unit.fetch("SELECT 1 FROM no_such_table")
+
+    assert not kept
 
 
 async def test_who_waits_too_long_for_a_connection_is_told_so(database_urls, monkeypatch):

@@ -210,7 +210,9 @@ class UnitOfWork:
             await audit.append(self.connection, *self._acts)
         if self._events:
             await outbox.append(self.connection, *self._events)
-        await self.driver.execute("COMMIT")
+        # PostgreSQL answers ROLLBACK when an error inside was swallowed: nothing was kept, and nobody may think it was.
+        if await self.driver.execute("COMMIT") != "COMMIT":
+            raise RuntimeError("The transaction was rolled back: an error of the database was swallowed in it.")
         for act in self._after_commit:
             await act()
         if self._outcome is not None:
