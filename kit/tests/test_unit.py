@@ -127,11 +127,14 @@ async def test_a_unit_that_swallowed_an_error_of_the_database_does_not_pass_for_
     async def announce() -> None:
         kept.append("announced")
 
-    with pytest.raises(RuntimeError, match="swallowed"):
+    async def swallow() -> None:
         async with database.begin(make_caller()) as unit:
             unit.after_commit(announce)
             with suppress(asyncpg.UndefinedTableError):
                 await unit.fetch("SELECT 1 FROM no_such_table")
+
+    with pytest.raises(RuntimeError, match="swallowed"):
+        await swallow()
 
     assert not kept
 
