@@ -13,7 +13,19 @@ from parvis_identity.models.accounts import (
     SignInAttempt,
 )
 from parvis_identity.models.base import Base
-from parvis_identity.models.openid import AuthorizationCode, Client, Grant, RefreshToken, SigningKey
+from parvis_identity.models.openid import (
+    AuthorizationCode,
+    Client,
+    Consent,
+    DeviceCode,
+    Grant,
+    PushedRequest,
+    RefreshToken,
+    RevokedToken,
+    SeenProof,
+    SessionClient,
+    SigningKey,
+)
 
 __all__ = [
     "Account",
@@ -22,11 +34,17 @@ __all__ = [
     "AuthorizationCode",
     "Base",
     "Client",
+    "Consent",
     "Credential",
+    "DeviceCode",
     "Grant",
     "Link",
+    "PushedRequest",
     "RefreshToken",
+    "RevokedToken",
+    "SeenProof",
     "Session",
+    "SessionClient",
     "SignInAttempt",
     "SigningKey",
 ]

@@ -5,6 +5,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, Index, LargeBinary
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
 from parvis_identity.models.base import Base, Identified, instant, text, texts
@@ -53,6 +54,9 @@ class Account(Identified, table=True):
     given_name: str = text()
     family_name: str = text()
     locale: str = text("fr")
+    #: E.164, empty when unknown; and members of OpenID Connect Core 5.1.1. Clients ask for them by scope.
+    phone_number: str = text("")
+    address: dict[str, str] | None = Field(default=None, sa_type=JSONB(none_as_null=True), nullable=True)
     version: int = 1
     created_at: datetime = instant()
     activated_at: datetime | None = instant(required=False)

@@ -22,9 +22,9 @@ class Identified(Base):
     id: UUID = Field(default_factory=uuid7, primary_key=True)
 
 
-def instant(*, default: datetime | None = None, required: bool = True) -> Any:
+def instant(*, default: datetime | None = None, required: bool = True, index: bool = False) -> Any:
     """A moment, UTC."""
-    options: dict[str, Any] = {"sa_type": TIMESTAMP(timezone=True), "nullable": not required}
+    options: dict[str, Any] = {"sa_type": TIMESTAMP(timezone=True), "nullable": not required, "index": index}
     return Field(**options) if required else Field(default=default, **options)
 
 

@@ -2,9 +2,12 @@
 the busiest of the service.
 """
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -18,9 +21,13 @@ from parvis_identity.models import (
     Account,
     AuthorizationCode,
     Client,
+    DeviceCode,
     Grant,
     Link,
+    PushedRequest,
     RefreshToken,
+    RevokedToken,
+    SeenProof,
     Session,
     SigningKey,
 )
@@ -56,17 +63,19 @@ class PresentedRefreshToken:
 
 _GRANTED = """
        g.id AS g_id, g.client_id, g.account_id, g.session_id, g.scope, g.auth_time, g.acr, g.amr,
-       g.organisation_id AS g_organisation_id,
+       g.dpop_jkt, g.claims AS g_claims, g.organisation_id AS g_organisation_id,
        g.organisation_name, g.organisation_slug, g.created_at AS g_created_at, g.revoked_at,
        a.kind, a.state, a.organisation_id AS a_organisation_id, a.identifier, a.identifier_key, a.mail,
        a.given_name, a.family_name,
-       a.locale, a.version, a.created_at AS a_created_at, a.activated_at, a.last_sign_in_at, s.last_seen_at,
+       a.locale, a.phone_number, a.address AS a_address, a.version,
+       a.created_at AS a_created_at, a.activated_at, a.last_sign_in_at, s.last_seen_at,
        g.revoked_at IS NULL AND a.state = 'active' AND s.ended_at IS NULL AND s.last_seen_at > $2 AND
        s.started_at > $3 AS alive
   FROM grants g JOIN accounts a ON a.id = g.account_id JOIN sessions s ON s.id = g.session_id
 """
 _CODE = f"""
-SELECT c.digest, c.grant_id, c.redirect_uri, c.nonce, c.code_challenge, c.expires_at, c.used_at, {_GRANTED}
+SELECT c.digest, c.grant_id, c.redirect_uri, c.nonce, c.code_challenge, c.dpop_jkt AS c_dpop_jkt,
+       c.expires_at, c.used_at, {_GRANTED}
   JOIN authorization_codes c ON c.grant_id = g.id WHERE c.digest = $1
 """
 _REFRESH_TOKEN = f"""
@@ -81,6 +90,7 @@ def _granted(row: asyncpg.Record) -> Granted:
         id=row["g_id"],
         organisation_id=row["g_organisation_id"],
         created_at=row["g_created_at"],
+        claims=_json(row["g_claims"]),
         **{
             name: row[name]
             for name in (
@@ -93,6 +103,7 @@ def _granted(row: asyncpg.Record) -> Granted:
                 "amr",
                 "organisation_name",
                 "organisation_slug",
+                "dpop_jkt",
                 "revoked_at",
             )
         },
@@ -101,6 +112,7 @@ def _granted(row: asyncpg.Record) -> Granted:
         id=row["account_id"],
         organisation_id=row["a_organisation_id"],
         created_at=row["a_created_at"],
+        address=_json(row["a_address"]),
         **{
             name: row[name]
             for name in (
@@ -112,6 +124,7 @@ def _granted(row: asyncpg.Record) -> Granted:
                 "given_name",
                 "family_name",
                 "locale",
+                "phone_number",
                 "version",
                 "activated_at",
                 "last_sign_in_at",
@@ -119,6 +132,10 @@ def _granted(row: asyncpg.Record) -> Granted:
         },
     )
     return Granted(grant, account, row["alive"], row["last_seen_at"])
+
+
+def _json(column: str | dict[str, Any] | None) -> dict[str, Any] | None:
+    return json.loads(column) if isinstance(column, str) else column
 
 
 async def _one(unit: UnitOfWork, query: str, key: object) -> asyncpg.Record | None:
@@ -132,7 +149,8 @@ async def presented_code(unit: UnitOfWork, digest: bytes) -> PresentedCode | Non
     if row is None:
         return None
     names = ("digest", "grant_id", "redirect_uri", "nonce", "code_challenge", "expires_at", "used_at")
-    return PresentedCode(AuthorizationCode(**{name: row[name] for name in names}), _granted(row))
+    code = AuthorizationCode(dpop_jkt=row["c_dpop_jkt"], **{name: row[name] for name in names})
+    return PresentedCode(code, _granted(row))
 
 
 async def presented_refresh_token(unit: UnitOfWork, digest: bytes) -> PresentedRefreshToken | None:
@@ -193,6 +211,21 @@ async def touch_session(unit: UnitOfWork, session_id: UUID) -> None:
     await unit.execute(statement)
 
 
+async def first_time(unit: UnitOfWork, what: str, whose: str, jti: str, expires_at: datetime) -> bool:
+    """Remembers a `jti` until `expires_at`; False when it came before. `what` is "assertion" or "dpop", `whose` a
+    client or a key.
+    """
+    digest = hashlib.sha256(f"{what}\0{whose}\0{jti}".encode("utf-8", "surrogateescape")).digest()
+    return bool(await unit.fetch(_FIRST_TIME, digest, expires_at, unit.now))
+
+
+# A digest that is there but too old to count is taken over.
+_FIRST_TIME = """
+INSERT INTO seen_proofs (digest, expires_at) VALUES ($1, $2)
+ON CONFLICT (digest) DO UPDATE SET expires_at = $2 WHERE seen_proofs.expires_at < $3 RETURNING 1
+"""
+
+
 async def find_client(unit: UnitOfWork, client_id: str) -> Client | None:
     """A client."""
     return await unit.get(Client, client_id)
@@ -222,12 +255,15 @@ async def reseal_key(unit: UnitOfWork, key_id: str, sealed: bytes) -> None:
 
 
 async def sweep(unit: UnitOfWork) -> None:
-    """Deletes what is too old to be presented again: codes of yesterday, tokens and links long expired. Links of
+    """Deletes what is too old to be presented again: codes of yesterday, requests, proofs and revocations of an hour
+    ago, tokens and links long expired. Links of
     invitations that stand remain: they say that the account is invited.
     """
     await unit.execute(
         delete(AuthorizationCode).where(col(AuthorizationCode.expires_at) < unit.now - timedelta(days=1))
     )
+    for table in (PushedRequest, DeviceCode, SeenProof, RevokedToken):
+        await unit.execute(delete(table).where(col(table.expires_at) < unit.now - timedelta(hours=1)))
     old = unit.now - timedelta(days=90)
     await unit.execute(delete(RefreshToken).where(col(RefreshToken.expires_at) < old))
     stands = and_(col(Link.purpose) == Purpose.ACTIVATION, col(Link.used_at).is_(None), col(Link.revoked_at).is_(None))
