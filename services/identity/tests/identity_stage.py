@@ -19,11 +19,14 @@ from parvis_identity.http.app import make_app
 from parvis_identity.http.site import Site
 from parvis_identity.models import Account, AccountState, Client
 from parvis_identity.service import accounts, housekeeping
+from parvis_identity.service.authentication import Authentication
 from parvis_identity.service.authorization import Authorization
+from parvis_identity.service.client_keys import ClientKeys
 from parvis_identity.service.clients import Clients
 from parvis_identity.service.hashing import Hasher
 from parvis_identity.service.keys import KeyRing
 from parvis_identity.service.organisations import Face, Membership, ProductAnswer
+from parvis_identity.service.outgoing import Outgoing
 from parvis_identity.service.sealing import Seal
 from parvis_identity.service.sessions import OrganisationTokens
 from parvis_identity.service.sign_in import Passwords
@@ -94,6 +97,7 @@ class Stage:
         self.town = Town()
         self.tokens = Tokens(ring, issuer=PUBLIC_URL)
         self.clients = Clients()
+        self.keys = ClientKeys(Outgoing(settings.private_networks))
         self.hasher = Hasher(settings)
         self.links = accounts.Links(ring.link_secret, public_url=PUBLIC_URL)
         self.passwords = Passwords(database, self.hasher, ring, settings.password_policy)
@@ -104,6 +108,7 @@ class Stage:
             Pages("parvis_identity"),
             passwords=self.passwords,
             authorization=Authorization(self.tokens, self.clients, self.town),
+            authentication=Authentication(database, self.clients, self.keys, issuer=PUBLIC_URL),
             tokens=self.tokens,
             ring=ring,
             clients=self.clients,

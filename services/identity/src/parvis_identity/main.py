@@ -9,11 +9,14 @@ from parvis_identity.http.site import Site
 from parvis_identity.rpc import AccountRpc, ClientRpc, SessionRpc
 from parvis_identity.service import housekeeping
 from parvis_identity.service.accounts import Links
+from parvis_identity.service.authentication import Authentication
 from parvis_identity.service.authorization import Authorization
+from parvis_identity.service.client_keys import ClientKeys
 from parvis_identity.service.clients import Clients
 from parvis_identity.service.hashing import Hasher
 from parvis_identity.service.keys import KeyRing
 from parvis_identity.service.organisations import Tenancy
+from parvis_identity.service.outgoing import Outgoing
 from parvis_identity.service.sealing import Seal
 from parvis_identity.service.sessions import OrganisationTokens
 from parvis_identity.service.sign_in import Passwords
@@ -41,6 +44,7 @@ async def wire(settings: Settings) -> Service[Settings]:
 
     organisations = Tenancy(service.peers)
     clients = Clients()
+    keys = ClientKeys(Outgoing(settings.private_networks))
     tokens = Tokens(ring, issuer=settings.public_url)
     links = Links(ring.link_secret, public_url=settings.public_url)
     exchange = OrganisationTokens(tokens, organisations, gateway_client=settings.web_client_id)
@@ -60,6 +64,7 @@ async def wire(settings: Settings) -> Service[Settings]:
             pages,
             passwords=Passwords(service.database, Hasher(settings), ring, settings.password_policy),
             authorization=Authorization(tokens, clients, organisations),
+            authentication=Authentication(service.database, clients, keys, issuer=settings.public_url),
             tokens=tokens,
             ring=ring,
             clients=clients,

@@ -43,6 +43,11 @@ class Settings(ServiceSettings):
     #: The one service that may ask for tokens of the internal audience with the gateway's refresh tokens.
     gateway: ClassVar[str] = "web"
 
+    #: Networks of one's own that may be called at addresses which clients registered (key sets, request objects,
+    #: sector files, logout), comma-separated ("127.0.0.0/8, ::1"), over plain HTTP too. Empty: public addresses over
+    #: TLS alone.
+    private_networks: str = ""
+
     #: Argon2id (RFC 9106): KiB of memory, passes, lanes. A hash with others is replaced when its owner signs in.
     argon2_memory_kib: int = 19 * 1024
     argon2_passes: int = 2

@@ -17,7 +17,7 @@ from parvis_identity.models import Client
 from parvis_identity.service import sessions
 from parvis_identity.service.authorization import BadRequest, ChooseOrganisation, Go, NotAssigned, SignIn
 from parvis_identity.service.keys import OPENID
-from parvis_identity.service.protocol import SCOPES
+from parvis_identity.service.protocol import SCOPES, ProtocolRefusal
 from parvis_kit.caller import Caller
 from parvis_kit.errors import Kind, ServiceError
 
@@ -52,6 +52,9 @@ class OpenIdPages:
         async def answer(request: Request) -> Response:
             try:
                 return await endpoint(request)
+            except ProtocolRefusal as refusal:
+                told = refusal.answer
+                return JSONResponse(told.body, told.status, headers={**_plain(told.headers), **_NO_STORE})
             except ServiceError as error:
                 if error.kind is Kind.INVALID:
                     return _problem(400, "invalid_request", "The request is malformed.")
@@ -144,8 +147,9 @@ class OpenIdPages:
     async def token(self, request: Request) -> Response:
         """RFC 6749, 3.2."""
         form = await read_form(request)
+        proven = await self._site.authentication.prove(form, request.headers, request.url.path)
         async with self._site.database.begin(self._caller) as unit:
-            answer = await self._site.authorization.token(unit, form, request.headers)
+            answer = await self._site.authorization.token(unit, form, proven)
         return JSONResponse(answer.body, answer.status, headers={**_plain(answer.headers), **_NO_STORE})
 
     async def userinfo(self, request: Request) -> Response:

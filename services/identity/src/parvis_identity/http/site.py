@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from parvis_identity.domain.addresses import continuation
 from parvis_identity.http.browser import Cookies, origin_of
+from parvis_identity.service.authentication import Authentication
 from parvis_identity.service.authorization import Authorization
 from parvis_identity.service.clients import Clients
 from parvis_identity.service.keys import KeyRing
@@ -52,6 +53,7 @@ class Site:
         *,
         passwords: Passwords,
         authorization: Authorization,
+        authentication: Authentication,
         tokens: Tokens,
         ring: KeyRing,
         clients: Clients,
@@ -62,6 +64,7 @@ class Site:
         self.pages = pages
         self.passwords = passwords
         self.authorization = authorization
+        self.authentication = authentication
         self.tokens = tokens
         self.ring = ring
         self.clients = clients

@@ -1,12 +1,9 @@
 """The OpenID endpoints as use cases: what is read before Authlib speaks (`provider`), and what is written after."""
 
-import base64
-import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote_plus
 from uuid import UUID
 
 from authlib.common.urls import add_params_to_uri
@@ -15,9 +12,10 @@ from parvis_identity.domain import sessions as rules
 from parvis_identity.domain.interaction import Interaction, after_login, needed
 from parvis_identity.domain.links import digest_of
 from parvis_identity.models import Client, Grant
+from parvis_identity.service.authentication import Proven
 from parvis_identity.service.clients import Clients
 from parvis_identity.service.organisations import Face, Organisations, ProductAnswer
-from parvis_identity.service.protocol import Answer, ProtocolRequest, protocol_error, unacceptable
+from parvis_identity.service.protocol import Answer, ProtocolRefusal, ProtocolRequest, protocol_error, unacceptable
 from parvis_identity.service.provider import Provider, SignedIn
 from parvis_identity.service.tokens import Tokens, person
 from parvis_identity.store import openid as store
@@ -201,20 +199,15 @@ class Authorization:
             told.append(("state", parameters["state"]))
         return Go(add_params_to_uri(parameters["redirect_uri"], told))
 
-    async def token(self, unit: UnitOfWork, parameters: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
+    async def token(self, unit: UnitOfWork, parameters: Mapping[str, str], proven: Proven) -> Answer:
         """The answer of the token endpoint. What a reuse revokes is written although the answer is an error."""
-        try:
-            basic = _basic_client(headers.get("authorization", ""))
-        except ValueError:
-            return _unauthenticated()
-        if basic and ("client_secret" in parameters or parameters.get("client_id", basic) != basic):
-            return protocol_error(
-                400, "invalid_request", "One way to authenticate the client, and one client, at a time."
-            )
         if name := unacceptable(parameters):
             return protocol_error(400, "invalid_request", f"Invalid '{name}' in request.")
-        client = await self._clients.find(unit, basic or parameters.get("client_id", ""))
-        provider = Provider(self._tokens, unit.now, client=client)
+        try:
+            await proven.once(unit)
+        except ProtocolRefusal as refusal:
+            return refusal.answer
+        provider = Provider(self._tokens, unit.now, client=proven.client, proven=True)
         grant_type = parameters.get("grant_type", "")
         if not grant_type:
             return protocol_error(400, "invalid_request", "Missing 'grant_type' in request.")
@@ -223,7 +216,7 @@ class Authorization:
         elif grant_type == "refresh_token":
             digest = digest_of(parameters.get("refresh_token", ""))
             provider.presented = await store.presented_refresh_token(unit, digest)
-        request = ProtocolRequest("POST", parameters, {"Authorization": headers.get("authorization", "")})
+        request = ProtocolRequest("POST", parameters, {})
         answer = provider.token(request)
         if provider.reused is not None:
             await self._revoke(unit, provider.reused, grant_type)
@@ -304,25 +297,3 @@ def _unsupported(parameters: Mapping[str, str]) -> tuple[str, str] | None:
     if "nonce" in parameters and not _NONCE.fullmatch(parameters["nonce"]):
         return "invalid_request", "Invalid 'nonce' in request."
     return None
-
-
-def _unauthenticated() -> Answer:
-    answer = protocol_error(401, "invalid_client", "The client cannot be authenticated.")
-    return Answer(answer.status, answer.body, {**answer.headers, "WWW-Authenticate": 'Basic realm="parvis"'})
-
-
-def _basic_client(header: str) -> str:
-    """The client of a Basic header, empty when there is none. Raises ValueError when it is malformed (RFC 6749,
-    2.3.1).
-    """
-    scheme, _, encoded = header.partition(" ")
-    if scheme.lower() != "basic":
-        return ""
-    try:
-        decoded = base64.b64decode(encoded.strip(), validate=True).decode("utf-8")
-    except (binascii.Error, UnicodeDecodeError) as error:
-        raise ValueError("malformed") from error
-    name, colon, secret = decoded.partition(":")
-    if not colon or not name or not secret or "\x00" in decoded:
-        raise ValueError("malformed")
-    return unquote_plus(name)

@@ -29,11 +29,19 @@ class Clients:
     def __init__(self) -> None:
         self._known: dict[str, tuple[float, Client]] = {}
 
+    def kept(self, client_id: str) -> Client | None:
+        """A client that was found a moment ago."""
+        known = self._known.get(client_id)
+        return known[1] if known is not None and known[0] > time.monotonic() else None
+
+    def forget(self, client_id: str) -> None:
+        """Reads a client again when it is next asked for: it was changed."""
+        self._known.pop(client_id, None)
+
     async def find(self, unit: UnitOfWork, client_id: str) -> Client | None:
         """A client; None when there is none."""
-        known = self._known.get(client_id)
-        if known is not None and known[0] > time.monotonic():
-            return known[1]
+        if (kept := self.kept(client_id)) is not None:
+            return kept
         if not client_id or "\x00" in client_id:
             return None
         found = await store.find_client(unit, client_id)

@@ -17,7 +17,8 @@ _Client: Any = ClientMixin
 _Request: Any = OAuth2Request
 
 SCOPES = ("openid", "profile", "email", "offline_access")
-METHODS = ["client_secret_basic", "client_secret_post"]
+#: How clients prove who they are at the endpoints that they call (RFC 7591, 2).
+METHODS = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]
 #: What error descriptions may contain (RFC 6749, 4.1.2.1): Authlib repeats these parameters in them.
 _REPEATABLE = re.compile(r"[\x20-\x21\x23-\x5b\x5d-\x7e]*")
 _REPEATED = ("client_id", "response_type", "grant_type", "redirect_uri", "scope")
@@ -31,6 +32,14 @@ class Answer:
     body: dict[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     location: str = ""
+
+
+class ProtocolRefusal(Exception):
+    """A request that ends here, with `answer`. What was written before is kept."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.body.get("error", ""))
+        self.answer = answer
 
 
 def unacceptable(parameters: Mapping[str, str]) -> str:
@@ -65,7 +74,8 @@ class ClientPolicy(_Client):  # type: ignore[misc] # see above
         return None
 
     def get_allowed_scope(self, scope: Any) -> str:
-        return " ".join(known for known in SCOPES if known in str(scope or "").split())
+        allowed = self.row.scope.split() or SCOPES
+        return " ".join(known for known in SCOPES if known in allowed and known in str(scope or "").split())
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:
         return redirect_uri in self.row.redirect_uris
@@ -74,7 +84,7 @@ class ClientPolicy(_Client):  # type: ignore[misc] # see above
         return secrets.compare_digest(digest_of(client_secret), self.row.secret_digest)
 
     def check_endpoint_auth_method(self, method: str, endpoint: Any) -> bool:  # noqa: ARG002 - Authlib's signature
-        return method in METHODS
+        return method == self.row.token_endpoint_auth_method
 
     def check_response_type(self, response_type: str) -> bool:
         return response_type == "code" and "authorization_code" in self.row.grant_types

@@ -8,13 +8,14 @@ as it comes and raises on (quotes, other alphabets) is refused before it is call
 
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from authlib.common.urls import add_params_to_uri
 from authlib.oauth2 import OAuth2Error
-from authlib.oauth2.rfc6749 import AuthorizationServer, InvalidRequestError
+from authlib.oauth2.rfc6749 import AuthorizationServer, InvalidClientError, InvalidRequestError
 from authlib.oauth2.rfc6749.grants import (
     AuthorizationCodeGrant,
     ClientCredentialsGrant,
@@ -26,7 +27,7 @@ from authlib.oidc.core.util import create_half_hash
 from parvis_identity.domain import sessions as rules
 from parvis_identity.domain.links import digest_of
 from parvis_identity.models import Account, AuthorizationCode, Client, Grant, RefreshToken, Session
-from parvis_identity.service.protocol import METHODS, Answer, ClientPolicy, ProtocolRequest, protocol_error
+from parvis_identity.service.protocol import Answer, ClientPolicy, ProtocolRequest, protocol_error
 from parvis_identity.service.tokens import ACCESS_LIFETIME, Tokens
 from parvis_identity.store.openid import Granted, PresentedCode, PresentedRefreshToken
 from parvis_kit.ids import uuid7
@@ -59,6 +60,7 @@ class Provider(_Server):  # type: ignore[misc] # see above
         now: datetime,
         *,
         client: Client | None = None,
+        proven: bool = False,
         code: PresentedCode | None = None,
         refresh_token: PresentedRefreshToken | None = None,
         signed_in: SignedIn | None = None,
@@ -67,6 +69,7 @@ class Provider(_Server):  # type: ignore[misc] # see above
         self.tokens = tokens
         self.now = now
         self.policy = ClientPolicy(client) if client is not None else None
+        self._proven = proven
         self.code = code
         self.presented = refresh_token
         self.signed_in = signed_in
@@ -83,6 +86,17 @@ class Provider(_Server):  # type: ignore[misc] # see above
 
     def query_client(self, client_id: str) -> ClientPolicy | None:
         return self.policy if self.policy is not None and self.policy.get_client_id() == client_id else None
+
+    def authenticate_client(
+        self,
+        request: ProtocolRequest,  # noqa: ARG002 - Authlib's signature
+        methods: Sequence[str],  # noqa: ARG002 - idem
+        endpoint: str = "token",  # noqa: ARG002 - idem
+    ) -> ClientPolicy:
+        """Done before (`authentication`): it needs keys that may have to be fetched."""
+        if self.policy is None or not self._proven:
+            raise InvalidClientError
+        return self.policy
 
     def create_oauth2_request(self, request: ProtocolRequest) -> ProtocolRequest:
         return request
@@ -161,8 +175,6 @@ class Provider(_Server):  # type: ignore[misc] # see above
 
 
 class _Code(_CodeGrant):  # type: ignore[misc] # see above
-    TOKEN_ENDPOINT_AUTHMETHODS = METHODS
-
     def generate_authorization_code(self) -> str:
         return secrets.token_urlsafe(32)
 
@@ -229,8 +241,6 @@ class _PresentedCode:
 
 
 class _Refresh(_RefreshGrant):  # type: ignore[misc] # see above
-    TOKEN_ENDPOINT_AUTHMETHODS = METHODS
-
     @property
     def INCLUDE_NEW_REFRESH_TOKEN(self) -> bool:  # noqa: N802 - Authlib's name
         return bool(self.request.client.row.rotates_refresh_tokens)
@@ -268,7 +278,7 @@ class _PresentedToken:
 
 
 class _Credentials(_CredentialsGrant):  # type: ignore[misc] # see above
-    TOKEN_ENDPOINT_AUTHMETHODS = METHODS
+    """RFC 6749, 4.4: for clients that prove who they are."""
 
 
 class _Pkce(_Challenge):  # type: ignore[misc] # see above
