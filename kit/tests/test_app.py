@@ -6,7 +6,7 @@ import pytest
 from nats.js.errors import NotFoundError
 from pydantic import ValidationError
 
-from parvis_kit.app import HttpServer, Service
+from parvis_kit.app import Command, HttpServer, Service, _parser, run
 from parvis_kit.settings import ServiceSettings
 
 
@@ -64,3 +64,29 @@ async def test_a_stream_is_kept_by_as_many_servers_as_the_settings_say(service_s
 def test_more_servers_than_jetstream_takes_stop_the_start(service_settings):
     with pytest.raises(ValidationError, match="broker_replicas"):
         service_settings(broker_replicas="6")
+
+
+async def _not_served(_settings):
+    raise AssertionError
+
+
+def test_a_command_of_a_service_gets_its_arguments_and_its_answer_is_the_exit_status(monkeypatch):
+    wanted = ["database_url", "nats_url", "http_listen", "public_url", "tls_ca", "tls_certificate", "tls_key"]
+    for name in wanted:
+        monkeypatch.setenv(f"PARVIS_{name.upper()}", "x")
+    seen = []
+
+    async def act(settings, arguments):
+        seen.append((settings.service, arguments.thing))
+        return 3
+
+    command = Command[Settings]("acts", act, lambda parser: parser.add_argument("--thing"))
+    with pytest.raises(SystemExit) as ended:
+        run(Settings, _not_served, ["act", "--thing", "x"], {"act": command})
+
+    assert (ended.value.code, seen) == (3, [("tenancy", "x")])
+
+
+@pytest.mark.parametrize("argv", [["--role", "api"], ["serve", "--role", "api"], ["--role", "api", "serve"]])
+def test_the_role_is_said_before_or_behind_the_command(argv):
+    assert _parser("tenancy", {}).parse_args(argv).role == "api"

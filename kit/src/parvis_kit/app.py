@@ -12,7 +12,7 @@
 
 Commands of every service: (none) serves, with `--role api`, `worker` or `all`; `migrate` brings the schema to its
 newest revision;
-`replay` brings dead letters back; `verify-audit` checks every chain.
+`replay` brings dead letters back; `verify-audit` checks every chain; and those that a service adds (`Command`).
 """
 
 import argparse
@@ -21,7 +21,8 @@ import contextlib
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 from uuid import UUID
 
@@ -270,17 +271,27 @@ async def _for_ever(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         delay = min(delay * 2, 30.0)
 
 
+@dataclass(frozen=True)  # with slots, Python 3.11 cannot make one of a generic class
+class Command(Generic[Settings]):
+    """A command of one service (`python -m parvis_X <name>`); what `run` answers is the exit status."""
+
+    #: One line for `--help`.
+    says: str
+    run: Callable[[Settings, argparse.Namespace], Coroutine[Any, Any, int]]
+    #: Adds the command's own arguments.
+    arguments: Callable[[argparse.ArgumentParser], object] | None = None
+
+
 def run(
     settings_type: type[Settings],
     wire: Callable[[Settings], Awaitable[Service[Settings]]],
     argv: Sequence[str] | None = None,
+    commands: Mapping[str, Command[Settings]] | None = None,
 ) -> None:
     """The command line of a service. `wire` makes the service inside the running loop. See the module."""
     name = settings_type.service
-    parser = argparse.ArgumentParser(prog=f"python -m parvis_{name}")
-    parser.add_argument("command", nargs="?", choices=["serve", "migrate", "replay", "verify-audit"], default="serve")
-    parser.add_argument("--role", choices=["api", "worker", "all"], default="all")
-    arguments = parser.parse_args(argv)
+    own = commands or {}
+    arguments = _parser(name, own).parse_args(argv)
     settings = settings_type()
     configure_logs(name, settings.log_level)
     match arguments.command:
@@ -293,8 +304,29 @@ def run(
             _log.info("dead_letters_replayed", count=count)
         case "verify-audit":
             sys.exit(uvloop.run(_verify(settings)))
+        case command if command in own:
+            sys.exit(uvloop.run(own[command].run(settings, arguments)))
         case _:
             uvloop.run(_serve(settings, wire, arguments.role))
+
+
+def _parser(name: str, own: Mapping[str, Command[Any]]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=f"python -m parvis_{name}")
+    role: dict[str, Any] = {"choices": ["api", "worker", "all"], "help": "what this process does"}
+    parser.add_argument("--role", default="all", **role)
+    several = parser.add_subparsers(dest="command", metavar="command")
+    # Suppressed: else the default of the second `--role` would undo the first.
+    several.add_parser("serve", help="serves (what happens without a command)").add_argument(
+        "--role", default=argparse.SUPPRESS, **role
+    )
+    several.add_parser("migrate", help="brings the schema to its newest revision")
+    several.add_parser("replay", help="brings dead letters back")
+    several.add_parser("verify-audit", help="checks every chain of the audit trail")
+    for each, command in own.items():
+        mine = several.add_parser(each, help=command.says, description=command.says)
+        if command.arguments is not None:
+            command.arguments(mine)
+    return parser
 
 
 async def _serve(settings: Settings, wire: Callable[[Settings], Awaitable[Service[Settings]]], role: Role) -> None:
