@@ -17,7 +17,7 @@ from joserfc.errors import JoseError
 from joserfc.jwt import JWTClaimsRegistry
 
 from parvis_identity.models import Client
-from parvis_identity.service import signatures
+from parvis_identity.service import profiles, signatures
 from parvis_identity.service.client_keys import ClientKeys
 from parvis_identity.service.clients import Clients
 from parvis_identity.service.protocol import Answer, ClientPolicy, ProtocolRefusal, protocol_error
@@ -87,7 +87,7 @@ class Authentication:
             method, secret = "client_secret_post", parameters.get("client_secret", "")
             if "client_secret" not in parameters:
                 method = "none"
-        if client.token_endpoint_auth_method != method:
+        if client.token_endpoint_auth_method != method or not profiles.proves_itself_well(client, method):
             raise ProtocolRefusal(unauthenticated())
         if method != "none" and not ClientPolicy(client).check_client_secret(secret):
             raise ProtocolRefusal(unauthenticated())

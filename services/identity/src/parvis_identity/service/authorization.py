@@ -12,8 +12,10 @@ from parvis_identity.domain import sessions as rules
 from parvis_identity.domain.interaction import Interaction, after_login, needed
 from parvis_identity.domain.links import digest_of
 from parvis_identity.models import Client, Grant
+from parvis_identity.service import profiles
 from parvis_identity.service.authentication import Proven
 from parvis_identity.service.clients import Clients
+from parvis_identity.service.dpop import Proof
 from parvis_identity.service.organisations import Face, Organisations, ProductAnswer
 from parvis_identity.service.protocol import Answer, ProtocolRefusal, ProtocolRequest, protocol_error, unacceptable
 from parvis_identity.service.provider import Provider, SignedIn
@@ -22,7 +24,8 @@ from parvis_identity.store import openid as store
 from parvis_kit.errors import Kind, ServiceError
 from parvis_kit.unit import UnitOfWork
 
-_NONCE = re.compile(r"[\x20-\x7e]{1,255}")
+_NONCE = re.compile(r"[\x20-\x7e]{1,512}")
+_THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
@@ -68,6 +71,14 @@ Outcome = Go | SignIn | NotAssigned | ChooseOrganisation | BadRequest
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a known client asks for cannot be had: it is told so (RFC 6749, 4.1.2.1)."""
+
+    error: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
 class _Valid:
     """An authorization request that can be answered."""
 
@@ -86,10 +97,20 @@ class Authorization:
         self._organisations = organisations
 
     async def authorize(
-        self, unit: UnitOfWork, parameters: Mapping[str, str], signed_in: SignedIn | None, path: str
+        self,
+        unit: UnitOfWork,
+        parameters: Mapping[str, str],
+        signed_in: SignedIn | None,
+        path: str,
+        *,
+        pushed: bool = False,
     ) -> Outcome:
-        """What comes next for an authorization request (RFC 6749, 4.1.1; OpenID Connect Core 3.1.2)."""
-        valid = await self._validate(unit, parameters, signed_in)
+        """What comes next for an authorization request (RFC 6749, 4.1.1; OpenID Connect Core 3.1.2). `pushed`: it was
+        sent ahead (RFC 9126).
+        """
+        valid = await self._validate(unit, parameters, signed_in, pushed=pushed)
+        if isinstance(valid, Refusal):
+            return self._refuse(parameters, valid.error, valid.description)
         if not isinstance(valid, _Valid):
             return valid
         who = self._signed_in(unit, parameters, signed_in, path)
@@ -111,9 +132,30 @@ class Authorization:
             await store.save_code(unit, grant, code)
         return Go(answer.location)
 
+    async def problem(self, unit: UnitOfWork, parameters: Mapping[str, str]) -> BadRequest | Refusal | None:
+        """What is wrong with an authorization request that is sent ahead (RFC 9126, 2.1)."""
+        if "request_uri" in parameters:
+            return Refusal("invalid_request", "A pushed request must not hold a 'request_uri'.")
+        valid = await self._validate(unit, parameters, None, pushed=True)
+        if not isinstance(valid, _Valid):
+            return valid
+        try:
+            needed(parameters, None, unit.now)
+        except ValueError as error:
+            return Refusal("invalid_request", str(error))
+        return None
+
+    async def deny(self, unit: UnitOfWork, parameters: Mapping[str, str], *, pushed: bool = False) -> Outcome:
+        """The answer to the client when the person at the sign-in page does not want to (RFC 6749, 4.1.2.1)."""
+        valid = await self._validate(unit, parameters, None, pushed=pushed)
+        if isinstance(valid, BadRequest):
+            return valid
+        unit.record("sign_in.declined", target_kind="client", target_id=parameters["client_id"])
+        return self._refuse(parameters, "access_denied", "The person did not sign in.")
+
     async def _validate(
-        self, unit: UnitOfWork, parameters: Mapping[str, str], signed_in: SignedIn | None
-    ) -> "_Valid | BadRequest | Go":
+        self, unit: UnitOfWork, parameters: Mapping[str, str], signed_in: SignedIn | None, *, pushed: bool
+    ) -> _Valid | BadRequest | Refusal:
         """The request, checked: an error page where nobody can be sent anywhere, else an error for the client."""
         if name := unacceptable(parameters):
             return BadRequest("invalid_request", f"Invalid '{name}' in request.")
@@ -121,18 +163,14 @@ class Authorization:
         if client is None or parameters.get("redirect_uri", "") not in client.redirect_uris:
             what = "client_id" if client is None else "redirect_uri"
             return BadRequest("invalid_request", f"Unknown '{what}'.")
+        if not pushed and profiles.pushes(client):
+            return Refusal("invalid_request", "The client must push its requests (RFC 9126).")
         if refusal := _unsupported(parameters):
-            return self._refuse(parameters, *refusal)
+            return Refusal(*refusal)
         provider = Provider(self._tokens, unit.now, client=client, signed_in=signed_in)
         request = ProtocolRequest("GET", parameters, {})
         grant, failure = provider.validate(request)
-        if failure is None:
-            return _Valid(client, provider, request, grant)
-        if failure.location:
-            return Go(failure.location)
-        return self._refuse(
-            parameters, failure.body.get("error", "invalid_request"), failure.body.get("error_description", "")
-        )
+        return _Valid(client, provider, request, grant) if failure is None else Refusal(*failure)
 
     def _signed_in(
         self, unit: UnitOfWork, parameters: Mapping[str, str], signed_in: SignedIn | None, path: str
@@ -199,7 +237,9 @@ class Authorization:
             told.append(("state", parameters["state"]))
         return Go(add_params_to_uri(parameters["redirect_uri"], told))
 
-    async def token(self, unit: UnitOfWork, parameters: Mapping[str, str], proven: Proven) -> Answer:
+    async def token(
+        self, unit: UnitOfWork, parameters: Mapping[str, str], proven: Proven, proof: Proof | None = None
+    ) -> Answer:
         """The answer of the token endpoint. What a reuse revokes is written although the answer is an error."""
         if name := unacceptable(parameters):
             return protocol_error(400, "invalid_request", f"Invalid '{name}' in request.")
@@ -207,7 +247,9 @@ class Authorization:
             await proven.once(unit)
         except ProtocolRefusal as refusal:
             return refusal.answer
-        provider = Provider(self._tokens, unit.now, client=proven.client, proven=True)
+        if proof is None and profiles.binds_tokens(proven.client):
+            return protocol_error(400, "invalid_request", "The client must send a DPoP proof (RFC 9449).")
+        provider = Provider(self._tokens, unit.now, client=proven.client, proven=True, proof=proof)
         grant_type = parameters.get("grant_type", "")
         if not grant_type:
             return protocol_error(400, "invalid_request", "Missing 'grant_type' in request.")
@@ -234,6 +276,8 @@ class Authorization:
             if not await store.use_code(unit, provider.code.code.digest):
                 await self._revoke(unit, granted.grant, "authorization_code")
                 return protocol_error(400, "invalid_grant", "The code was used before.")
+            if provider.jkt:
+                await store.bind_grant(unit, granted.grant.id, provider.jkt)
         elif provider.presented is not None:
             granted = provider.presented.granted
             if not await self._still_assigned(granted.grant, provider):
@@ -273,10 +317,14 @@ class Authorization:
             presented=what,
         )
 
-    async def userinfo(self, unit: UnitOfWork, bearer: str) -> dict[str, Any] | None:
-        """Claims for an access token (OpenID Connect Core 5.3); None when it is worthless."""
-        claims = self._tokens.read_access(bearer)
+    async def userinfo(self, unit: UnitOfWork, token: str, *, jkt: str = "") -> dict[str, Any] | None:
+        """Claims for an access token (OpenID Connect Core 5.3); None when it is worthless. `jkt`: of the key that
+        whoever presents it proved to have; a token that is bound to a key is worth nothing without it or with another.
+        """
+        claims = self._tokens.read_access(token)
         if claims is None or "grant" not in claims or "openid" not in str(claims.get("scope", "")).split():
+            return None
+        if claims.get("cnf", {}).get("jkt", "") != jkt:
             return None
         granted = await store.granted(unit, UUID(claims["grant"]))
         if granted is None or not granted.alive:
@@ -296,4 +344,6 @@ def _unsupported(parameters: Mapping[str, str]) -> tuple[str, str] | None:
         return "invalid_request", "Unsupported 'response_mode': query is supported."
     if "nonce" in parameters and not _NONCE.fullmatch(parameters["nonce"]):
         return "invalid_request", "Invalid 'nonce' in request."
+    if "dpop_jkt" in parameters and not _THUMBPRINT.fullmatch(parameters["dpop_jkt"]):
+        return "invalid_request", "Invalid 'dpop_jkt' in request."
     return None

@@ -27,6 +27,8 @@ from authlib.oidc.core.util import create_half_hash
 from parvis_identity.domain import sessions as rules
 from parvis_identity.domain.links import digest_of
 from parvis_identity.models import Account, AuthorizationCode, Client, Grant, RefreshToken, Session
+from parvis_identity.service import profiles
+from parvis_identity.service.dpop import Proof
 from parvis_identity.service.protocol import Answer, ClientPolicy, ProtocolRequest, protocol_error
 from parvis_identity.service.tokens import ACCESS_LIFETIME, Tokens
 from parvis_identity.store.openid import Granted, PresentedCode, PresentedRefreshToken
@@ -64,6 +66,7 @@ class Provider(_Server):  # type: ignore[misc] # see above
         code: PresentedCode | None = None,
         refresh_token: PresentedRefreshToken | None = None,
         signed_in: SignedIn | None = None,
+        proof: Proof | None = None,
     ) -> None:
         super().__init__()
         self.tokens = tokens
@@ -73,6 +76,7 @@ class Provider(_Server):  # type: ignore[misc] # see above
         self.code = code
         self.presented = refresh_token
         self.signed_in = signed_in
+        self.jkt = proof.jkt if proof is not None else ""
         #: What is to be written when the answer is a good one.
         self.new_code: tuple[Grant, AuthorizationCode] | None = None
         self.new_refresh_token: RefreshToken | None = None
@@ -127,8 +131,8 @@ class Provider(_Server):  # type: ignore[misc] # see above
         scope = client.get_allowed_scope(scope)
         grant = granted.grant if granted is not None and user is not None else None
         token: dict[str, Any] = {
-            "token_type": "Bearer",
-            "access_token": self.tokens.access(client.row, scope or "", grant),
+            "token_type": "DPoP" if self.jkt else "Bearer",
+            "access_token": self.tokens.access(client.row, scope or "", grant, jkt=self.jkt),
             "expires_in": ACCESS_LIFETIME,
             "scope": scope,
         }
@@ -158,14 +162,14 @@ class Provider(_Server):  # type: ignore[misc] # see above
             return protocol_error(400, "invalid_request", "The request is malformed.")
         return answer
 
-    def validate(self, request: ProtocolRequest) -> tuple[Any, Answer | None]:
-        """Checks an authorization request: the grant that will answer it, or the error."""
+    def validate(self, request: ProtocolRequest) -> tuple[Any, tuple[str, str] | None]:
+        """Checks an authorization request: the grant that will answer it, or what is wrong (error and description)."""
         try:
             return self.get_consent_grant(request, self.signed_in.account if self.signed_in else None), None
         except OAuth2Error as error:
-            return None, self.handle_error_response(request, error)
+            return None, (error.error or "invalid_request", error.get_error_description())
         except (ValueError, TypeError, RuntimeError):
-            return None, protocol_error(400, "invalid_request", "The request is malformed.")
+            return None, ("invalid_request", "The request is malformed.")
 
     def code_for(self, request: ProtocolRequest, grant: Any) -> Answer:
         """The answer with a code for whoever is signed in."""
@@ -202,6 +206,7 @@ class _Code(_CodeGrant):  # type: ignore[misc] # see above
                 redirect_uri=request.payload.redirect_uri,
                 nonce=request.payload.data.get("nonce", ""),
                 code_challenge=request.payload.data.get("code_challenge", ""),
+                dpop_jkt=request.payload.data.get("dpop_jkt", ""),
                 expires_at=server.now + CODE_LIFETIME,
             ),
         )
@@ -215,6 +220,8 @@ class _Code(_CodeGrant):  # type: ignore[misc] # see above
             server.reused = presented.granted.grant
             return None
         if presented.code.expires_at <= server.now or not presented.granted.alive:
+            return None
+        if presented.code.dpop_jkt not in {"", server.jkt}:  # RFC 9449, 10
             return None
         return _PresentedCode(presented)
 
@@ -243,7 +250,7 @@ class _PresentedCode:
 class _Refresh(_RefreshGrant):  # type: ignore[misc] # see above
     @property
     def INCLUDE_NEW_REFRESH_TOKEN(self) -> bool:  # noqa: N802 - Authlib's name
-        return bool(self.request.client.row.rotates_refresh_tokens)
+        return profiles.rotates(self.request.client.row)
 
     def authenticate_refresh_token(self, refresh_token: str) -> "_PresentedToken | None":  # noqa: ARG002 - Authlib's signature
         server: Provider = self.server
@@ -257,6 +264,8 @@ class _Refresh(_RefreshGrant):  # type: ignore[misc] # see above
             return None
         if presented.token.expires_at <= server.now or not presented.granted.alive:
             return None
+        if not _is_theirs(self.request.client.row, presented.granted.grant.dpop_jkt, server.jkt):
+            return None
         return _PresentedToken(presented.granted)
 
     def authenticate_user(self, refresh_token: "_PresentedToken") -> Account:
@@ -264,6 +273,13 @@ class _Refresh(_RefreshGrant):  # type: ignore[misc] # see above
 
     def revoke_old_credential(self, refresh_token: Any) -> None:
         """It is marked replaced, by the use case."""
+
+
+def _is_theirs(client: Client, bound_to: str, jkt: str) -> bool:
+    """Whether a proof is good for a refresh token whose grant is bound to a key (RFC 9449, 5): that key alone for a
+    public client; a confidential one proved itself and may have a new key, but gets no bearer tokens instead.
+    """
+    return not bound_to or bound_to == jkt or (bool(jkt) and not profiles.is_public(client))
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,7 +304,7 @@ class _Pkce(_Challenge):  # type: ignore[misc] # see above
         asked = grant.request.payload.data
         challenge, method = asked.get("code_challenge", ""), asked.get("code_challenge_method", "")
         if not challenge and not method:
-            if grant.request.client.row.pkce_required:
+            if profiles.needs_challenge(grant.request.client.row):
                 raise InvalidRequestError("Missing 'code_challenge': PKCE is required.")
             return
         if method != "S256":

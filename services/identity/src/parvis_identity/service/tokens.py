@@ -54,9 +54,9 @@ class Tokens:
             claims |= {"org": organisation, "mbr": str(membership.id), "mkind": membership.kind}
         return self._sign(claims, INTERNAL, "ES256", typ="at+jwt"), expires
 
-    def access(self, client: Client, scope: str, grant: Grant | None) -> str:
+    def access(self, client: Client, scope: str, grant: Grant | None, *, jkt: str = "") -> str:
         """An access token of a client, for userinfo and the client's own interfaces (RFC 9068). Without a
-        grant: the client itself.
+        grant: the client itself. `jkt`: of the key that it is bound to (RFC 9449, 6.1).
         """
         now = int(time.time())
         claims: dict[str, Any] = {
@@ -71,6 +71,8 @@ class Tokens:
         }
         if grant is not None:
             claims |= {"sid": str(grant.session_id), "grant": str(grant.id)}
+        if jkt:
+            claims["cnf"] = {"jkt": jkt}
         return self._sign(claims, OPENID, "ES256", typ="at+jwt")
 
     def id_token(self, client: Client, account: Account, grant: Grant, extra: Mapping[str, Any]) -> str:

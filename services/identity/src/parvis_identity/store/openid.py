@@ -205,6 +205,11 @@ async def revoke_grant(unit: UnitOfWork, grant_id: UUID) -> None:
     await unit.execute(statement.values(revoked_at=unit.now))
 
 
+async def bind_grant(unit: UnitOfWork, grant_id: UUID, jkt: str) -> None:
+    """Remembers the key that the tokens of a grant are bound to (RFC 9449)."""
+    await unit.execute(update(Grant).where(col(Grant.id) == grant_id).values(dpop_jkt=jkt))
+
+
 async def touch_session(unit: UnitOfWork, session_id: UUID) -> None:
     """Remembers that a session was used."""
     statement = update(Session).where(col(Session.id) == session_id).values(last_seen_at=unit.now)
