@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Sequence
 
 from parvis.identity.v1 import events_pb2, identity_pb2
+from parvis_identity.commands import COMMANDS
 from parvis_identity.http.app import make_app
 from parvis_identity.http.site import Site
 from parvis_identity.rpc import AccountRpc, ClientRpc, SessionRpc
-from parvis_identity.service import housekeeping
+from parvis_identity.service import housekeeping, rotation
 from parvis_identity.service.accounts import Links
 from parvis_identity.service.authentication import Authentication
 from parvis_identity.service.authorization import Authorization
@@ -71,10 +72,12 @@ async def wire(settings: Settings) -> Service[Settings]:
             organisations=organisations,
         )
     )
+    ring.followed = asyncio.create_task(rotation.follow(service.database, ring))  # whatever the role: all of them sign
     service.background(lambda: housekeeping.sweep_for_ever(service.database))
+    service.background(lambda: rotation.rotate_for_ever(service.database, ring, settings.key_lifetime))
     return service
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """The command line; see `parvis_kit.app`."""
-    run(Settings, wire, argv)
+    run(Settings, wire, argv, COMMANDS)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import ClassVar
 
 from pydantic import SecretStr
@@ -43,6 +44,8 @@ class Settings(ServiceSettings):
     #: The one service that may ask for tokens of the internal audience with the gateway's refresh tokens.
     gateway: ClassVar[str] = "web"
 
+    #: Days that a key signs tokens before a new one takes its place; 0: until `rotate-keys` is called.
+    key_lifetime_days: int = 90
     #: Networks of one's own that may be called at addresses which clients registered (key sets, request objects,
     #: sector files, logout), comma-separated ("127.0.0.0/8, ::1"), over plain HTTP too. Empty: public addresses over
     #: TLS alone.
@@ -63,6 +66,11 @@ class Settings(ServiceSettings):
     password_capital: bool = True
     #: One of these must be in a password; empty: none is asked for.
     password_special_characters: str = "$?!&%*@"  # noqa: S105 - a rule, not a secret
+
+    @property
+    def key_lifetime(self) -> timedelta:
+        """How long a key signs; zero: for ever."""
+        return timedelta(days=self.key_lifetime_days)
 
     @property
     def password_policy(self) -> PasswordPolicy:

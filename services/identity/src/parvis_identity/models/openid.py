@@ -76,6 +76,8 @@ class Client(Base, table=True):
     profile: str = text("")
     pkce_required: bool = True
     rotates_refresh_tokens: bool = True
+    #: Clients whose interfaces it may call in a person's name (RFC 8693): audiences that it may exchange tokens for.
+    exchange_audiences: list[str] = texts()
     #: People are asked once before it is told who they are: nobody of the provider vouched for it.
     consent_required: bool = False
     #: SHA-256 of its registration access token (RFC 7592); None: it cannot change itself.
@@ -238,10 +240,14 @@ class SigningKey(Base, table=True):
     #: The `kid` (RFC 7517, 4.5).
     id: str = text(primary_key=True)
     #: "internal" (tokens that services accept), "openid" (tokens of clients), "links" (secrets of one-time links),
-    #: "devices" (proofs of browsers that are known).
+    #: "devices" (proofs of browsers that are known), "refresh" (what a refresh token is replaced by).
     purpose: str = text()
     algorithm: str = text()
     public_jwk: dict[str, Any] = Field(sa_type=JSONB)
     sealed: bytes = Field(sa_type=LargeBinary)
+    #: It is published from here on,
     created_at: datetime = instant()
+    #: signs from here
+    signs_from: datetime = instant()
+    #: to here (set when the next one is made: it may lie ahead), and is published for a while longer.
     retired_at: datetime | None = instant(required=False)

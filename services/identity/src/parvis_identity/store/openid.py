@@ -254,6 +254,17 @@ async def insert_key(unit: UnitOfWork, key: SigningKey) -> None:
     await unit.execute(insert(SigningKey).values(**key.model_dump()).on_conflict_do_nothing())
 
 
+async def retire_key(unit: UnitOfWork, key_id: str, at: datetime) -> bool:
+    """Sets the moment when a key signs no more; False when it has one: of two that rotate at once, one does."""
+    statement = update(SigningKey).where(col(SigningKey.id) == key_id, col(SigningKey.retired_at).is_(None))
+    return (await unit.execute(statement.values(retired_at=at).returning(col(SigningKey.id)))).first() is not None
+
+
+async def forget_keys(unit: UnitOfWork, ids: Sequence[str]) -> None:
+    """Deletes keys: nothing that they signed counts any more."""
+    await unit.execute(delete(SigningKey).where(col(SigningKey.id).in_(ids)))
+
+
 async def reseal_key(unit: UnitOfWork, key_id: str, sealed: bytes) -> None:
     """Stores a private part that was sealed again under the newest encryption key."""
     await unit.execute(update(SigningKey).where(col(SigningKey.id) == key_id).values(sealed=sealed))
