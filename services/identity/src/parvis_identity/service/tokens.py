@@ -9,9 +9,10 @@ from typing import Any
 
 from joserfc import jwt
 from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
 
 from parvis_identity.models import Account, AccountKind, Client, Grant
-from parvis_identity.service.keys import INTERNAL, OPENID, KeyRing
+from parvis_identity.service.keys import ALGORITHMS, INTERNAL, OPENID, KeyRing
 from parvis_identity.service.organisations import Membership
 from parvis_kit.tokens import AUDIENCE
 
@@ -21,7 +22,7 @@ ACCESS_LIFETIME = 600
 ID_LIFETIME = 3600
 
 #: Algorithms that verify what we signed.
-_OURS = ["ES256", "RS256"]
+_OURS = list(ALGORITHMS)
 
 
 class Tokens:
@@ -94,18 +95,18 @@ class Tokens:
 
     def read_access(self, token: str) -> dict[str, Any] | None:
         """Claims of an access token of ours that has not expired; None for anything else."""
-        claims = self._read(token, "at+jwt")
+        claims = self._read(token, "at+jwt", self._ring.verifying(OPENID))
         return claims if claims is not None and claims.get("exp", 0) > time.time() else None
 
     def read_hint(self, token: str) -> dict[str, Any] | None:
         """Claims of an ID token of ours, expired or not (RP-Initiated Logout 1.0, section 4); None for anything
         else.
         """
-        return self._read(token, "JWT")
+        return self._read(token, "JWT", self._ring.recognised(OPENID))
 
-    def _read(self, token: str, typ: str) -> dict[str, Any] | None:
+    def _read(self, token: str, typ: str, keys: KeySet) -> dict[str, Any] | None:
         try:
-            read = jwt.decode(token, self._ring.verifying(OPENID), algorithms=_OURS)
+            read = jwt.decode(token, keys, algorithms=_OURS)
         except (JoseError, ValueError):
             return None
         if read.header.get("typ") != typ or read.claims.get("iss") != self.issuer:
