@@ -43,6 +43,10 @@ PROVEN = {
     "POST /oauth2/userinfo",
     "GET /oauth2/logout",
     "POST /oauth2/logout",
+    "POST /oauth2/register",
+    "GET /oauth2/register/{client_id}",
+    "PUT /oauth2/register/{client_id}",
+    "DELETE /oauth2/register/{client_id}",
 }
 ELSEWHERE = {
     "without-csrf": ({}, ""),
@@ -263,3 +267,16 @@ async def test_a_link_that_is_not_right_opens_nothing(nobody, url, cast, world, 
     answer = await fill(nobody, url, name, token=token, password=PASSWORD)
 
     assert answer.status_code in {404, 410}
+
+
+async def test_clients_are_registered_and_managed_with_a_token_only(nobody, url, cast):
+    at, said = f"{url}/oauth2/register", {"redirect_uris": ["https://elsewhere.example/"]}
+    one = f"{at}/{cast.product['client_id']}"
+    for headers in ({}, {"Authorization": "Bearer not-this-one"}):
+        answers = [
+            await nobody.post(at, json=said, headers=headers),
+            await nobody.get(one, headers=headers),
+            await nobody.put(one, json=said, headers=headers),
+            await nobody.delete(one, headers=headers),
+        ]
+        assert [answer.status_code for answer in answers] == [401] * 4

@@ -27,6 +27,7 @@ from parvis_identity.service.hashing import Hasher
 from parvis_identity.service.keys import KeyRing
 from parvis_identity.service.organisations import Face, Membership, ProductAnswer
 from parvis_identity.service.outgoing import Outgoing
+from parvis_identity.service.registration import Registration
 from parvis_identity.service.sealing import Seal
 from parvis_identity.service.sessions import OrganisationTokens
 from parvis_identity.service.sign_in import Passwords
@@ -97,7 +98,8 @@ class Stage:
         self.town = Town()
         self.tokens = Tokens(ring, issuer=PUBLIC_URL)
         self.clients = Clients()
-        self.keys = ClientKeys(Outgoing(settings.private_networks))
+        self.outgoing = Outgoing(settings.private_networks)
+        self.keys = ClientKeys(self.outgoing)
         self.hasher = Hasher(settings)
         self.links = accounts.Links(ring.link_secret, public_url=PUBLIC_URL)
         self.passwords = Passwords(database, self.hasher, ring, settings.password_policy)
@@ -109,6 +111,7 @@ class Stage:
             passwords=self.passwords,
             authorization=Authorization(self.tokens, self.clients, self.town),
             authentication=Authentication(database, self.clients, self.keys, issuer=PUBLIC_URL),
+            registration=Registration(database, self.clients, self.outgoing, settings),
             tokens=self.tokens,
             ring=ring,
             clients=self.clients,

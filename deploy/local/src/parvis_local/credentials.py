@@ -31,11 +31,17 @@ class Credentials:
     key_encryption_key: str = field(repr=False)  # 32 bytes in base64
     web_client_secret: str = field(repr=False)
     setup_token: str = field(repr=False)
+    registration_token: str = field(repr=False)  # with which clients may register themselves (tests do)
 
     @property
     def setup_token_sha256(self) -> str:
         """Hexadecimal digest, all that tenancy is told."""
         return hashlib.sha256(self.setup_token.encode()).hexdigest()
+
+    @property
+    def registration_token_sha256(self) -> str:
+        """Hexadecimal digest, all that identity is told."""
+        return hashlib.sha256(self.registration_token.encode()).hexdigest()
 
 
 def load_or_make(layout: Layout) -> Credentials:
@@ -64,6 +70,7 @@ def _fresh() -> dict[str, object]:
         "key_encryption_key": base64.b64encode(secrets.token_bytes(32)).decode(),
         "web_client_secret": secrets.token_urlsafe(32),
         "setup_token": secrets.token_urlsafe(32),
+        "registration_token": secrets.token_urlsafe(32),
     }
 
 

@@ -64,7 +64,14 @@ def _of_its_own(service: str, ports: Ports, credentials: Credentials) -> dict[st
     }
     client = {"PARVIS_WEB_CLIENT_ID": "web", "PARVIS_WEB_CLIENT_SECRET": credentials.web_client_secret}
     of_service: dict[str, dict[str, str]] = {
-        "identity": client | {"PARVIS_KEY_ENCRYPTION_KEYS": credentials.key_encryption_key},
+        "identity": client
+        | {
+            "PARVIS_KEY_ENCRYPTION_KEYS": credentials.key_encryption_key,
+            # Relying parties under test run on this machine, and register themselves.
+            "PARVIS_PRIVATE_NETWORKS": "127.0.0.0/8,::1",
+            "PARVIS_REGISTRATION": "token",
+            "PARVIS_REGISTRATION_TOKEN_SHA256": credentials.registration_token_sha256,
+        },
         "tenancy": {"PARVIS_SETUP_TOKEN_SHA256": credentials.setup_token_sha256},
         "documents": store,
         "billing": store,

@@ -18,6 +18,7 @@ from parvis_identity.service.hashing import Hasher
 from parvis_identity.service.keys import KeyRing
 from parvis_identity.service.organisations import Tenancy
 from parvis_identity.service.outgoing import Outgoing
+from parvis_identity.service.registration import Registration
 from parvis_identity.service.sealing import Seal
 from parvis_identity.service.sessions import OrganisationTokens
 from parvis_identity.service.sign_in import Passwords
@@ -45,7 +46,8 @@ async def wire(settings: Settings) -> Service[Settings]:
 
     organisations = Tenancy(service.peers)
     clients = Clients()
-    keys = ClientKeys(Outgoing(settings.private_networks))
+    outgoing = Outgoing(settings.private_networks)
+    keys = ClientKeys(outgoing)
     tokens = Tokens(ring, issuer=settings.public_url)
     links = Links(ring.link_secret, public_url=settings.public_url)
     exchange = OrganisationTokens(tokens, organisations, gateway_client=settings.web_client_id)
@@ -66,6 +68,7 @@ async def wire(settings: Settings) -> Service[Settings]:
             passwords=Passwords(service.database, Hasher(settings), ring, settings.password_policy),
             authorization=Authorization(tokens, clients, organisations),
             authentication=Authentication(service.database, clients, keys, issuer=settings.public_url),
+            registration=Registration(service.database, clients, outgoing, settings),
             tokens=tokens,
             ring=ring,
             clients=clients,

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import SecretStr
 
@@ -46,6 +46,12 @@ class Settings(ServiceSettings):
 
     #: Days that a key signs tokens before a new one takes its place; 0: until `rotate-keys` is called.
     key_lifetime_days: int = 90
+    #: Which clients may register themselves (RFC 7591): none ("closed"), those that show the initial access token
+    #: ("token"; its SHA-256, hexadecimal, stands in the second variable), or any ("open").
+    registration: Literal["closed", "token", "open"] = "closed"
+    registration_token_sha256: SecretStr = SecretStr("")
+    #: Whether they must use PKCE when they do not say (`pkce_required`); public and FAPI 2.0 clients always must.
+    registration_pkce: bool = True
     #: Networks of one's own that may be called at addresses which clients registered (key sets, request objects,
     #: sector files, logout), comma-separated ("127.0.0.0/8, ::1"), over plain HTTP too. Empty: public addresses over
     #: TLS alone.
@@ -59,6 +65,10 @@ class Settings(ServiceSettings):
     hashing_threads: int = _cores()
     #: Hashes that may wait for a thread; beyond it people are asked to try again in a moment.
     hashing_queue: int = 48
+
+    #: While hashes of other platforms are left, a refused sign-in is answered no sooner than this after it was asked
+    #: (seconds): else its time would tell such accounts from others. 0: answered at once.
+    refusal_seconds: float = 1.0
 
     #: The provider's password policy (requirement D1).
     password_minimum: int = 8

@@ -16,6 +16,7 @@ from parvis_identity.service.authorization import Authorization
 from parvis_identity.service.clients import Clients
 from parvis_identity.service.keys import KeyRing
 from parvis_identity.service.organisations import Face, Organisations
+from parvis_identity.service.registration import Registration
 from parvis_identity.service.sign_in import Passwords
 from parvis_identity.service.tokens import Tokens
 from parvis_identity.settings import Settings
@@ -54,6 +55,7 @@ class Site:
         passwords: Passwords,
         authorization: Authorization,
         authentication: Authentication,
+        registration: Registration,
         tokens: Tokens,
         ring: KeyRing,
         clients: Clients,
@@ -65,6 +67,7 @@ class Site:
         self.passwords = passwords
         self.authorization = authorization
         self.authentication = authentication
+        self.registration = registration
         self.tokens = tokens
         self.ring = ring
         self.clients = clients

@@ -194,6 +194,11 @@ INSERT INTO refresh_tokens (digest, grant_id, issued_at, expires_at) SELECT $3, 
 """
 
 
+async def is_unused(unit: UnitOfWork, digest: bytes) -> bool:
+    """Whether there is such a refresh token, and it was not replaced yet."""
+    return bool(await unit.fetch("SELECT 1 FROM refresh_tokens WHERE digest = $1 AND replaced_at IS NULL", digest))
+
+
 async def save_refresh_token(unit: UnitOfWork, token: RefreshToken) -> None:
     """A new refresh token."""
     await unit.execute(insert(RefreshToken).values(**token.model_dump()))
@@ -242,6 +247,11 @@ async def save_client(unit: UnitOfWork, client: Client) -> None:
     kept = {name: value for name, value in values.items() if name not in {"client_id", "created_at"}}
     statement = insert(Client).values(**values)
     await unit.execute(statement.on_conflict_do_update(index_elements=["client_id"], set_=kept))
+
+
+async def delete_client(unit: UnitOfWork, client_id: str) -> None:
+    """Deletes a client, and all that it was granted."""
+    await unit.execute(delete(Client).where(col(Client.client_id) == client_id))
 
 
 async def keys(unit: UnitOfWork) -> Sequence[SigningKey]:
