@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +25,8 @@ from parvis_identity.store import openid as store
 from parvis_kit.errors import Kind, ServiceError
 from parvis_kit.unit import UnitOfWork
 
+#: How long a refresh token that was replaced gets the same answer again.
+GRACE = timedelta(seconds=10)
 _NONCE = re.compile(r"[\x20-\x7e]{1,512}")
 _THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -145,7 +148,7 @@ class Authorization:
             return Refusal("invalid_request", str(error))
         return None
 
-    async def deny(self, unit: UnitOfWork, parameters: Mapping[str, str], *, pushed: bool = False) -> Outcome:
+    async def deny(self, unit: UnitOfWork, parameters: Mapping[str, str], *, pushed: bool = False) -> Go | BadRequest:
         """The answer to the client when the person at the sign-in page does not want to (RFC 6749, 4.1.2.1)."""
         valid = await self._validate(unit, parameters, None, pushed=pushed)
         if isinstance(valid, BadRequest):
@@ -256,8 +259,7 @@ class Authorization:
         if grant_type == "authorization_code":
             provider.code = await store.presented_code(unit, digest_of(parameters.get("code", "")))
         elif grant_type == "refresh_token":
-            digest = digest_of(parameters.get("refresh_token", ""))
-            provider.presented = await store.presented_refresh_token(unit, digest)
+            await self._present(unit, provider, parameters.get("refresh_token", ""))
         request = ProtocolRequest("POST", parameters, {})
         answer = provider.token(request)
         if provider.reused is not None:
@@ -265,6 +267,19 @@ class Authorization:
         if answer.status != 200:  # noqa: PLR2004 - OK
             return answer
         return await self._write(unit, provider, answer)
+
+    async def _present(self, unit: UnitOfWork, provider: Provider, refresh_token: str) -> None:
+        """Loads a refresh token that was presented. One that was replaced a moment ago is a second tab's, or of an
+        answer that was lost, as long as nobody has used what replaced it; else a thief's, or the owner's after one
+        (RFC 9700, 4.14.2).
+        """
+        provider.presented = await store.presented_refresh_token(unit, digest_of(refresh_token))
+        provider.presented_as = refresh_token
+        if provider.presented is None or provider.presented.token.replaced_at is None:
+            return
+        if unit.now - provider.presented.token.replaced_at < GRACE:
+            successor = digest_of(self._tokens.successor(refresh_token))
+            provider.repeated = await store.is_unused(unit, successor)
 
     async def _write(self, unit: UnitOfWork, provider: Provider, answer: Answer) -> Answer:
         """Uses up what was presented, in one statement that only one of several requests wins; then saves what
@@ -283,12 +298,9 @@ class Authorization:
             if not await self._still_assigned(granted.grant, provider):
                 await store.revoke_grant(unit, granted.grant.id)
                 return protocol_error(400, "invalid_grant", "The product is no longer assigned.")
-            fresh = provider.new_refresh_token
-            if fresh is not None and not await store.replace_refresh_token(
-                unit, provider.presented.token.digest, fresh
-            ):
-                await self._revoke(unit, granted.grant, "refresh_token")
-                return protocol_error(400, "invalid_grant", "The refresh token was used before.")
+            if provider.new_refresh_token is not None and not provider.repeated:
+                # Of two at once, one writes; the other's answer is the same.
+                await store.replace_refresh_token(unit, provider.presented.token.digest, provider.new_refresh_token)
         if granted is not None and unit.now - granted.last_seen_at >= rules.SEEN_EVERY:
             await store.touch_session(unit, granted.grant.session_id)
         if provider.code is not None and provider.new_refresh_token is not None:

@@ -77,6 +77,10 @@ class Provider(_Server):  # type: ignore[misc] # see above
         self.presented = refresh_token
         self.signed_in = signed_in
         self.jkt = proof.jkt if proof is not None else ""
+        #: The refresh token that was presented, as it came; and whether it came a second time so soon after the first
+        #: (with what replaced it not used yet) that the first answer is given once more.
+        self.presented_as = ""
+        self.repeated = False
         #: What is to be written when the answer is a good one.
         self.new_code: tuple[Grant, AuthorizationCode] | None = None
         self.new_refresh_token: RefreshToken | None = None
@@ -137,7 +141,9 @@ class Provider(_Server):  # type: ignore[misc] # see above
             "scope": scope,
         }
         if include_refresh_token and grant is not None:
-            token["refresh_token"] = secrets.token_urlsafe(32)
+            token["refresh_token"] = (
+                self.tokens.successor(self.presented_as) if self.presented_as else secrets.token_urlsafe(32)
+            )
             self.new_refresh_token = RefreshToken(
                 digest=digest_of(token["refresh_token"]),
                 grant_id=grant.id,
@@ -259,7 +265,7 @@ class _Refresh(_RefreshGrant):  # type: ignore[misc] # see above
             return None
         if presented.granted.grant.client_id != self.request.client.get_client_id():
             return None
-        if presented.token.replaced_at is not None:
+        if presented.token.replaced_at is not None and not server.repeated:
             server.reused = presented.granted.grant
             return None
         if presented.token.expires_at <= server.now or not presented.granted.alive:

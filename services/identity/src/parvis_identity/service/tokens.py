@@ -2,6 +2,8 @@
 tokens), and reading ours back.
 """
 
+import base64
+import hmac
 import secrets
 import time
 from collections.abc import Mapping
@@ -92,6 +94,13 @@ class Tokens:
             **extra,
         }
         return self._sign(claims, OPENID, client.id_token_signed_response_alg, typ="JWT")
+
+    def successor(self, refresh_token: str) -> str:
+        """What replaces a refresh token: always the same for the same one, so that two tabs that refresh at once get
+        one answer, and nothing of it is stored but its hash.
+        """
+        digest = hmac.digest(self._ring.refresh_secret, refresh_token.encode("utf-8", "surrogateescape"), "sha256")
+        return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
     def read_access(self, token: str) -> dict[str, Any] | None:
         """Claims of an access token of ours that has not expired; None for anything else."""
