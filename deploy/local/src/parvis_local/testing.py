@@ -33,11 +33,12 @@ PARTS = {
     "load": ("tests/load",),
     "compose": ("tests/compose",),
     "screenshots": ("tests/screenshots",),
+    "conformance": ("tests/conformance",),
 }
 # What CI runs; the others run by name, and with --full.
 BY_DEFAULT = ("unit", "integration", "isolation", "e2e", "chaos")
 WITH_BROWSER = {"e2e", "chaos", "screenshots", "integration"}
-CAPABILITIES = ("identity", "conformance", "sso", "rights", "administration", "documents", "notify", "billing")
+CAPABILITIES = ("identity", "sso", "rights", "administration", "documents", "notify", "billing")
 NO_TESTS = 5  # pytest's exit status
 
 
