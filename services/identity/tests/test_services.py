@@ -350,7 +350,7 @@ async def test_private_keys_are_unreadable_in_the_database(stage):
     async with stage.unit() as unit:
         rows = await unit.fetch("SELECT sealed, public_jwk::text AS jwk FROM signing_keys")
 
-    assert len(rows) == 5
+    assert len(rows) == 9
     assert all(b'"d"' not in row["sealed"] and '"d"' not in row["jwk"] for row in rows)
 
 

@@ -1,6 +1,6 @@
 """What a client may say of itself when it registers (RFC 7591, 2; OpenID Connect Registration 1.0, 2), checked and
-brought to the columns of `models.Client`. Members that we do not know are left out, as both say; what we know and cannot
-do is refused.
+brought to the columns of `models.Client`. Members that we do not know are left out, as both say; what we know and
+cannot do is refused.
 """
 
 from collections.abc import Callable, Mapping

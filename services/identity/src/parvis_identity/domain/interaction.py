@@ -41,10 +41,12 @@ def needed(parameters: Mapping[str, str], auth_time: datetime | None, now: datet
     return Interaction.NONE
 
 
-def after_login(path: str, parameters: Mapping[str, str], now: datetime) -> str:
-    """The address to come back to after the login page: the same request, satisfied by a sign-in from now on."""
+def after_login(path: str, parameters: Mapping[str, str], now: datetime, *, again: bool = False) -> str:
+    """The address to come back to after the login page: the same request, satisfied by a sign-in from now on. `again`:
+    whoever is signed in is somebody else than the client means.
+    """
     prompts = [p for p in parameters.get("prompt", "").split() if p not in {"login", "select_account"}]
-    asked = len(prompts) < len(parameters.get("prompt", "").split()) or "max_age" in parameters
+    asked = len(prompts) < len(parameters.get("prompt", "").split()) or "max_age" in parameters or again
     kept = {name: value for name, value in parameters.items() if name not in {"prompt", "max_age", SINCE}}
     if prompts:
         kept["prompt"] = " ".join(prompts)

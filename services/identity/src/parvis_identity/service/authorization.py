@@ -5,28 +5,40 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from authlib.common.urls import add_params_to_uri
 
+from parvis_identity.domain import claims as asked_claims
 from parvis_identity.domain import sessions as rules
-from parvis_identity.domain.interaction import Interaction, after_login, needed
+from parvis_identity.domain.interaction import SINCE, Interaction, after_login, needed
 from parvis_identity.domain.links import digest_of
-from parvis_identity.models import Client, Grant
+from parvis_identity.models import Account, Client, Grant
 from parvis_identity.service import profiles
 from parvis_identity.service.authentication import Proven
 from parvis_identity.service.clients import Clients
 from parvis_identity.service.dpop import Proof
 from parvis_identity.service.organisations import Face, Organisations, ProductAnswer
-from parvis_identity.service.protocol import Answer, ProtocolRefusal, ProtocolRequest, protocol_error, unacceptable
+from parvis_identity.service.protocol import (
+    Answer,
+    ClientPolicy,
+    ProtocolRefusal,
+    ProtocolRequest,
+    protocol_error,
+    unacceptable,
+)
 from parvis_identity.service.provider import Provider, SignedIn
-from parvis_identity.service.tokens import Tokens, person
+from parvis_identity.service.tokens import Tokens
+from parvis_identity.store import consents
 from parvis_identity.store import openid as store
 from parvis_kit.errors import Kind, ServiceError
 from parvis_kit.unit import UnitOfWork
 
 #: How long a refresh token that was replaced gets the same answer again.
 GRACE = timedelta(seconds=10)
+#: How answers reach the client: in its address, or in a form that the browser posts (Form Post Response Mode 1.0).
+RESPONSE_MODES = ("query", "form_post")
 _NONCE = re.compile(r"[\x20-\x7e]{1,512}")
 _THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -70,7 +82,19 @@ class BadRequest:
     description: str
 
 
-Outcome = Go | SignIn | NotAssigned | ChooseOrganisation | BadRequest
+@dataclass(frozen=True, slots=True)
+class AskConsent:
+    """The person has not said yet that the client may know this of them (domain.claims.told). `continuation` is the
+    request; it is answered with `agreed`, or `deny`.
+    """
+
+    client: Client
+    account: Account
+    told: tuple[str, ...]
+    continuation: str
+
+
+Outcome = Go | SignIn | AskConsent | NotAssigned | ChooseOrganisation | BadRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +113,9 @@ class _Valid:
     provider: Provider
     request: ProtocolRequest
     grant: Any
+    claims: dict[str, dict[str, Any]] | None
+    #: The one whom the client means, empty for anybody.
+    subject: str
 
 
 class Authorization:
@@ -107,18 +134,21 @@ class Authorization:
         path: str,
         *,
         pushed: bool = False,
+        agreed: bool = False,
     ) -> Outcome:
         """What comes next for an authorization request (RFC 6749, 4.1.1; OpenID Connect Core 3.1.2). `pushed`: it was
-        sent ahead (RFC 9126).
+        sent ahead (RFC 9126); `agreed`: the person has just said that the client may know what it asks for.
         """
         valid = await self._validate(unit, parameters, signed_in, pushed=pushed)
         if isinstance(valid, Refusal):
             return self._refuse(parameters, valid.error, valid.description)
         if not isinstance(valid, _Valid):
             return valid
-        who = self._signed_in(unit, parameters, signed_in, path)
+        who = self._signed_in(unit, valid, parameters, signed_in, path)
         if not isinstance(who, SignedIn):
             return who
+        if (answer_first := await self._consent(unit, valid, parameters, who, path, agreed=agreed)) is not None:
+            return answer_first
         organisation: Face | None = None
         if valid.client.product_id is not None:
             found = await self._product(valid.client, who, parameters)
@@ -156,6 +186,13 @@ class Authorization:
         unit.record("sign_in.declined", target_kind="client", target_id=parameters["client_id"])
         return self._refuse(parameters, "access_denied", "The person did not sign in.")
 
+    async def refused(self, unit: UnitOfWork, parameters: Mapping[str, str], refusal: Refusal) -> Go | BadRequest:
+        """The answer to a request whose parameters cannot be read: to the client where its address says which."""
+        client = await self._clients.find(unit, parameters.get("client_id", ""))
+        if client is None or not ClientPolicy(client).check_redirect_uri(parameters.get("redirect_uri", "")):
+            return BadRequest(refusal.error, refusal.description)
+        return self._refuse(parameters, refusal.error, refusal.description)
+
     async def _validate(
         self, unit: UnitOfWork, parameters: Mapping[str, str], signed_in: SignedIn | None, *, pushed: bool
     ) -> _Valid | BadRequest | Refusal:
@@ -170,25 +207,91 @@ class Authorization:
             return Refusal("invalid_request", "The client must push its requests (RFC 9126).")
         if refusal := _unsupported(parameters):
             return Refusal(*refusal)
+        try:
+            claims = asked_claims.read(parameters.get("claims", ""))
+            subject = self._subject(client, parameters, claims)
+        except ValueError as error:
+            return Refusal("invalid_request", str(error))
         provider = Provider(self._tokens, unit.now, client=client, signed_in=signed_in)
         request = ProtocolRequest("GET", parameters, {})
         grant, failure = provider.validate(request)
-        return _Valid(client, provider, request, grant) if failure is None else Refusal(*failure)
+        return _Valid(client, provider, request, grant, claims, subject) if failure is None else Refusal(*failure)
+
+    def _subject(self, client: Client, parameters: Mapping[str, str], claims: Mapping[str, Any] | None) -> str:
+        """Whom the client means (`id_token_hint`, the claim `sub` with a value); empty: anybody. Raises ValueError."""
+        wanted = next(iter(asked_claims.values(claims, "sub")), "")
+        if parameters.get("id_token_hint"):
+            hint = self._tokens.read_hint(parameters["id_token_hint"])
+            if hint is None or client.client_id not in {hint["aud"], hint.get("azp")}:
+                raise ValueError("Invalid 'id_token_hint' in request.")
+            if wanted and hint["sub"] != wanted:
+                raise ValueError("The 'id_token_hint' and the claim 'sub' mean two people.")
+            wanted = str(hint["sub"])
+        return wanted
 
     def _signed_in(
-        self, unit: UnitOfWork, parameters: Mapping[str, str], signed_in: SignedIn | None, path: str
+        self,
+        unit: UnitOfWork,
+        valid: _Valid,
+        parameters: Mapping[str, str],
+        signed_in: SignedIn | None,
+        path: str,
     ) -> SignedIn | SignIn | Go:
-        """Who the answer is about, once they have signed in as recently as the client asks."""
+        """Who the answer is about, once they have signed in as recently and as surely as the client asks, and are whom
+        it means.
+        """
+        client = valid.client
+        if client.default_max_age is not None:
+            parameters = {"max_age": str(client.default_max_age), **parameters}
         try:
             interaction = needed(parameters, signed_in.session.auth_time if signed_in else None, unit.now)
         except ValueError as error:
             return self._refuse(parameters, "invalid_request", str(error))
+        other = signed_in is not None and valid.subject not in {
+            "",
+            self._tokens.subjects.of(client, signed_in.account.id),
+        }
+        if other and interaction is Interaction.NONE:
+            # Whoever has just signed in for this request is not asked for ever.
+            last = "none" in parameters.get("prompt", "").split() or SINCE in parameters
+            interaction = Interaction.REFUSE if last else Interaction.LOGIN
         if interaction is Interaction.REFUSE:
-            return self._refuse(parameters, "login_required", "The person is not signed in.")
+            who = "somebody else is" if other else "the person is not"
+            return self._refuse(parameters, "login_required", f"The client asked for no page, and {who} signed in.")
         if interaction is Interaction.LOGIN or signed_in is None:
             slug = parameters.get("organisation", "")
-            return SignIn(after_login(path, parameters, unit.now), slug if _SLUG.fullmatch(slug) else "")
+            after = after_login(path, parameters, unit.now, again=other)
+            return SignIn(after, slug if _SLUG.fullmatch(slug) else "")
+        strengths = asked_claims.values(valid.claims, "acr")
+        if strengths and signed_in.session.acr not in strengths:
+            return self._refuse(parameters, "unmet_authentication_requirements", "There is no sign-in as sure as that.")
         return signed_in
+
+    async def _consent(
+        self,
+        unit: UnitOfWork,
+        valid: _Valid,
+        parameters: Mapping[str, str],
+        who: SignedIn,
+        path: str,
+        *,
+        agreed: bool,
+    ) -> AskConsent | Go | None:
+        """None when the client may know what it asks for: nobody asks to be asked, or the person said so."""
+        prompts = parameters.get("prompt", "").split()
+        if not (valid.client.consent_required or "consent" in prompts):
+            return None
+        client_id, account = valid.client.client_id, who.account
+        told = asked_claims.told(valid.grant.request.scope or "", valid.claims)
+        if agreed:
+            await consents.give(unit, account.id, client_id, told)
+            unit.record("consent.given", target_kind="client", target_id=client_id, told=" ".join(told))
+            return None
+        if "consent" not in prompts and await consents.given(unit, account.id, client_id) >= set(told):
+            return None
+        if "none" in prompts:
+            return self._refuse(parameters, "consent_required", "The person has not agreed yet.")
+        return AskConsent(valid.client, account, tuple(told), f"{path}?{urlencode(parameters)}")
 
     def _unusable(
         self,
@@ -329,9 +432,9 @@ class Authorization:
             presented=what,
         )
 
-    async def userinfo(self, unit: UnitOfWork, token: str, *, jkt: str = "") -> dict[str, Any] | None:
-        """Claims for an access token (OpenID Connect Core 5.3); None when it is worthless. `jkt`: of the key that
-        whoever presents it proved to have; a token that is bound to a key is worth nothing without it or with another.
+    async def userinfo(self, unit: UnitOfWork, token: str, *, jkt: str = "") -> dict[str, Any] | str | None:
+        """Claims for an access token, or a JWT of them (OpenID Connect Core 5.3); None when it is worthless. `jkt`: of
+        the key that whoever presents it proved to have; a token that is bound to a key is worth nothing without it or with another.
         """
         claims = self._tokens.read_access(token)
         if claims is None or "grant" not in claims or "openid" not in str(claims.get("scope", "")).split():
@@ -341,8 +444,11 @@ class Authorization:
         granted = await store.granted(unit, UUID(claims["grant"]))
         if granted is None or not granted.alive:
             return None
+        client = await self._clients.find(unit, granted.grant.client_id)
+        if client is None:
+            return None
         granted.grant.scope = str(claims["scope"])
-        return person(granted.account, granted.grant)
+        return self._tokens.userinfo(client, granted.account, granted.grant)
 
 
 def _unsupported(parameters: Mapping[str, str]) -> tuple[str, str] | None:
@@ -352,8 +458,8 @@ def _unsupported(parameters: Mapping[str, str]) -> tuple[str, str] | None:
     for name in ("request", "request_uri", "registration"):
         if name in parameters:
             return f"{name}_not_supported", f"The parameter {name} is not supported."
-    if parameters.get("response_mode", "query") != "query":
-        return "invalid_request", "Unsupported 'response_mode': query is supported."
+    if parameters.get("response_mode", "query") not in RESPONSE_MODES:
+        return "invalid_request", "Unsupported 'response_mode'."
     if "nonce" in parameters and not _NONCE.fullmatch(parameters["nonce"]):
         return "invalid_request", "Invalid 'nonce' in request."
     if "dpop_jkt" in parameters and not _THUMBPRINT.fullmatch(parameters["dpop_jkt"]):

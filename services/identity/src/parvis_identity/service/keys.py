@@ -28,12 +28,13 @@ OPENID = "openid"
 LINKS = "links"
 DEVICES = "devices"
 REFRESH = "refresh"
+SUBJECTS = "subjects"
 #: What clients may have their tokens signed with.
 ALGORITHMS = ("ES256", "RS256", "PS256", "EdDSA")
 _NEEDED = (
     (INTERNAL, "ES256"),
     *((OPENID, algorithm) for algorithm in ALGORITHMS),
-    *((purpose, "HS256") for purpose in (LINKS, DEVICES, REFRESH)),
+    *((purpose, "HS256") for purpose in (LINKS, DEVICES, REFRESH, SUBJECTS)),
 )
 #: A retired key is published for this long: longer than anything that it signed counts, and than caches keep it.
 OVERLAP = timedelta(days=2)
@@ -59,6 +60,8 @@ class KeyRing:
         self.link_secret = b""
         self.device_secret = b""
         self.refresh_secret = b""
+        #: Never replaced: clients know people by what is made of it.
+        self.subject_secret = b""
 
     async def load(self, unit: UnitOfWork) -> None:
         """Reads the keys, makes those that are missing, and seals again what an older encryption key sealed."""
@@ -141,6 +144,8 @@ class KeyRing:
                 self.device_secret = secret
             case "refresh":
                 self.refresh_secret = secret
+            case "subjects":
+                self.subject_secret = secret
 
 
 def _retired_since(row: SigningKey, now: datetime) -> timedelta | None:

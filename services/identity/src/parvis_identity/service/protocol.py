@@ -16,7 +16,7 @@ from parvis_identity.models import Client
 _Client: Any = ClientMixin
 _Request: Any = OAuth2Request
 
-SCOPES = ("openid", "profile", "email", "offline_access")
+SCOPES = ("openid", "profile", "email", "address", "phone", "offline_access")
 #: How clients prove who they are at the endpoints that they call (RFC 7591, 2).
 METHODS = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]
 #: What error descriptions may contain (RFC 6749, 4.1.2.1): Authlib repeats these parameters in them.

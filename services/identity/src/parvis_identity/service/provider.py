@@ -25,6 +25,7 @@ from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oidc.core.util import create_half_hash
 
 from parvis_identity.domain import sessions as rules
+from parvis_identity.domain.claims import read as asked_claims
 from parvis_identity.domain.links import digest_of
 from parvis_identity.models import Account, AuthorizationCode, Client, Grant, RefreshToken, Session
 from parvis_identity.service import profiles
@@ -202,6 +203,7 @@ class _Code(_CodeGrant):  # type: ignore[misc] # see above
             auth_time=session.auth_time,
             acr=session.acr,
             amr=session.amr,
+            claims=asked_claims(request.payload.data.get("claims", "")),
             created_at=server.now,
         )
         server.new_code = (

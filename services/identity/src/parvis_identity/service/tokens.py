@@ -8,20 +8,24 @@ import secrets
 import time
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
+from parvis_identity.domain import claims as asked
 from parvis_identity.models import Account, AccountKind, Client, Grant
 from parvis_identity.service.keys import ALGORITHMS, INTERNAL, OPENID, KeyRing
 from parvis_identity.service.organisations import Membership
+from parvis_identity.service.subjects import Subjects
 from parvis_kit.tokens import AUDIENCE
 
 #: Lifetimes in seconds.
 INTERNAL_LIFETIME = 300
 ACCESS_LIFETIME = 600
 ID_LIFETIME = 3600
+LOGOUT_LIFETIME = 120
 
 #: Algorithms that verify what we signed.
 _OURS = list(ALGORITHMS)
@@ -33,6 +37,7 @@ class Tokens:
     def __init__(self, ring: KeyRing, *, issuer: str) -> None:
         self._ring = ring
         self.issuer = issuer
+        self.subjects = Subjects(ring)
 
     def internal(
         self, account: Account, grant: Grant, *, organisation: str = "", membership: Membership | None = None
@@ -65,7 +70,7 @@ class Tokens:
         claims: dict[str, Any] = {
             "iss": self.issuer,
             "aud": client.client_id,
-            "sub": str(grant.account_id) if grant else client.client_id,
+            "sub": self.subjects.of(client, grant.account_id) if grant else client.client_id,
             "client_id": client.client_id,
             "scope": scope,
             "iat": now,
@@ -90,10 +95,58 @@ class Tokens:
             "acr": grant.acr,
             "amr": grant.amr,
             "sid": str(grant.session_id),
-            **person(account, grant),
+            **self.person(client, account, grant, "id_token"),
             **extra,
         }
         return self._sign(claims, OPENID, client.id_token_signed_response_alg, typ="JWT")
+
+    def logout(self, client: Client, account: Account, session_id: UUID) -> str:
+        """A logout token (Back-Channel Logout 1.0, 2.4), signed with the algorithm of the client's ID tokens."""
+        now = int(time.time())
+        claims: dict[str, Any] = {
+            "iss": self.issuer,
+            "aud": client.client_id,
+            "sub": self.subjects.of(client, account.id),
+            "sid": str(session_id),
+            "iat": now,
+            "exp": now + LOGOUT_LIFETIME,
+            "jti": secrets.token_urlsafe(16),
+            "events": {"http://schemas.openid.net/event/backchannel-logout": {}},
+        }
+        return self._sign(claims, OPENID, client.id_token_signed_response_alg, typ="logout+jwt")
+
+    def person(self, client: Client, account: Account, grant: Grant, place: str) -> dict[str, Any]:
+        """Claims about a person for a place ("id_token", "userinfo"): what the grant's scope and its claims ask for, as
+        far as the account holds it; the organisation that the product was launched for always.
+        """
+        wanted = asked.of_scopes(grant.scope.split()) | asked.names(grant.claims, place)
+        known: dict[str, Any] = {
+            "name": account.name,
+            "given_name": account.given_name,
+            "family_name": account.family_name,
+            "preferred_username": account.identifier,
+            "locale": account.locale,
+            "email": account.mail,
+            "phone_number": account.phone_number,
+            "address": account.address,
+        }
+        claims = {name: value for name, value in known.items() if value and name in wanted}
+        if account.mail and "email_verified" in wanted:
+            claims["email_verified"] = account.kind == AccountKind.PERSONAL
+        if grant.organisation_id is not None:
+            values = (str(grant.organisation_id), grant.organisation_name, grant.organisation_slug)
+            claims |= dict(zip(asked.OF_ORGANISATION, values, strict=True))
+        return {"sub": self.subjects.of(client, account.id), **claims}
+
+    def userinfo(self, client: Client, account: Account, grant: Grant) -> dict[str, Any] | str:
+        """What userinfo answers: claims, or a signed JWT of them where the client registered so (OpenID Connect Core
+        5.3.2).
+        """
+        claims = self.person(client, account, grant, "userinfo")
+        if not client.userinfo_signed_response_alg:
+            return claims
+        named = {"iss": self.issuer, "aud": client.client_id, "iat": int(time.time()), **claims}
+        return self._sign(named, OPENID, client.userinfo_signed_response_alg, typ="JWT")
 
     def successor(self, refresh_token: str) -> str:
         """What replaces a refresh token: always the same for the same one, so that two tabs that refresh at once get
@@ -126,28 +179,3 @@ class Tokens:
         key = self._ring.signing(purpose, algorithm)
         header = {"alg": algorithm, "kid": key.kid, "typ": typ}
         return jwt.encode(header, claims, key, algorithms=[algorithm])
-
-
-def person(account: Account, grant: Grant) -> dict[str, Any]:
-    """Claims about a person, as far as the grant's scope goes; the organisation that the product was launched
-    for always.
-    """
-    scopes = grant.scope.split()
-    claims: dict[str, Any] = {"sub": str(account.id)}
-    if "profile" in scopes:
-        claims |= {
-            "name": account.name,
-            "given_name": account.given_name,
-            "family_name": account.family_name,
-            "preferred_username": account.identifier,
-            "locale": account.locale,
-        }
-    if "email" in scopes and account.mail:
-        claims |= {"email": account.mail, "email_verified": account.kind == AccountKind.PERSONAL}
-    if grant.organisation_id is not None:
-        claims |= {
-            "org_id": str(grant.organisation_id),
-            "org_name": grant.organisation_name,
-            "org_slug": grant.organisation_slug,
-        }
-    return claims
