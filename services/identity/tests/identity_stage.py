@@ -23,10 +23,12 @@ from parvis_identity.service.authentication import Authentication
 from parvis_identity.service.authorization import Authorization
 from parvis_identity.service.client_keys import ClientKeys
 from parvis_identity.service.clients import Clients
+from parvis_identity.service.dpop import Nonces, Proofs
 from parvis_identity.service.hashing import Hasher
 from parvis_identity.service.keys import KeyRing
 from parvis_identity.service.organisations import Face, Membership, ProductAnswer
 from parvis_identity.service.outgoing import Outgoing
+from parvis_identity.service.pushed import PushedRequests
 from parvis_identity.service.registration import Registration
 from parvis_identity.service.sealing import Seal
 from parvis_identity.service.sessions import OrganisationTokens
@@ -113,6 +115,8 @@ class Stage:
             authentication=Authentication(database, self.clients, self.keys, issuer=PUBLIC_URL),
             registration=Registration(database, self.clients, self.outgoing, settings),
             tokens=self.tokens,
+            proofs=Proofs(issuer=PUBLIC_URL, nonces=Nonces(ring.link_secret) if settings.dpop_nonces else None),
+            pushed=PushedRequests(ring.link_secret),
             ring=ring,
             clients=self.clients,
             organisations=self.town,

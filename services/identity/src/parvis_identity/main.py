@@ -12,6 +12,7 @@ from parvis_identity.service import housekeeping, rotation
 from parvis_identity.service.accounts import Links
 from parvis_identity.service.authentication import Authentication
 from parvis_identity.service.authorization import Authorization
+from parvis_identity.service.breached import BreachedPasswords
 from parvis_identity.service.client_keys import ClientKeys
 from parvis_identity.service.clients import Clients
 from parvis_identity.service.hashing import Hasher
@@ -65,7 +66,14 @@ async def wire(settings: Settings) -> Service[Settings]:
             settings,
             service.database,
             pages,
-            passwords=Passwords(service.database, Hasher(settings), ring, settings.password_policy),
+            passwords=Passwords(
+                service.database,
+                Hasher(settings),
+                ring,
+                settings.password_policy,
+                breached=BreachedPasswords(listed) if (listed := settings.password_breached_list) else None,
+                even_seconds=settings.refusal_seconds,
+            ),
             authorization=Authorization(tokens, clients, organisations),
             authentication=Authentication(service.database, clients, keys, issuer=settings.public_url),
             registration=Registration(service.database, clients, outgoing, settings),

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import ClassVar, Literal
 
 from pydantic import SecretStr
@@ -76,6 +77,9 @@ class Settings(ServiceSettings):
     password_capital: bool = True
     #: One of these must be in a password; empty: none is asked for.
     password_special_characters: str = "$?!&%*@"  # noqa: S105 - a rule, not a secret
+    #: A mounted file of passwords that are known from data breaches: the public "Pwned Passwords" list of SHA-1 hashes,
+    #: ordered by hash (service.breached). Without it, none is refused for that.
+    password_breached_list: Path | None = None
 
     @property
     def key_lifetime(self) -> timedelta:

@@ -61,6 +61,10 @@ class Account(Identified, table=True):
     created_at: datetime = instant()
     activated_at: datetime | None = instant(required=False)
     last_sign_in_at: datetime | None = instant(required=False)
+    #: When the account came from another platform (service.imports).
+    imported_at: datetime | None = instant(required=False)
+    #: Under which id its firm then asked for a managed account with that identifier: it was given this one.
+    claimed_as: UUID | None = None
 
     @property
     def name(self) -> str:
@@ -69,9 +73,14 @@ class Account(Identified, table=True):
 
 
 class Credential(Base, table=True):
-    """The password of an account, as an encoded Argon2id hash (RFC 9106)."""
+    """The password of an account, as an encoded Argon2id hash (RFC 9106); until its owner signs in for the first time,
+    as another platform hashed it (domain.foreign_hashes).
+    """
 
     __tablename__ = "credentials"
+    __table_args__ = (
+        Index("credentials_foreign", "account_id", postgresql_where="password_hash NOT LIKE '$argon2id$%'"),
+    )
 
     account_id: UUID = Field(primary_key=True, foreign_key="accounts.id", ondelete="CASCADE")
     password_hash: str = text()

@@ -12,7 +12,6 @@ from parvis_identity.domain import crypt
 from parvis_identity.domain.foreign_hashes import (
     Argon2,
     Bcrypt,
-    Foreign,
     Pbkdf2,
     Phpass,
     Scrypt,

@@ -13,6 +13,7 @@ import argon2
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from parvis_identity.domain.passwords import LONGEST, prepare
+from parvis_identity.service import foreign
 from parvis_identity.settings import Settings
 from parvis_kit.errors import limit
 
@@ -57,10 +58,12 @@ class Hasher:
         return await self._run(self._verify, encoded or self._nobody, prepare(password[: LONGEST + 1]))
 
     def is_outdated(self, encoded: str) -> bool:
-        """Whether a hash was made with other parameters than today's."""
-        return self._argon2.check_needs_rehash(encoded)
+        """Whether a hash was made with other parameters than today's, or by another platform."""
+        return not encoded.startswith("$argon2id$") or self._argon2.check_needs_rehash(encoded)
 
     def _verify(self, encoded: str, password: bytes) -> bool:
+        if not encoded.startswith("$argon2id$"):
+            return foreign.matches(encoded, password)
         try:
             return self._argon2.verify(encoded, password)
         except (VerificationError, InvalidHashError):

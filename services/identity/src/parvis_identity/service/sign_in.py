@@ -6,6 +6,7 @@ and reads, the second decides on what is there then, and writes.
 
 import hashlib
 import ipaddress
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -13,12 +14,15 @@ from uuid import UUID
 
 from parvis.identity.v1 import events_pb2
 from parvis_identity.domain.devices import known, remember
+from parvis_identity.domain.foreign_hashes import kind_of
 from parvis_identity.domain.identifiers import LONGEST_MAIL, identifier_key
 from parvis_identity.domain.links import LIFETIMES, LinkState, Purpose, digest_of, state_of, token_of
 from parvis_identity.domain.passwords import PasswordPolicy
 from parvis_identity.domain.throttle import BY_ADDRESS, BY_IDENTIFIER, RESETS, RESETS_BY_ADDRESS
 from parvis_identity.models import Account, AccountState, Link
 from parvis_identity.service import sessions
+from parvis_identity.service.breached import BreachedPasswords
+from parvis_identity.service.evenness import EvenRefusals
 from parvis_identity.service.hashing import Hasher
 from parvis_identity.service.keys import KeyRing
 from parvis_identity.service.provider import SignedIn
@@ -71,9 +75,21 @@ class Opened:
 class Passwords:
     """See the module."""
 
-    def __init__(self, database: Database, hasher: Hasher, ring: KeyRing, policy: PasswordPolicy) -> None:
+    def __init__(
+        self,
+        database: Database,
+        hasher: Hasher,
+        ring: KeyRing,
+        policy: PasswordPolicy,
+        *,
+        breached: BreachedPasswords | None = None,
+        even_seconds: float = 1.0,
+    ) -> None:
+        """`breached`: passwords that nobody may choose. `even_seconds`: see EvenRefusals."""
         self._database = database
         self._hasher = hasher
+        self._breached = breached
+        self._even = EvenRefusals(even_seconds)
         self._ring = ring
         self.policy = policy
         self._caller = Caller("identity")
@@ -87,10 +103,20 @@ class Passwords:
         the hasher from everybody. Neither tells anything, since what was typed is counted, not what there is; but for a
         browser where the account has signed in before, which is counted by itself. Raises LIMIT hashing_busy.
         """
+        started = time.monotonic()
+        answer = await self._sign_in(identifier, password, organisation_id, visitor)
+        if isinstance(answer, Refused):
+            await self._even.wait(started)
+        return answer
+
+    async def _sign_in(
+        self, identifier: str, password: str, organisation_id: UUID | None, visitor: Visitor
+    ) -> Begun | Refused:
         typed = identifier_key(identifier)[:LONGEST_MAIL]
         counted = _counted("identifier", typed, organisation_id)
         by_address = _key("address", _network(visitor.address))
         async with self._database.begin(self._caller) as unit:
+            await self._even.look(unit)
             address_free, address_wait = await session_store.charge(unit, by_address, BY_ADDRESS)
             if not address_free:
                 return Refused(address_wait)
@@ -117,10 +143,11 @@ class Passwords:
                     address=visitor.address,
                 )
                 return Refused(max(wait, address_wait))
-            await session_store.forgive(unit, counted)
+            # In the order in which they were charged, or two sign-ins at once would wait for each other.
             await session_store.forgive(unit, by_address, only_this=True)
-            if renewed:
-                await store.set_password_hash(unit, account.id, renewed)
+            await session_store.forgive(unit, counted)
+            if renewed and await store.replace_password_hash(unit, account.id, encoded, renewed):
+                unit.record("password.rehashed", target_kind="account", target_id=account.id, was=kind_of(encoded))
             return await self._begin(unit, account, visitor)
 
     async def _begin(self, unit: UnitOfWork, account: Account, visitor: Visitor) -> Begun:
@@ -138,9 +165,16 @@ class Passwords:
     def _device(self, unit: UnitOfWork, account: Account, visitor: Visitor) -> str:
         return known(self._ring.device_secret, visitor.device, account.id, unit.now)
 
+    async def broken(self, password: str, account: Account) -> tuple[str, ...]:
+        """Codes of the rules that a new password of an account breaks (domain.passwords), and `breached`."""
+        broken = tuple(self.policy.broken(password, avoided(account)))
+        if self._breached is None or "too_long" in broken or not await self._breached.has(password):
+            return broken
+        return (*broken, "breached")
+
     async def change(self, who: SignedIn, current: str, new: str, visitor: Visitor) -> Broken | Refused | None:
         """Changes one's own password; other devices are signed out. None when done."""
-        broken = tuple(self.policy.broken(new, avoided(who.account)))
+        broken = await self.broken(new, who.account)
         if broken:
             return Broken(broken)
         key = _key("change", str(who.account.id))
@@ -243,7 +277,7 @@ class Passwords:
         opened = await self.open_link(token, purpose)
         if opened.state is not LinkState.OPEN or opened.account is None:
             return opened
-        broken = tuple(self.policy.broken(password, avoided(opened.account)))
+        broken = await self.broken(password, opened.account)
         if broken:
             return Broken(broken)
         encoded = await self._hasher.hash(password)

@@ -78,6 +78,22 @@ async def set_password_hash(unit: UnitOfWork, account_id: UUID, encoded: str) ->
     await unit.execute(statement.on_conflict_do_update(index_elements=["account_id"], set_=values))
 
 
+async def replace_password_hash(unit: UnitOfWork, account_id: UUID, old: str, new: str) -> bool:
+    """Stores another hash of the same password, unless another password was set since; whether it was stored."""
+    statement = update(Credential).where(col(Credential.account_id) == account_id, col(Credential.password_hash) == old)
+    replaced = await unit.execute(statement.values(password_hash=new).returning(col(Credential.account_id)))
+    return replaced.first() is not None
+
+
+async def holds_foreign_hashes(unit: UnitOfWork) -> bool:
+    """Whether a password is left as another platform hashed it. Answered from an index of those alone."""
+    return bool(
+        await unit.fetch(
+            "SELECT 1 FROM credentials WHERE password_hash NOT LIKE '$argon2id$%' LIMIT 1"
+        )  # no parameters
+    )
+
+
 async def find_link(unit: UnitOfWork, digest: bytes, *, lock_it: bool = False) -> tuple[Link, Account] | None:
     """The link with this secret and its account; locked when it is about to be used."""
     query = (
