@@ -13,6 +13,7 @@ from parvis_identity.models.accounts import (
     SignInAttempt,
 )
 from parvis_identity.models.base import Base
+from parvis_identity.models.logout import LogoutNotice
 from parvis_identity.models.openid import (
     AuthorizationCode,
     Client,
@@ -39,6 +40,7 @@ __all__ = [
     "DeviceCode",
     "Grant",
     "Link",
+    "LogoutNotice",
     "PushedRequest",
     "RefreshToken",
     "RevokedToken",

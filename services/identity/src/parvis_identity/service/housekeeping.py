@@ -5,7 +5,7 @@ import asyncio
 from parvis_identity.service.clients import gateway_client
 from parvis_identity.service.keys import KeyRing
 from parvis_identity.settings import Settings
-from parvis_identity.store import openid, sessions
+from parvis_identity.store import logout, openid, sessions
 from parvis_kit.caller import Caller
 from parvis_kit.unit import Database
 
@@ -34,4 +34,5 @@ async def sweep_for_ever(database: Database) -> None:
         async with database.begin(_SELF) as unit:
             await sessions.sweep(unit)
             await openid.sweep(unit)
+            await logout.sweep(unit)
         await asyncio.sleep(_SWEEP_EVERY)

@@ -5,12 +5,14 @@ tokens.
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from parvis.identity.v1 import events_pb2
 from parvis_identity.domain import sessions as rules
 from parvis_identity.domain.links import digest_of
 from parvis_identity.models import Account, AccountKind, AccountState, Session
+from parvis_identity.service import logout
 from parvis_identity.service.organisations import Organisations
 from parvis_identity.service.provider import SignedIn
 from parvis_identity.service.tokens import Tokens
@@ -84,14 +86,34 @@ async def begin(unit: UnitOfWork, account: Account, *, cookie: str, user_agent: 
 
 
 async def end(
-    unit: UnitOfWork, account_id: UUID, *, session_id: UUID | None = None, but: UUID | None = None
+    unit: UnitOfWork,
+    account_id: UUID,
+    *,
+    session_id: UUID | None = None,
+    but: UUID | None = None,
+    until: datetime | None = None,
 ) -> list[UUID]:
-    """Ends one session of an account, or all (`but` one), and says so on the revocation stream."""
-    ended = await store.end(unit, account_id, session_id=session_id, but=but)
+    """Ends one session of an account, or all (`but` one; those begun `until` then), and says so: to the services on the
+    revocation stream, and to the clients that were told of it.
+    """
+    ended = await store.end(unit, account_id, session_id=session_id, but=but, until=until)
     for each in ended:
         unit.emit(events_pb2.SessionEnded(session_id=str(each), account_id=str(account_id)), aggregate_id=each)
         unit.record("session.ended", target_kind="account", target_id=account_id, session=str(each))
+    await logout.tell(unit, account_id, ended)
     return ended
+
+
+async def cut(unit: UnitOfWork, account_id: UUID, organisation_id: UUID, until: datetime) -> None:
+    """Ends what an account had of an organisation, as far as it began before a moment: an access was cut then.
+
+    A managed account of that organisation is of use nowhere else: its sessions end. A personal one keeps them, and
+    loses what was granted for the organisation.
+    """
+    account = await unit.get(Account, account_id)
+    if account is not None and account.organisation_id == organisation_id:
+        await end(unit, account_id, until=until)
+    await logout.cut(unit, account_id, organisation_id, until)
 
 
 async def end_mine(unit: UnitOfWork, session_id: UUID) -> None:

@@ -53,14 +53,23 @@ async def list_open(unit: UnitOfWork, account_id: UUID) -> Sequence[Session]:
 
 
 async def end(
-    unit: UnitOfWork, account_id: UUID, *, session_id: UUID | None = None, but: UUID | None = None
+    unit: UnitOfWork,
+    account_id: UUID,
+    *,
+    session_id: UUID | None = None,
+    but: UUID | None = None,
+    until: datetime | None = None,
 ) -> list[UUID]:
-    """Ends one session of an account, or all (`but` one); answers with those that were not ended before."""
+    """Ends one session of an account, or all (`but` one; those begun `until` then); answers with those that were not
+    ended before.
+    """
     statement = update(Session).where(col(Session.account_id) == account_id, col(Session.ended_at).is_(None))
     if session_id is not None:
         statement = statement.where(col(Session.id) == session_id)
     if but is not None:
         statement = statement.where(col(Session.id) != but)
+    if until is not None:
+        statement = statement.where(col(Session.started_at) <= until)
     ended = await unit.execute(
         statement.values(ended_at=unit.now).returning(col(Session.id)).execution_options(synchronize_session=False)
     )
