@@ -16,11 +16,13 @@ from parvis_identity.service.breached import BreachedPasswords
 from parvis_identity.service.client_keys import ClientKeys
 from parvis_identity.service.clients import Clients
 from parvis_identity.service.hashing import Hasher
+from parvis_identity.service.dpop import Nonces, Proofs
 from parvis_identity.service.keys import KeyRing
 from parvis_identity.service.organisations import Tenancy
 from parvis_identity.service.outgoing import Outgoing
 from parvis_identity.service.registration import Registration
 from parvis_identity.service.sealing import Seal
+from parvis_identity.service.pushed import PushedRequests
 from parvis_identity.service.sessions import OrganisationTokens
 from parvis_identity.service.sign_in import Passwords
 from parvis_identity.service.tokens import Tokens
@@ -80,6 +82,10 @@ async def wire(settings: Settings) -> Service[Settings]:
             tokens=tokens,
             ring=ring,
             clients=clients,
+            proofs=Proofs(
+                issuer=settings.public_url, nonces=Nonces(ring.link_secret) if settings.dpop_nonces else None
+            ),
+            pushed=PushedRequests(ring.link_secret),
             organisations=organisations,
         )
     )

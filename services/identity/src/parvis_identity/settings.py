@@ -58,6 +58,10 @@ class Settings(ServiceSettings):
     #: TLS alone.
     private_networks: str = ""
 
+    #: Whether DPoP proofs must carry a nonce of ours (RFC 9449, 8): it costs clients a second request now and then, and
+    #: makes proofs worthless that somebody had a client sign for later.
+    dpop_nonces: bool = False
+
     #: Argon2id (RFC 9106): KiB of memory, passes, lanes. A hash with others is replaced when its owner signs in.
     argon2_memory_kib: int = 19 * 1024
     argon2_passes: int = 2

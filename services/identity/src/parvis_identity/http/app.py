@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from parvis_identity.http.openid import OpenIdPages
 from parvis_identity.http.passwords import PasswordPages
+from parvis_identity.http.pushed import PushedPages
 from parvis_identity.http.registration import RegistrationPages
 from parvis_identity.http.sign_in import SignInPages
 from parvis_identity.http.site import Site
@@ -23,6 +24,6 @@ def make_app(site: Site) -> Starlette:
             response.headers.update(error.headers or {})
         return response
 
-    parts = (SignInPages(site), PasswordPages(site), OpenIdPages(site), RegistrationPages(site))
+    parts = (SignInPages(site), PasswordPages(site), OpenIdPages(site), PushedPages(site), RegistrationPages(site))
     routes = [route for part in parts for route in part.routes()]
     return Starlette(routes=routes, exception_handlers={404: no_such_page, 405: no_such_page})

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -12,12 +13,16 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from parvis_identity.http.browser import query_of, read_form
+from parvis_identity.http.proofs import bad_proof, bad_token, no_token, nonce_header, proof_for, proof_of
+from parvis_identity.http.pushed import PUSH, UNUSABLE
 from parvis_identity.http.site import Endpoint, Site, see_other
 from parvis_identity.models import Client
-from parvis_identity.service import sessions
-from parvis_identity.service.authorization import BadRequest, ChooseOrganisation, Go, NotAssigned, SignIn
+from parvis_identity.service import dpop, sessions
+from parvis_identity.service.authorization import BadRequest, ChooseOrganisation, Go, NotAssigned, Outcome, SignIn
+from parvis_identity.service.dpop import ProofRefused
 from parvis_identity.service.keys import OPENID
 from parvis_identity.service.protocol import SCOPES, ProtocolRefusal
+from parvis_identity.service.pushed import Unusable
 from parvis_kit.caller import Caller
 from parvis_kit.errors import Kind, ServiceError
 
@@ -77,6 +82,9 @@ class OpenIdPages:
             "token_endpoint": f"{issuer}/oauth2/token",
             "userinfo_endpoint": f"{issuer}/oauth2/userinfo",
             "jwks_uri": f"{issuer}/oauth2/jwks",
+            "pushed_authorization_request_endpoint": f"{issuer}{PUSH}",
+            "require_pushed_authorization_requests": False,
+            "dpop_signing_alg_values_supported": list(dpop.ALGORITHMS),
             "end_session_endpoint": f"{issuer}/oauth2/logout",
             "scopes_supported": list(SCOPES),
             "response_types_supported": ["code"],
@@ -113,10 +121,7 @@ class OpenIdPages:
     async def authorize(self, request: Request) -> Response:
         """RFC 6749, 4.1.1."""
         site = self._site
-        parameters = query_of(request)
-        async with site.database.begin(self._caller) as unit:
-            who = await sessions.signed_in(unit, site.cookies.visitor(request).cookie)
-            outcome = await site.authorization.authorize(unit, parameters, who, AUTHORIZE)
+        outcome = await self._outcome(request)
         match outcome:
             case Go(location):
                 return see_other(location)
@@ -132,9 +137,26 @@ class OpenIdPages:
                 return site.page(request, "not_assigned.html", context, face=answer.organisation, status=403)
             case ChooseOrganisation(client):
                 return site.page(request, "choose_organisation.html", {"product": client.name}, status=409)
-            case BadRequest(error, description):
-                told: dict[str, object] = {"error": error, "description": description}
-                return site.page(request, "bad_request.html", told, status=400)
+            case BadRequest():
+                return site.bad_request(request, outcome)
+
+    async def _outcome(self, request: Request) -> Outcome:
+        """What comes next for an authorization request, one that was pushed too."""
+        site, parameters = self._site, query_of(request)
+        async with site.database.begin(self._caller) as unit:
+            try:
+                asked = await site.pushed.open(unit, parameters)
+            except Unusable:
+                return UNUSABLE
+            who = await sessions.signed_in(unit, site.cookies.visitor(request).cookie)
+            outcome = await site.authorization.authorize(
+                unit, asked.parameters, who, AUTHORIZE, pushed=asked.pushed is not None
+            )
+            if isinstance(outcome, Go) and not await site.pushed.close(unit, asked):
+                return UNUSABLE
+        return (
+            replace(outcome, continuation=asked.again(outcome.continuation)) if isinstance(outcome, SignIn) else outcome
+        )
 
     async def _entrance(self, slug: str) -> str:
         """The firm's own sign-in page when it is known; the portal's serves when tenancy cannot be asked."""
@@ -149,25 +171,33 @@ class OpenIdPages:
         form = await read_form(request)
         proven = await self._site.authentication.prove(form, request.headers, request.url.path)
         async with self._site.database.begin(self._caller) as unit:
-            answer = await self._site.authorization.token(unit, form, proven)
-        return JSONResponse(answer.body, answer.status, headers={**_plain(answer.headers), **_NO_STORE})
+            proof = await proof_of(self._site.proofs, unit, request)
+            answer = await self._site.authorization.token(unit, form, proven, proof)
+            nonce = nonce_header(self._site.proofs, unit)
+        return JSONResponse(answer.body, answer.status, headers={**_plain(answer.headers), **_NO_STORE, **nonce})
 
     async def userinfo(self, request: Request) -> Response:
-        """OpenID Connect Core 5.3; the token in the header or, with POST, in the form (RFC 6750)."""
-        scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer":
-            bearer = ""
+        """OpenID Connect Core 5.3; the token in the header (RFC 6750, RFC 9449) or, with POST, in the form."""
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        bound = scheme.lower() == "dpop"
+        if not bound and scheme.lower() != "bearer":
+            token = ""
             if request.method == "POST" and request.headers.get("content-type"):
-                bearer = (await read_form(request)).get("access_token", "")
-        claims = None
-        if bearer:
-            async with self._site.database.begin(self._caller) as unit:
-                claims = await self._site.authorization.userinfo(unit, bearer.strip())
+                token = (await read_form(request)).get("access_token", "")
+        token = token.strip()
+        if not token:
+            return no_token()
+        proofs = self._site.proofs
+        async with self._site.database.begin(self._caller) as unit:
+            nonce = nonce_header(proofs, unit) if bound else {}
+            try:
+                jkt = (await proof_for(proofs, unit, request, token)).jkt if bound else ""
+            except ProofRefused as refused:
+                return bad_proof(refused, nonce)
+            claims = await self._site.authorization.userinfo(unit, token, jkt=jkt)
         if claims is None:
-            error = 'Bearer error="invalid_token", error_description="The token is missing, expired or revoked."'
-            headers = {"WWW-Authenticate": error if bearer else "Bearer", **_NO_STORE}
-            return JSONResponse({"error": "invalid_token"}, 401, headers=headers)
-        return JSONResponse(claims, headers=_NO_STORE)
+            return bad_token(bound=bound)
+        return JSONResponse(claims, headers={**_NO_STORE, **nonce})
 
     async def logout(self, request: Request) -> Response:
         """RP-Initiated Logout 1.0: at once when the client shows whose session it means, else after a question."""

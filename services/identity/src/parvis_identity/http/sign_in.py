@@ -8,8 +8,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from parvis_identity.domain.addresses import continuation, parameters_of
+from parvis_identity.domain.addresses import continuation
 from parvis_identity.http.browser import query_of, read_form
+from parvis_identity.http.pushed import DECLINE
 from parvis_identity.http.site import Site, see_other, wait_text
 from parvis_identity.service import sessions
 from parvis_identity.service.organisations import Face
@@ -55,7 +56,7 @@ class SignInPages:
             who = await sessions.signed_in(unit, site.cookies.visitor(request).cookie)
         if who is not None and not after:
             return see_other(_home(face))
-        hint = query.get("login_hint") or parameters_of(after).get("login_hint", "")
+        hint = query.get("login_hint") or (await site.asked(after)).get("login_hint", "")
         again = who is not None
         if who is not None and not hint:
             hint = who.account.identifier
@@ -107,7 +108,7 @@ class SignInPages:
         carried = {"next": after} if after else {}
         action = f"/login/{face.slug}" if face else "/login"
         forgotten = {"organisation": face.slug} if face else {}
-        asked = parameters_of(after)
+        asked = await self._site.asked(after)
         locales = asked.get("ui_locales", "").split()
         context: dict[str, object] = {
             "errors": errors or {},
@@ -117,6 +118,8 @@ class SignInPages:
             "firm": face,
             "action": action,
             "next": after,
+            # Nobody declines to sign in to the portal itself.
+            "declines": DECLINE if asked and asked.get("client_id") != self._site.settings.web_client_id else "",
             "forgotten": "/reset" + (f"?{urlencode(forgotten)}" if forgotten else ""),
             "personal": "/login" + (f"?{urlencode(carried, quote_via=quote)}" if carried else ""),
         }

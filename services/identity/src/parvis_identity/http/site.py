@@ -9,14 +9,18 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from parvis_identity.domain.addresses import continuation
+from parvis_identity.domain.addresses import continuation, parameters_of
 from parvis_identity.http.browser import Cookies, origin_of
+from parvis_identity.http.form_post import form_post
 from parvis_identity.service.authentication import Authentication
-from parvis_identity.service.authorization import Authorization
+from parvis_identity.service.authorization import Authorization, BadRequest, Go
 from parvis_identity.service.clients import Clients
+from parvis_identity.service.dpop import Proofs
 from parvis_identity.service.keys import KeyRing
 from parvis_identity.service.organisations import Face, Organisations
+from parvis_identity.service.pushed import PushedRequests, Unusable
 from parvis_identity.service.registration import Registration
+from parvis_identity.service.request_objects import RequestObjects
 from parvis_identity.service.sign_in import Passwords
 from parvis_identity.service.tokens import Tokens
 from parvis_identity.settings import Settings
@@ -55,7 +59,10 @@ class Site:
         passwords: Passwords,
         authorization: Authorization,
         authentication: Authentication,
+        proofs: Proofs,
+        pushed: PushedRequests,
         registration: Registration,
+        request_objects: RequestObjects,
         tokens: Tokens,
         ring: KeyRing,
         clients: Clients,
@@ -67,7 +74,10 @@ class Site:
         self.passwords = passwords
         self.authorization = authorization
         self.authentication = authentication
+        self.proofs = proofs
+        self.pushed = pushed
         self.registration = registration
+        self.request_objects = request_objects
         self.tokens = tokens
         self.ring = ring
         self.clients = clients
@@ -175,6 +185,33 @@ class Site:
             actions=((label, back),),
             headers={"Cache-Control": "no-store", **(headers or {})},
         )
+
+    def bad_request(self, request: Request, why: BadRequest) -> Response:
+        """A request of a client that nobody can be sent back with."""
+        told: dict[str, object] = {"error": why.error, "description": why.description}
+        return self.page(request, "bad_request.html", told, status=400)
+
+    def go(self, request: Request, outcome: Go) -> Response:
+        """The answer to a client, in the way that it asked for."""
+        if outcome.form is None:
+            return see_other(outcome.location)
+        language = self.pages.language(request)
+        label = self.pages.translator(request)("Continue")
+        return form_post(outcome.location, outcome.form, language=language, label=str(label))
+
+    async def asked(self, next_address: str) -> Mapping[str, str]:
+        """What the client asked for that a sign-in leads back to; nothing when it leads elsewhere."""
+        address = continuation(next_address)
+        if not address.startswith("/oauth2/authorize"):
+            return {}
+        parameters = parameters_of(address)
+        if "request_uri" not in parameters:
+            return parameters
+        try:
+            async with self.database.begin(Caller("identity")) as unit:
+                return (await self.pushed.open(unit, parameters)).parameters
+        except Unusable:
+            return {}
 
     async def form_targets(self, next_address: str, parameters: Mapping[str, str]) -> Sequence[str]:
         """Origins that the sign-in form ends at: the registered address of the client that asked (form-action
