@@ -399,7 +399,9 @@ async def test_signing_out_never_leads_to_an_address_that_is_not_registered(brow
         params={"id_token_hint": tokens["id_token"], "post_logout_redirect_uri": "https://attacker.example/"},
     )
 
-    assert answer.headers["location"] == "/signed-out"
+    assert (answer.status_code, "location" in answer.headers) == (400, False)
+    assert "Vous êtes déconnecté" in read(answer)
+    assert "vers une adresse qui n'est pas déclarée" in read(answer)
 
 
 async def test_a_forged_hint_signs_nobody_out(browser, party):

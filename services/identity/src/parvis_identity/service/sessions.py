@@ -116,6 +116,13 @@ async def cut(unit: UnitOfWork, account_id: UUID, organisation_id: UUID, until: 
     await logout.cut(unit, account_id, organisation_id, until)
 
 
+async def end_by_id(unit: UnitOfWork, session_id: UUID) -> None:
+    """Ends a session, whoever's it is; nothing when there is none any more."""
+    session = await unit.get(Session, session_id)
+    if session is not None:
+        await end(unit, session.account_id, session_id=session_id)
+
+
 async def end_mine(unit: UnitOfWork, session_id: UUID) -> None:
     """Ends one of the caller's own sessions. Raises NOT_FOUND for anybody else's."""
     if unit.caller.account_id is None or not await end(unit, unit.caller.account_id, session_id=session_id):
