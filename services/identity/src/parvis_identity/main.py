@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from parvis.identity.v1 import events_pb2, identity_pb2
+from parvis_identity import events
 from parvis_identity.commands import COMMANDS
 from parvis_identity.http.app import make_app
 from parvis_identity.http.site import Site
@@ -18,6 +19,7 @@ from parvis_identity.service.clients import Clients
 from parvis_identity.service.hashing import Hasher
 from parvis_identity.service.dpop import Nonces, Proofs
 from parvis_identity.service.keys import KeyRing
+from parvis_identity.service.logout import LogoutNotices
 from parvis_identity.service.organisations import Tenancy
 from parvis_identity.service.outgoing import Outgoing
 from parvis_identity.service.registration import Registration
@@ -45,6 +47,7 @@ async def wire(settings: Settings) -> Service[Settings]:
 
     service = Service(settings, fetch_keys=own_keys, confirm=own_sessions, knows_rights=False)
     service.heartbeat = events_pb2.RevocationHeartbeat()
+    events.listen(service.bus)
     await housekeeping.prepare(service.database, ring, settings)
 
     organisations = Tenancy(service.peers)
@@ -91,6 +94,7 @@ async def wire(settings: Settings) -> Service[Settings]:
     )
     ring.followed = asyncio.create_task(rotation.follow(service.database, ring))  # whatever the role: all of them sign
     service.background(lambda: housekeeping.sweep_for_ever(service.database))
+    service.background(LogoutNotices(service.database, tokens, outgoing).run)
     service.background(lambda: rotation.rotate_for_ever(service.database, ring, settings.key_lifetime))
     return service
 

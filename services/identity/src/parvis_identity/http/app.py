@@ -10,6 +10,7 @@ from parvis_identity.http.passwords import PasswordPages
 from parvis_identity.http.pushed import PushedPages
 from parvis_identity.http.registration import RegistrationPages
 from parvis_identity.http.sign_in import SignInPages
+from parvis_identity.http.sign_out import SignOutPages
 from parvis_identity.http.site import Site
 from parvis_kit.errors import not_found
 
@@ -24,6 +25,9 @@ def make_app(site: Site) -> Starlette:
             response.headers.update(error.headers or {})
         return response
 
-    parts = (SignInPages(site), PasswordPages(site), OpenIdPages(site), PushedPages(site), RegistrationPages(site))
+    parts = (
+        *(SignInPages(site), PasswordPages(site), SignOutPages(site)),
+        *(OpenIdPages(site), PushedPages(site), RegistrationPages(site)),
+    )
     routes = [route for part in parts for route in part.routes()]
     return Starlette(routes=routes, exception_handlers={404: no_such_page, 405: no_such_page})

@@ -4,10 +4,8 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import urlencode
-from uuid import UUID
 
 import structlog
-from authlib.common.urls import add_params_to_uri
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -16,7 +14,6 @@ from parvis_identity.http.browser import query_of, read_form
 from parvis_identity.http.proofs import bad_proof, bad_token, no_token, nonce_header, proof_for, proof_of
 from parvis_identity.http.pushed import PUSH, UNUSABLE
 from parvis_identity.http.site import Endpoint, Site, see_other
-from parvis_identity.models import Client
 from parvis_identity.service import dpop, sessions
 from parvis_identity.service.authorization import BadRequest, ChooseOrganisation, Go, NotAssigned, Outcome, SignIn
 from parvis_identity.service.dpop import ProofRefused
@@ -48,7 +45,6 @@ class OpenIdPages:
             Route(AUTHORIZE, page(self.authorize_by_post), methods=["POST"]),
             Route("/oauth2/token", protocol(self.token), methods=["POST"]),
             Route("/oauth2/userinfo", protocol(self.userinfo), methods=["GET", "POST"]),
-            Route("/oauth2/logout", page(self.logout), methods=["GET", "POST"]),
         ]
 
     def _protocol(self, endpoint: Endpoint) -> Endpoint:
@@ -198,49 +194,6 @@ class OpenIdPages:
         if claims is None:
             return bad_token(bound=bound)
         return JSONResponse(claims, headers={**_NO_STORE, **nonce})
-
-    async def logout(self, request: Request) -> Response:
-        """RP-Initiated Logout 1.0: at once when the client shows whose session it means, else after a question."""
-        site = self._site
-        parameters = await read_form(request) if request.method == "POST" else query_of(request)
-        confirmed = request.method == "POST" and "csrf" in parameters
-        if confirmed:
-            site.cookies.check_form(request, parameters, origin=site.origin)
-        hint = site.tokens.read_hint(parameters["id_token_hint"]) if parameters.get("id_token_hint") else None
-        client_id = parameters.get("client_id", "")
-        if "id_token_hint" in parameters and (hint is None or (client_id and hint.get("aud") != client_id)):
-            told: dict[str, object] = {"error": "invalid_request", "description": "Invalid 'id_token_hint'."}
-            return site.page(request, "bad_request.html", told, status=400)
-        async with site.database.begin(self._caller) as unit:
-            who = await sessions.signed_in(unit, site.cookies.visitor(request).cookie)
-            client = await site.clients.find(unit, str(hint["aud"]) if hint else client_id)
-            mine = hint is not None and (who is None or hint.get("sid") == str(who.session.id))
-            if who is None and hint is None:
-                return site.page(request, "signed_out.html")
-            if not mine and not confirmed:
-                # Without proof, a link on any page could sign people out.
-                kept = {k: v for k, v in parameters.items() if k != "csrf"}
-                context: dict[str, object] = {"fields": kept, "account": who.account if who else None}
-                targets = _back(client, parameters, trusted=True)
-                return site.page(request, "logout.html", context, form_action=[targets] if targets else [])
-            if who is not None:
-                await sessions.end(unit, who.account.id, session_id=who.session.id)
-            elif hint is not None:
-                await sessions.end(unit, UUID(str(hint["sub"])), session_id=UUID(str(hint["sid"])))
-        response = see_other(_back(client, parameters, trusted=hint is not None or confirmed) or "/signed-out")
-        site.cookies.drop(response, site.cookies.session)
-        return response
-
-
-def _back(client: Client | None, parameters: Mapping[str, str], *, trusted: bool) -> str:
-    """The registered address to go to after a sign-out, with `state`; empty when none was asked for or it is
-    not registered.
-    """
-    address = parameters.get("post_logout_redirect_uri", "")
-    if client is None or not trusted or address not in client.post_logout_redirect_uris:
-        return ""
-    state = parameters.get("state", "")
-    return str(add_params_to_uri(address, [("state", state)])) if state else address
 
 
 def _problem(status: int, error: str, description: str) -> JSONResponse:
