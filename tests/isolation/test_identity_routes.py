@@ -20,6 +20,7 @@ OPEN = {
     "GET /activate/{token}": "the secret is in the address",
     "GET /reset/{token}": "the secret is in the address",
     "GET /.well-known/openid-configuration": "OpenID Connect Discovery 1.0",
+    "GET /.well-known/oauth-authorization-server": "RFC 8414",
     "GET /oauth2/jwks": "public keys",
     "POST /oauth2/authorize": "goes on as GET, which has the cookies",
 }
@@ -33,6 +34,7 @@ FORMS = {
     "POST /activate/{token}/again": {},
     "POST /reset/{token}": {"password": PASSWORD},
     "POST /reset/{token}/again": {},
+    "POST /oauth2/consent": {"next": "/oauth2/authorize", "answer": "yes"},
 }
 #: What asks for a proof; each has a test below.
 PROVEN = {

@@ -30,6 +30,7 @@ from parvis_identity.service.organisations import Face, Membership, ProductAnswe
 from parvis_identity.service.outgoing import Outgoing
 from parvis_identity.service.pushed import PushedRequests
 from parvis_identity.service.registration import Registration
+from parvis_identity.service.request_objects import RequestObjects
 from parvis_identity.service.sealing import Seal
 from parvis_identity.service.sessions import OrganisationTokens
 from parvis_identity.service.sign_in import Passwords
@@ -104,7 +105,9 @@ class Stage:
         self.keys = ClientKeys(self.outgoing)
         self.hasher = Hasher(settings)
         self.links = accounts.Links(ring.link_secret, public_url=PUBLIC_URL)
-        self.passwords = Passwords(database, self.hasher, ring, settings.password_policy)
+        self.passwords = Passwords(
+            database, self.hasher, ring, settings.password_policy, even_seconds=settings.refusal_seconds
+        )
         self.exchange = OrganisationTokens(self.tokens, self.town, gateway_client="web")
         self.site = Site(
             settings,
@@ -113,10 +116,11 @@ class Stage:
             passwords=self.passwords,
             authorization=Authorization(self.tokens, self.clients, self.town),
             authentication=Authentication(database, self.clients, self.keys, issuer=PUBLIC_URL),
-            registration=Registration(database, self.clients, self.outgoing, settings),
-            tokens=self.tokens,
             proofs=Proofs(issuer=PUBLIC_URL, nonces=Nonces(ring.link_secret) if settings.dpop_nonces else None),
             pushed=PushedRequests(ring.link_secret),
+            registration=Registration(database, self.clients, self.outgoing, settings),
+            request_objects=RequestObjects(self.keys, self.outgoing, issuer=PUBLIC_URL),
+            tokens=self.tokens,
             ring=ring,
             clients=self.clients,
             organisations=self.town,

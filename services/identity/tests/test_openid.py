@@ -153,7 +153,7 @@ async def test_client_credentials_speak_for_the_client_itself(browser, party):
         ({"response_type": None}, "invalid_request"),
         ({"prompt": "none login"}, "invalid_request"),
         ({"max_age": "soon"}, "invalid_request"),
-        ({"request": "x"}, "request_not_supported"),
+        ({"request": "x"}, "invalid_request_object"),
         ({"response_mode": "fragment"}, "invalid_request"),
         ({"nonce": "é"}, "invalid_request"),
     ],

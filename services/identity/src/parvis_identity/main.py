@@ -16,15 +16,16 @@ from parvis_identity.service.authorization import Authorization
 from parvis_identity.service.breached import BreachedPasswords
 from parvis_identity.service.client_keys import ClientKeys
 from parvis_identity.service.clients import Clients
-from parvis_identity.service.hashing import Hasher
 from parvis_identity.service.dpop import Nonces, Proofs
+from parvis_identity.service.hashing import Hasher
 from parvis_identity.service.keys import KeyRing
 from parvis_identity.service.logout import LogoutNotices
 from parvis_identity.service.organisations import Tenancy
 from parvis_identity.service.outgoing import Outgoing
-from parvis_identity.service.registration import Registration
-from parvis_identity.service.sealing import Seal
 from parvis_identity.service.pushed import PushedRequests
+from parvis_identity.service.registration import Registration
+from parvis_identity.service.request_objects import RequestObjects
+from parvis_identity.service.sealing import Seal
 from parvis_identity.service.sessions import OrganisationTokens
 from parvis_identity.service.sign_in import Passwords
 from parvis_identity.service.tokens import Tokens
@@ -81,14 +82,15 @@ async def wire(settings: Settings) -> Service[Settings]:
             ),
             authorization=Authorization(tokens, clients, organisations),
             authentication=Authentication(service.database, clients, keys, issuer=settings.public_url),
-            registration=Registration(service.database, clients, outgoing, settings),
-            tokens=tokens,
-            ring=ring,
-            clients=clients,
             proofs=Proofs(
                 issuer=settings.public_url, nonces=Nonces(ring.link_secret) if settings.dpop_nonces else None
             ),
             pushed=PushedRequests(ring.link_secret),
+            registration=Registration(service.database, clients, outgoing, settings),
+            request_objects=RequestObjects(keys, outgoing, issuer=settings.public_url),
+            tokens=tokens,
+            ring=ring,
+            clients=clients,
             organisations=organisations,
         )
     )

@@ -5,6 +5,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from parvis_identity.http.authorization import AuthorizationPages
 from parvis_identity.http.openid import OpenIdPages
 from parvis_identity.http.passwords import PasswordPages
 from parvis_identity.http.pushed import PushedPages
@@ -12,6 +13,7 @@ from parvis_identity.http.registration import RegistrationPages
 from parvis_identity.http.sign_in import SignInPages
 from parvis_identity.http.sign_out import SignOutPages
 from parvis_identity.http.site import Site
+from parvis_identity.http.token_state import TokenStatePages
 from parvis_kit.errors import not_found
 
 
@@ -26,8 +28,8 @@ def make_app(site: Site) -> Starlette:
         return response
 
     parts = (
-        *(SignInPages(site), PasswordPages(site), SignOutPages(site)),
-        *(OpenIdPages(site), PushedPages(site), RegistrationPages(site)),
+        *(SignInPages(site), PasswordPages(site), SignOutPages(site), TokenStatePages(site)),
+        *(AuthorizationPages(site), OpenIdPages(site), PushedPages(site), RegistrationPages(site)),
     )
     routes = [route for part in parts for route in part.routes()]
     return Starlette(routes=routes, exception_handlers={404: no_such_page, 405: no_such_page})

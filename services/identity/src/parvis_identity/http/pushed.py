@@ -8,7 +8,7 @@ from parvis_identity.domain.addresses import continuation, parameters_of
 from parvis_identity.http.browser import read_form
 from parvis_identity.http.proofs import nonce_header, proof_of
 from parvis_identity.http.protocol import NO_STORE, answered, problem
-from parvis_identity.http.site import Site, see_other
+from parvis_identity.http.site import Site
 from parvis_identity.service.authorization import BadRequest, Go
 from parvis_identity.service.pushed import Unusable
 from parvis_kit.caller import Caller
@@ -81,5 +81,5 @@ class PushedPages:
             else:
                 outcome = await site.authorization.deny(unit, asked.parameters, pushed=asked.pushed is not None)
                 if isinstance(outcome, Go) and await site.pushed.close(unit, asked):
-                    return see_other(outcome.location)
+                    return site.go(request, outcome)
         return site.bad_request(request, outcome if isinstance(outcome, BadRequest) else UNUSABLE)

@@ -45,8 +45,8 @@ class Client(Base, table=True):
     id_token_signed_response_alg: str = text("ES256")
     #: The same; empty: userinfo is plain JSON.
     userinfo_signed_response_alg: str = text("")
-    #: The one algorithm of its request objects, "none" for unsigned ones; empty: any that its profile allows, "none" too
-    #: outside FAPI 2.0 (OpenID Connect Registration 1.0, 2).
+    #: The one algorithm of its request objects, "none" for unsigned ones; empty: any that its profile allows, "none"
+    #: too outside FAPI 2.0 (OpenID Connect Registration 1.0, 2).
     request_object_signing_alg: str = text("")
     #: Where its request objects may be fetched.
     request_uris: list[str] = texts()
@@ -241,8 +241,8 @@ class SigningKey(Base, table=True):
     #: The `kid` (RFC 7517, 4.5).
     id: str = text(primary_key=True)
     #: "internal" (tokens that services accept), "openid" (tokens of clients), "links" (secrets of one-time links),
-    #: "devices" (proofs of browsers that are known), "refresh" (what a refresh token is replaced by), "subjects" (pairwise
-    #: subjects).
+    #: "devices" (proofs of browsers that are known), "refresh" (what a refresh token is replaced by),
+    #: "subjects" (what pairwise clients call people).
     purpose: str = text()
     algorithm: str = text()
     public_jwk: dict[str, Any] = Field(sa_type=JSONB)

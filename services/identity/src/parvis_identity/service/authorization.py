@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 from uuid import UUID
 
 from authlib.common.urls import add_params_to_uri
@@ -38,7 +38,8 @@ from parvis_kit.unit import UnitOfWork
 #: How long a refresh token that was replaced gets the same answer again.
 GRACE = timedelta(seconds=10)
 #: How answers reach the client: in its address, or in a form that the browser posts (Form Post Response Mode 1.0).
-RESPONSE_MODES = ("query", "form_post")
+FORM_POST = "form_post"
+RESPONSE_MODES = ("query", FORM_POST)
 _NONCE = re.compile(r"[\x20-\x7e]{1,512}")
 _THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -46,9 +47,10 @@ _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 @dataclass(frozen=True, slots=True)
 class Go:
-    """Send the browser there: a client's registered address."""
+    """Send the browser there: a client's registered address. With `form`, it posts these fields there instead."""
 
     location: str
+    form: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +165,7 @@ class Authorization:
                 grant.organisation_name = organisation.name
                 grant.organisation_slug = organisation.slug
             await store.save_code(unit, grant, code)
-        return Go(answer.location)
+        return _go(parameters, answer.location)
 
     async def problem(self, unit: UnitOfWork, parameters: Mapping[str, str]) -> BadRequest | Refusal | None:
         """What is wrong with an authorization request that is sent ahead (RFC 9126, 2.1)."""
@@ -341,7 +343,7 @@ class Authorization:
         told = [("error", error), ("error_description", description), ("iss", self._tokens.issuer)]
         if "state" in parameters:
             told.append(("state", parameters["state"]))
-        return Go(add_params_to_uri(parameters["redirect_uri"], told))
+        return _go(parameters, add_params_to_uri(parameters["redirect_uri"], told))
 
     async def token(
         self, unit: UnitOfWork, parameters: Mapping[str, str], proven: Proven, proof: Proof | None = None
@@ -433,8 +435,10 @@ class Authorization:
         )
 
     async def userinfo(self, unit: UnitOfWork, token: str, *, jkt: str = "") -> dict[str, Any] | str | None:
-        """Claims for an access token, or a JWT of them (OpenID Connect Core 5.3); None when it is worthless. `jkt`: of
-        the key that whoever presents it proved to have; a token that is bound to a key is worth nothing without it or with another.
+        """Claims for an access token, or a JWT of them (OpenID Connect Core 5.3); None when it is worthless.
+
+        `jkt`: of the key that whoever presents it proved to have; a token that is bound to a key is worth nothing
+        without it, nor with another.
         """
         claims = self._tokens.read_access(token)
         if claims is None or "grant" not in claims or "openid" not in str(claims.get("scope", "")).split():
@@ -465,3 +469,11 @@ def _unsupported(parameters: Mapping[str, str]) -> tuple[str, str] | None:
     if "dpop_jkt" in parameters and not _THUMBPRINT.fullmatch(parameters["dpop_jkt"]):
         return "invalid_request", "Invalid 'dpop_jkt' in request."
     return None
+
+
+def _go(parameters: Mapping[str, str], location: str) -> Go:
+    """The answer in the way that the client asked for."""
+    if parameters.get("response_mode") != FORM_POST:
+        return Go(location)
+    own = parse_qsl(urlsplit(parameters["redirect_uri"]).query, keep_blank_values=True)
+    return Go(parameters["redirect_uri"], dict(parse_qsl(urlsplit(location).query, keep_blank_values=True)[len(own) :]))
