@@ -53,14 +53,15 @@ def identity_alone(databases: Databases) -> Iterator[Provider]:
     token = secrets.token_urlsafe(24)
     urls = loop.run(databases.make("parvis_identity"))
 
-    async def begin() -> tuple[Any, Any]:
+    async def begin() -> tuple[Any, list[Person]]:
         database = Database(urls.service, service="identity")
         stage = await identity_stage.make_stage(
             database, public_url=issuer, private_networks="127.0.0.0/8, ::1/128", **_registration(token)
         )
-        return stage, await stage.person(mail="camille.marin@exemple.fr")
+        people = [await stage.person(mail=mail) for mail in ("camille.marin@exemple.fr", "leo.petit@exemple.fr")]
+        return stage, [Person(each.mail, identity_stage.PASSWORD) for each in people]
 
-    stage, person = loop.run(begin())
+    stage, (person, other) = loop.run(begin())
     config = uvicorn.Config(stage.app, log_level="warning", lifespan="off", proxy_headers=False)
     server = uvicorn.Server(config)
     loop.begin(server.serve(sockets=[listener]))
@@ -68,7 +69,8 @@ def identity_alone(databases: Databases) -> Iterator[Provider]:
         yield Provider(
             issuer=issuer,
             initial_access_token=token,
-            person=Person(person.mail, identity_stage.PASSWORD),
+            person=person,
+            other=other,
             rotate_keys=_rotation(loop, stage),
         )
     finally:

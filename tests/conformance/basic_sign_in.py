@@ -226,6 +226,11 @@ def id_token_hint(run: Run) -> None:
     spoilt = rp.request(prompt="none", id_token_hint=proofs.spoilt(first.tokens.id_token))
     landing = browser.open(rp.address(spoilt))
     check_refused_or_page(run, landing, spoilt, NEEDS_A_PAGE | {"invalid_request"})
+    of_another = rp.browser()
+    of_another.sign_in(rp.address(rp.request()), run.provider.other)
+    wrong = rp.request(prompt="none", id_token_hint=first.tokens.id_token)
+    landing = of_another.open(rp.address(wrong))
+    check_refusal(run, landing, wrong, NEEDS_A_PAGE)
 
 
 @module("basic/oidcc-login-hint")

@@ -61,11 +61,12 @@ def provider_of(suite: Suite) -> Provider:
         command = [sys.executable, "-m", "parvis_identity", "rotate-keys"]
         subprocess.run(command, env=os.environ | environment, cwd=ROOT, check=True, capture_output=True)
 
-    somebody = PROVIDER.people_who_sign_in()[0]
+    somebody, other = [Person(each.mail, PASSWORD) for each in PROVIDER.people_who_sign_in()[:2]]
     return Provider(
         issuer=suite.addresses["portal"],
         initial_access_token=suite.credentials.registration_token,
-        person=Person(somebody.mail, PASSWORD),
+        person=somebody,
+        other=other,
         rotate_keys=rotate,
     )
 
@@ -102,10 +103,17 @@ def verdict(begun: dict[str, Future[Run]], provider: Provider, receiver: Receive
 
 def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
     """A line for each run instead of a dot."""
-    name = report.nodeid.partition("[")[2].rstrip("]")
-    run = _VERDICTS.get(name)
-    if run is None or report.when != "call":
+    if report.when != "call":
         return None
+    kept = dict(report.user_properties)
+    if "fault" in kept:
+        by = "".join(f"\n    noticed by {name}: {what[:150]}" for name, what in kept["noticed"].items())
+        line = f"\n{kept['fault']:<112} {report.outcome}{by}"
+        return report.outcome, line, report.outcome.upper()
+    run = _VERDICTS.get(report.nodeid.partition("[")[2].removesuffix("]"))
+    if run is None:
+        return None
+    name = run.name
     line = f"\n{name:<112} {len(run.conditions):>4} conditions  {report.outcome}"
     line += "".join(f"\n    {each}" for each in run.broken)
     return report.outcome, line, report.outcome.upper()

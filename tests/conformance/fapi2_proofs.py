@@ -177,8 +177,7 @@ def _refused(run: Run, what: str, answer: Any) -> None:
     run.one_of(f"{what}: userinfo answers 400 or 401", answer.status_code, {400, 401})
     run.check(f"{what}: nothing is told", '"sub"' not in answer.text, answer.text[:100])
     if answer.status_code == 401:
-        told = answer.headers.get("www-authenticate", "")
-        run.check(f"{what}: 401 comes with WWW-Authenticate: DPoP", "dpop" in told.lower(), told)
+        run.check(f"{what}: 401 comes with WWW-Authenticate", "www-authenticate" in answer.headers)
 
 
 def _other_key(run: Run, rp: RelyingParty, asked: dict[str, str], proof: str | None) -> None:

@@ -23,6 +23,8 @@ class Provider:
     issuer: str
     initial_access_token: str
     person: Person
+    #: Somebody else.
+    other: Person
     rotate_keys: Callable[[], None]
 
     @cached_property
