@@ -445,7 +445,7 @@ class Authorization:
             return None
         if claims.get("cnf", {}).get("jkt", "") != jkt:
             return None
-        granted = await store.granted(unit, UUID(claims["grant"]))
+        granted = await store.granted(unit, UUID(claims["grant"]), str(claims.get("jti", "")))
         if granted is None or not granted.alive:
             return None
         client = await self._clients.find(unit, granted.grant.client_id)

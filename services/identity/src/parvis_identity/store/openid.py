@@ -82,7 +82,9 @@ _REFRESH_TOKEN = f"""
 SELECT r.digest, r.grant_id, r.issued_at, r.expires_at, r.replaced_at, {_GRANTED}
   JOIN refresh_tokens r ON r.grant_id = g.id WHERE r.digest = $1
 """
-_BY_ID = f"SELECT {_GRANTED} WHERE g.id = $1"
+_BY_TOKEN = f"""
+SELECT {_GRANTED} LEFT JOIN revoked_tokens r ON r.jti = $4 WHERE g.id = $1 AND r.jti IS NULL
+"""
 
 
 def _granted(row: asyncpg.Record) -> Granted:
@@ -162,10 +164,10 @@ async def presented_refresh_token(unit: UnitOfWork, digest: bytes) -> PresentedR
     return PresentedRefreshToken(RefreshToken(**{name: row[name] for name in names}), _granted(row))
 
 
-async def granted(unit: UnitOfWork, grant_id: UUID) -> Granted | None:
-    """A grant by id."""
-    row = await _one(unit, _BY_ID, grant_id)
-    return None if row is None else _granted(row)
+async def granted(unit: UnitOfWork, grant_id: UUID, jti: str = "") -> Granted | None:
+    """A grant by id; None when the access token of it that is presented was revoked alone."""
+    rows = await unit.fetch(_BY_TOKEN, grant_id, unit.now - rules.IDLE, unit.now - rules.ABSOLUTE, jti)
+    return _granted(rows[0]) if rows else None
 
 
 async def save_code(unit: UnitOfWork, grant: Grant, code: AuthorizationCode) -> None:
