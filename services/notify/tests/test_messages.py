@@ -223,6 +223,20 @@ async def test_reset_of_a_personal_account_belongs_to_no_firm(suite, firm, mailb
     assert await suite.rows(firm.id, "SELECT 1 FROM messages WHERE recipient_mail = $1", event.mail) == []
 
 
+@pytest.mark.parametrize("locale", ["fr", "en"])
+async def test_an_account_from_elsewhere_is_told_its_identifier(suite, mailbox, locale):
+    event = identity_events.AccountImported(
+        account_id=str(uuid7()), mail=mail(), identifier="C0042", given_name="Claire", family_name="Le Goff",
+        locale=locale, link_id=str(uuid7()), organisation_slug="",
+    )  # fmt: skip
+    await suite.tell(None, event)
+    row = await suite.message_to(NOBODY, event.mail)
+    assert row["state"] == "sent"
+    [sent] = mailbox.to(event.mail)
+    assert "C0042" in sent.get_body(("plain",)).get_content()
+    assert "/activate/" in sent.get_body(("plain",)).get_content()
+
+
 async def test_older_news_does_not_replace_newer(suite, firm, contact):
     for version, name in ((3, "Nouveau nom"), (2, "Ancien nom")):
         told = tenancy_pb2.Contact(id=contact.id, name=name, addresses=contact.addresses)

@@ -32,7 +32,7 @@ def template(**changes):
 
 async def test_every_kind_is_listed_in_both_languages(call):
     found = await call(templates.ListTemplates, uuid7(), pb.ListTemplatesRequest())
-    assert len(found.templates) == 10
+    assert len(found.templates) == 12
     assert not any(each.customised for each in found.templates)
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import structlog
 
+from parvis_identity.importing import IMPORT
 from parvis_identity.service import rotation
 from parvis_identity.service.keys import KeyRing
 from parvis_identity.service.sealing import Seal
@@ -56,6 +57,7 @@ def _words(span: timedelta) -> str:
 
 
 COMMANDS: Mapping[str, Command[Settings]] = {
+    "import": IMPORT,
     "rotate-keys": Command(
         "publishes new keys for tokens, which replace the old ones later", rotate_keys, _how_to_rotate
     ),

@@ -29,6 +29,7 @@ class Kind(StrEnum):
     DOCUMENT_FILED = "document_filed"
     DEPOSIT_RECEIVED = "deposit_received"
     PASSWORD_RESET = "password_reset"  # noqa: S105 - a kind of mail
+    ACCOUNT_IMPORTED = "account_imported"
 
 
 class State(StrEnum):
@@ -96,9 +97,12 @@ FIELDS: Final[Mapping[Kind, tuple[Field, ...]]] = {
         Field("expéditeur", "Claire Le Goff", "Claire Le Goff"),
     ),
     Kind.PASSWORD_RESET: (_LINK, _GIVEN, _FAMILY, _DOMAIN),
+    Kind.ACCOUNT_IMPORTED: (
+        _LINK, Field("identifiant", "C0042", "C0042", required=True), _GIVEN, _FAMILY, _DOMAIN,
+    ),
 }  # fmt: skip
-#: Kinds that a firm may word itself. A reset mail belongs to the person, not to the firm.
-CUSTOMISABLE: Final = frozenset(Kind) - {Kind.PASSWORD_RESET}
+#: Kinds that a firm may word itself. Mails about an account itself are the same for everybody.
+CUSTOMISABLE: Final = frozenset(Kind) - {Kind.PASSWORD_RESET, Kind.ACCOUNT_IMPORTED}
 
 
 @dataclass(frozen=True)

@@ -221,8 +221,31 @@ class Events:
                 "organisation_slug": "",
             },
         )
+        await self._announce_personal(delivery, what, event)
+
+    async def account_imported(self, delivery: "Delivery", event: identity_events.AccountImported) -> None:
+        """An account came from another platform: its owner is told the identifier, with a link (requirement D1)."""
+        what = Announcement(
+            kind=Kind.ACCOUNT_IMPORTED,
+            event_id=delivery.envelope.id,
+            values={"prénom": event.given_name, "nom": event.family_name, "identifiant": event.identifier},
+            one_time_link={
+                "link_id": event.link_id,
+                "account_id": event.account_id,
+                "purpose": "LINK_PURPOSE_ACTIVATION",
+                "organisation_slug": event.organisation_slug,
+            },
+        )
+        await self._announce_personal(delivery, what, event)
+
+    async def _announce_personal(
+        self,
+        delivery: "Delivery",
+        what: Announcement,
+        event: identity_events.PasswordResetRequested | identity_events.AccountImported,
+    ) -> None:
         to = Recipient(f"{event.given_name} {event.family_name}", event.mail, event.locale)
-        organisation_id = envelope.organisation_id or NOBODY
+        organisation_id = delivery.envelope.organisation_id or NOBODY
         async with self._database.begin(Caller("notify"), organisation_id=organisation_id) as unit:
             await self._composer.announce(unit, what, to)
             await delivery.finish(unit)

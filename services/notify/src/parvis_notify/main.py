@@ -64,5 +64,6 @@ def subscribe(bus: Bus, events: Events, sender: Sender) -> None:
     bus.on(documents_events.DepositReceived, events.deposit_received)
     bus.on(documents_events.DocumentOpened, events.document_opened)
     bus.on_steps(identity_events.PasswordResetRequested, events.password_reset_requested)
+    bus.on_steps(identity_events.AccountImported, events.account_imported)
 
     bus.on_steps(notify_events.MessageQueued, sender.send)

@@ -29,6 +29,7 @@ MAIL_KINDS = {
     "document-filed": notify_pb2.TEMPLATE_KIND_DOCUMENT_FILED,
     "deposit-received": notify_pb2.TEMPLATE_KIND_DEPOSIT_RECEIVED,
     "password-reset": notify_pb2.TEMPLATE_KIND_PASSWORD_RESET,
+    "account-imported": notify_pb2.TEMPLATE_KIND_ACCOUNT_IMPORTED,
 }
 _MAILS = {
     "member-invited": (N_("Invitation of a colleague"), N_("Sent when somebody is invited to work here.")),
@@ -41,6 +42,10 @@ _MAILS = {
     "password-reset": (
         N_("New password"),
         N_("Sent when somebody asks for a new password. It is the same for everybody."),
+    ),
+    "account-imported": (
+        N_("Account from an older platform"),
+        N_("Sent when accounts of an older platform are taken over. It is the same for everybody."),
     ),
 }
 LOCALES = {"fr": "Français", "en": "English"}

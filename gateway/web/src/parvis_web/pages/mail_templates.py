@@ -29,6 +29,8 @@ pages = Area(
     },
 )
 _FIELDS = ("subject", "body")
+#: Mails about an account itself, which are the same for everybody.
+_FIXED = frozenset({notify_pb2.TEMPLATE_KIND_PASSWORD_RESET, notify_pb2.TEMPLATE_KIND_ACCOUNT_IMPORTED})
 
 
 @pages.get("/o/{slug}/settings/templates", staff("notifications.configure"))
@@ -107,7 +109,7 @@ def _form(
         "preview": preview,
         "paragraphs": preview.text.split("\n\n") if preview else [],
         "errors": errors,
-        "fixed": template.kind == notify_pb2.TEMPLATE_KIND_PASSWORD_RESET,
+        "fixed": template.kind in _FIXED,
     }
     return visit.render("mail_templates/edit.html", context, status=status, blocks=("preview",))
 

@@ -44,7 +44,9 @@ async def ensure_personal(unit: UnitOfWork, *, mail: str, given_name: str, famil
 async def create_managed(
     unit: UnitOfWork, *, account_id: UUID, identifier: str, mail: str, given_name: str, family_name: str, locale: str
 ) -> Account:
-    """A managed account of the organisation at hand, made once for one id. Raises CONFLICT identifier_taken."""
+    """A managed account of the organisation at hand, made once for one id; or the one with that identifier that was
+    imported and that nobody asked for yet. Raises CONFLICT identifier_taken.
+    """
     made = await unit.get(Account, account_id)
     if made is not None and made.organisation_id == unit.organisation_id:
         return made
@@ -64,10 +66,22 @@ async def create_managed(
         created_at=unit.now,
         state=AccountState.PENDING,
     )
-    if await store.insert_unless_there(unit, wanted) is not wanted:
-        raise conflict("identifier_taken", identifier=wanted.identifier)
+    there = await store.insert_unless_there(unit, wanted)
+    if there is not wanted:
+        return await _claimed(unit, there, account_id)
     unit.record("account.created", target_kind="account", target_id=wanted.id, kind=wanted.kind)
     return wanted
+
+
+async def _claimed(unit: UnitOfWork, there: Account, account_id: UUID) -> Account:
+    """An account of the firm that came from another platform, once: its client keeps identifier and password."""
+    account = await store.lock(unit, there.id)
+    if account is None or account.imported_at is None or account.claimed_as not in {None, account_id}:
+        raise conflict("identifier_taken", identifier=there.identifier)
+    if account.claimed_as is None:
+        account.claimed_as = account_id
+        unit.record("account.claimed", target_kind="account", target_id=account.id)
+    return account
 
 
 async def batch(unit: UnitOfWork, ids: Sequence[UUID]) -> list[Account]:
@@ -182,7 +196,7 @@ def _check_names(given_name: str, family_name: str, *, mail: str | None = None) 
     violations = [
         found
         for field, name in (("given_name", given_name), ("family_name", family_name))
-        if (found := _wrong_name(field, name)) is not None
+        if (found := wrong_name(field, name)) is not None
     ]
     if mail is not None and not is_mail(mail):
         violations.append(Violation("mail", "not_a_mail_address"))
@@ -190,7 +204,7 @@ def _check_names(given_name: str, family_name: str, *, mail: str | None = None) 
         raise invalid("account_invalid", violations)
 
 
-def _wrong_name(field: str, name: str) -> Violation | None:
+def wrong_name(field: str, name: str) -> Violation | None:
     """What is wrong with a name: it stands in mails, whose readers' programs make links of addresses."""
     if len(name) > _LONGEST_NAME:
         return Violation(field, "too_long", {"longest": str(_LONGEST_NAME)})
