@@ -339,11 +339,13 @@ async def test_commit_to_effect_takes_a_few_milliseconds(database, broker, relay
     bus = consumer_of(broker, database)
     done = asyncio.Queue()
 
-    async def count(unit, event, envelope):
-        await count_effect(unit, event, envelope)
-        unit.after_commit(lambda: done.put(envelope.id))
+    async def count(delivery, event):
+        async with delivery.begin() as unit:
+            await count_effect(unit, event, delivery.envelope)
+            await delivery.finish(unit)
+        await done.put(delivery.envelope.id)
 
-    bus.on(AccountActivated, count)
+    bus.on_steps(AccountActivated, count)
     loop, times = asyncio.get_running_loop(), []
     async with running(bus.consume):
         while True:  # what other tests left in the stream

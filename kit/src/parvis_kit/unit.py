@@ -7,7 +7,7 @@ settings travel in the same round trip as BEGIN, are always set, and end with th
 carries those of its previous user.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -68,7 +68,6 @@ class UnitOfWork:
         self._session: AsyncSession | None = None
         self._grants = grants
         self._outcome: ServiceError | None = None
-        self._after_commit: list[Callable[[], Awaitable[None]]] = []
         self._events: list[dict[str, Any]] = []
         self._acts: list[dict[str, Any]] = []
 
@@ -200,10 +199,6 @@ class UnitOfWork:
         """From here on the transaction may read the memberships of this account, wherever they are."""
         await self.fetch("SELECT set_config('parvis.account', $1, true)", str(account_id))
 
-    def after_commit(self, act: Callable[[], Awaitable[None]]) -> None:
-        """Runs `act` once the transaction is committed; it must not fail the request."""
-        self._after_commit.append(act)
-
     async def _commit(self) -> None:
         await self.flush()
         if self._acts:
@@ -213,8 +208,6 @@ class UnitOfWork:
         # PostgreSQL answers ROLLBACK when an error inside was swallowed: nothing was kept, and nobody may think it was.
         if await self.driver.execute("COMMIT") != "COMMIT":
             raise RuntimeError("The transaction was rolled back: an error of the database was swallowed in it.")
-        for act in self._after_commit:
-            await act()
         if self._outcome is not None:
             raise self._outcome
 
