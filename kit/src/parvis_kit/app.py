@@ -86,9 +86,11 @@ class Service(Generic[Settings]):
         self.bus = bus.Bus(self.broker, self.database, consumer=settings.service)
         self.revocations = Revocations(
             self.bus,
-            sessions=[(identity_events.SessionEnded, lambda ended: ended.session_id)],
-            memberships=[(tenancy_events.MembershipCut, lambda cut: cut.membership_id)],
-            accounts=[(identity_events.AccountDisabled, lambda disabled: disabled.account_id)],
+            endings={
+                identity_events.SessionEnded: "session_id",
+                tenancy_events.MembershipCut: "membership_id",
+                identity_events.AccountDisabled: "account_id",
+            },
             heartbeat=identity_events.RevocationHeartbeat,
             sources=["identity", "tenancy"],
         )

@@ -83,9 +83,17 @@ def kit_tables(op: "Operations") -> None:
     op.create_table_comment("audit", "parvis:tenant")
 
 
-def tenant_table(op: "Operations", table: str, column: str = "organisation_id", privileges: str = EVERYTHING) -> None:
-    """Rows of one organisation: seen and written only in a transaction that is set to it. Not set: no row at all."""
-    _protect(op, table, {"tenant": ("ALL", f"{_name(op, column)} = {ORGANISATION}")}, privileges)
+def tenant_table(
+    op: "Operations", table: str, column: str = "organisation_id", *, account: str = "", privileges: str = EVERYTHING
+) -> None:
+    """Rows of one organisation: seen and written only in a transaction that is set to it. Not set: no row at all.
+
+    `account`: the column of the account that may read its own rows from anywhere (its memberships).
+    """
+    rules = {"tenant": ("ALL", f"{_name(op, column)} = {ORGANISATION}")}
+    if account:
+        rules["account"] = ("SELECT", f"{_name(op, account)} = {ACCOUNT}")
+    _protect(op, table, rules, privileges)
     op.create_table_comment(table, "parvis:tenant")
 
 
@@ -94,22 +102,6 @@ def two_party_table(op: "Operations", table: str, a: str, b: str, privileges: st
     rule = f"({_name(op, a)} = {ORGANISATION} OR {_name(op, b)} = {ORGANISATION})"
     _protect(op, table, {"two_party": ("ALL", rule)}, privileges)
     op.create_table_comment(table, "parvis:two-party")
-
-
-def account_table(
-    op: "Operations",
-    table: str,
-    column: str = "organisation_id",
-    account: str = "account_id",
-    privileges: str = EVERYTHING,
-) -> None:
-    """Rows of one organisation that the account which they name may read from anywhere (its own memberships)."""
-    rules = {
-        "tenant": ("ALL", f"{_name(op, column)} = {ORGANISATION}"),
-        "account": ("SELECT", f"{_name(op, account)} = {ACCOUNT}"),
-    }
-    _protect(op, table, rules, privileges)
-    op.create_table_comment(table, "parvis:tenant")
 
 
 def global_table(op: "Operations", table: str, reason: str, privileges: str = EVERYTHING) -> None:
