@@ -306,8 +306,9 @@ async def _serve(settings: Settings, wire: Callable[[Settings], Awaitable[Servic
 
 async def _verify(settings: ServiceSettings) -> int:
     chains = await audit.verify_all(settings.database_url.get_secret_value())
-    broken = [chain for chain in chains if isinstance(chain, audit.BrokenChain)]
+    broken = [chain for chain in chains if chain.problem]
     for chain in broken:
         _log.error("audit_chain_broken", organisation=str(chain.organisation_id), seq=chain.seq, how=chain.problem)
-    _log.info("audit_chains_verified", chains=len(chains), broken=len(broken))
+    erased, unsealed = sum(chain.erased for chain in chains), sum(chain.unsealed for chain in chains)
+    _log.info("audit_chains_verified", chains=len(chains), broken=len(broken), erased=erased, unsealed=unsealed)
     return 1 if broken else 0

@@ -17,7 +17,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
-from uuid import UUID
 
 import asyncpg
 import nats.errors
@@ -64,7 +63,7 @@ ON CONFLICT (id, consumer) DO UPDATE SET
 RETURNING attempts"""
 _DEAD = """
 SELECT id, subject, payload, headers FROM dead_letters
-WHERE consumer = $1 AND dead_at IS NOT NULL AND ($2::uuid IS NULL OR id = $2) ORDER BY id"""
+WHERE consumer = $1 AND dead_at IS NOT NULL ORDER BY id"""
 _REVIVE = """
 UPDATE dead_letters SET attempts = 0, dead_at = NULL, replayed_at = now() WHERE id = $1 AND consumer = $2"""
 
@@ -325,15 +324,15 @@ def is_transient(error: BaseException | None) -> bool:
     return False
 
 
-async def replay_dead_letters(url: str, broker: Broker, consumer: str, *, only: UUID | None = None) -> int:
-    """Delivers the dead letters of `consumer` to it again, all or one, with all attempts anew. Returns how many.
+async def replay_dead_letters(url: str, broker: Broker, consumer: str) -> int:
+    """Delivers the dead letters of `consumer` to it again, with all attempts anew. Returns how many.
 
     `url` is the service's database. The letters go through the stream; other consumers leave them alone. The broker
     is closed at the end.
     """
     connection = await asyncpg.connect(url)
     try:
-        letters = await connection.fetch(_DEAD, consumer, only)
+        letters = await connection.fetch(_DEAD, consumer)
         for letter in letters:
             # Marked first: the other way round, a quick success would be followed by a mark on nothing.
             await connection.execute(_REVIVE, letter["id"], consumer)

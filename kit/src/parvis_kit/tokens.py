@@ -23,6 +23,8 @@ LEEWAY = 5
 #: Keys are asked for at most this often when a token names an unknown one, in seconds.
 REFRESH_INTERVAL = 2.0
 
+_KINDS: dict[str, MembershipKind] = {"staff": "staff", "portal": "portal"}
+
 FetchKeys = Callable[[], Awaitable[str]]
 
 _log = structlog.get_logger(__name__)
@@ -117,7 +119,7 @@ def _caller(claims: dict[str, Any], *, token: str, service: str) -> Caller:
             account_id=UUID(claims["sub"]),
             organisation_id=_uuid(claims.get("org")),
             membership_id=_uuid(claims.get("mbr")),
-            kind=_kind(claims.get("mkind", "")),
+            kind=_KINDS.get(claims.get("mkind", ""), ""),
             session_id=_uuid(claims.get("sid")),
             acr=claims.get("acr", ""),
             amr=tuple(claims.get("amr", ())),
@@ -128,12 +130,6 @@ def _caller(claims: dict[str, Any], *, token: str, service: str) -> Caller:
         )
     except (KeyError, TypeError, ValueError):
         raise unauthenticated("token_invalid") from None
-
-
-def _kind(value: str) -> MembershipKind:
-    if value == "staff":
-        return "staff"
-    return "portal" if value == "portal" else ""
 
 
 def _uuid(value: str | None) -> UUID | None:

@@ -188,10 +188,7 @@ class UnitOfWork:
         Only for calls of services in their own name and for whoever makes an organisation: nothing that a person sends
         ever chooses it. Acts are of the organisation in which they were done: they are written before it is left.
         """
-        await self.flush()
-        if self._acts:
-            await audit.append(self.connection, *self._acts)
-            self._acts.clear()
+        await self._write()
         await self.fetch("SELECT set_config('parvis.organisation', $1, true)", str(organisation_id))
         self.organisation_or_none = organisation_id
 
@@ -199,12 +196,16 @@ class UnitOfWork:
         """From here on the transaction may read the memberships of this account, wherever they are."""
         await self.fetch("SELECT set_config('parvis.account', $1, true)", str(account_id))
 
-    async def _commit(self) -> None:
+    async def _write(self) -> None:
         await self.flush()
-        if self._acts:
-            await audit.append(self.connection, *self._acts)
-        if self._events:
-            await outbox.append(self.connection, *self._events)
+        for append, rows in ((audit.append, self._acts), (outbox.append, self._events)):
+            if rows:
+                _count()
+                await append(self.driver, rows)
+                rows.clear()
+
+    async def _commit(self) -> None:
+        await self._write()
         # PostgreSQL answers ROLLBACK when an error inside was swallowed: nothing was kept, and nobody may think it was.
         if await self.driver.execute("COMMIT") != "COMMIT":
             raise RuntimeError("The transaction was rolled back: an error of the database was swallowed in it.")
@@ -250,19 +251,16 @@ class Database:
         caller: Caller,
         *,
         organisation_id: UUID | None = None,
-        account_id: UUID | None = None,
         grants: "GrantSet | None" = None,
     ) -> AsyncIterator[UnitOfWork]:
         """One transaction: committed when the block ends, rolled back when it raises.
 
-        The organisation is the caller's unless another is given (background work); the account is the caller's
-        unless given.
+        The organisation is the caller's unless another is given (background work).
         Raises UNAVAILABLE database_unavailable when PostgreSQL cannot be reached or goes away.
         """
         organisation_id = organisation_id or caller.organisation_id
-        account_id = account_id or caller.account_id
         connections = self.connections
-        line = await self._start(connections, organisation_id, account_id)
+        line = await self._start(connections, organisation_id, caller.account_id)
         unit = UnitOfWork(line, caller, organisation_id, self.service, grants)
         try:
             yield unit
