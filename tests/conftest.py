@@ -22,7 +22,7 @@ from parvis_local.suite import Suite
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """With a failure, what the services called an error meanwhile: an answer names a line of a log that is gone soon."""
+    """With a failure, what the services called an error: an answer names a line of a log that is gone soon."""
     report = yield
     suite = getattr(item, "funcargs", {}).get("suite")
     if report.failed and isinstance(suite, Suite):
