@@ -37,7 +37,13 @@ Row = TypeVar("Row")
 
 _log = structlog.get_logger(__name__)
 #: How a connection that went away shows itself below SQLAlchemy's own errors.
-_LOST = (AsyncAdapt_asyncpg_dbapi.Error, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, ConnectionError)
+_LOST = (
+    AsyncAdapt_asyncpg_dbapi.Error,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.PostgresConnectionError,
+    ConnectionError,
+)
 #: "request" or "background": what the statement counters are kept by.
 origin: ContextVar[str] = ContextVar("parvis_origin", default="background")
 _COUNTED: Final = {each: STATEMENTS.labels(each).inc for each in ("request", "background")}
@@ -45,6 +51,13 @@ _COUNTED: Final = {each: STATEMENTS.labels(each).inc for each in ("request", "ba
 
 def _count(*_: object) -> None:
     _COUNTED[origin.get()]()
+
+
+def _is_ending(error: BaseException) -> bool:
+    """Whether PostgreSQL has said good-bye on the connection, which asyncpg notices as closed a moment later only."""
+    return isinstance(
+        getattr(error, "orig", error), asyncpg.InternalClientError | AsyncAdapt_asyncpg_dbapi.InternalClientError
+    )
 
 
 class UnitOfWork:
@@ -266,7 +279,7 @@ class Database:
             yield unit
             await unit._commit()  # noqa: SLF001 - only the edge that opened the unit commits it
         except (DBAPIError, asyncpg.PostgresError, *_LOST) as error:
-            if not line.driver.is_closed() and not is_transient(error):
+            if not line.driver.is_closed() and not is_transient(error) and not _is_ending(error):
                 raise
             _log.warning("database_lost", error=repr(error))
             line.driver.terminate()
