@@ -157,7 +157,7 @@ def read_line(number: int, raw: Mapping[str, str]) -> Line | list[Problem]:
     if not description:
         wrong("description", "required")
     problems += _text_problems(f"lines[{number}].description", description, longest=LONGEST_TEXT)
-    problems += _text_problems(f"lines[{number}].unit", unit, one_line=True)
+    problems += _text_problems(f"lines[{number}].unit", unit, longest=LONGEST_UNIT, one_line=True)
     quantity = read_decimal(raw["quantity"], places=QUANTITY_PLACES)
     if quantity is None or quantity == 0:
         wrong("quantity", "not_a_quantity", places=str(QUANTITY_PLACES))
@@ -173,7 +173,7 @@ def read_line(number: int, raw: Mapping[str, str]) -> Line | list[Problem]:
         wrong("unit_price", "too_large", limit=decimal_text(LARGEST))
     if problems or quantity is None or price is None or rate is None:
         return problems
-    return Line(description, quantity, unit[:LONGEST_UNIT], price, rate)
+    return Line(description, quantity, unit, price, rate)
 
 
 def read_amounts(raw: Mapping[str, str]) -> Line | None:
