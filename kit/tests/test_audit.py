@@ -1,13 +1,14 @@
 """The chain of the audit trail breaks when a sealed row is changed, removed, moved or added; erasing keeps it."""
 
 import asyncio
+from functools import partial
 
 import asyncpg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from parvis_kit.audit import NOBODY, Sealer, seal, verify, verify_all
+from parvis_kit.audit import NOBODY, seal, seal_for_ever, verify, verify_all
 from parvis_kit.ids import uuid7
 from parvis_kit.testing import eventually, make_caller, running
 
@@ -59,7 +60,7 @@ async def sealed(database, service, count):
 
 async def test_the_sealer_seals_what_was_committed_for_each_organisation(database, database_urls, service):
     organisations = [uuid7() for _ in range(3)]
-    async with running(Sealer(database_urls.service, source="sample").run):
+    async with running(partial(seal_for_ever, database_urls.service, source="sample")):
         for _ in range(3):
             await asyncio.gather(*(record(database, organisation, 4) for organisation in organisations))
         await eventually(lambda: all_sealed(service, organisations))

@@ -135,7 +135,7 @@ class Service(Generic[Settings]):
         if role != "api":
             url, name = self.database.url, self.settings.service
             relay = Relay(url, self.broker, source=name, heartbeat=self.heartbeat)
-            work = [self.bus.consume, relay.run, audit.Sealer(url, source=name).run, *self._background]
+            work = [self.bus.consume, relay.run, lambda: audit.seal_for_ever(url, source=name), *self._background]
             tasks += [asyncio.create_task(_for_ever(each)) for each in work]
         health.started = True
         _log.info("started", role=role)

@@ -102,21 +102,15 @@ async def append(connection: "asyncpg.Connection", rows: "Iterable[Mapping[str, 
     await connection.executemany(_APPEND, [tuple(each.values()) for each in rows])
 
 
-class Sealer:
+async def seal_for_ever(url: str, *, source: str) -> None:
     """Seals what was committed, in the order of its time, within about a second; any number of replicas."""
 
-    def __init__(self, url: str, *, source: str) -> None:
-        self._url = url
-        self._name = f"parvis-sealer-{source}"
-
-    async def run(self) -> None:
-        """Until cancelled."""
-        await keep_connected(self._url, self._name, self._work)
-
-    async def _work(self, connection: "asyncpg.Connection") -> None:
+    async def work(connection: "asyncpg.Connection") -> None:
         while True:
             if not await seal(connection):
                 await asyncio.sleep(_POLL)
+
+    await keep_connected(url, f"parvis-sealer-{source}", work)
 
 
 async def seal(connection: "asyncpg.Connection") -> int:

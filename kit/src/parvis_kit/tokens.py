@@ -48,22 +48,16 @@ class TokenVerifier:
         """The caller that a token speaks for, called by `service`. Raises UNAUTHENTICATED token_invalid or
         token_expired.
         """
-        caller = self._recall(token, service)
-        if caller is None:
-            claims = await self._check(token)
-            caller = _caller(claims, token=token, service=service)
-            self._known[token, service] = (float(claims["exp"]), caller)
-            if len(self._known) > self._remembered:
-                self._known.popitem(last=False)
-        return caller
-
-    def _recall(self, token: str, service: str) -> Caller | None:
         known = self._known.get((token, service))
         if known is None:
-            return None
+            claims = await self._check(token)
+            known = (float(claims["exp"]), _caller(claims, token=token, service=service))
+            self._known[token, service] = known
+            if len(self._known) > self._remembered:
+                self._known.popitem(last=False)
         expires, caller = known
         if expires <= time.time():
-            del self._known[token, service]
+            self._known.pop((token, service), None)
             raise unauthenticated("token_expired")
         return caller
 
