@@ -46,7 +46,6 @@ ONLY = "parvis-only"  # header of a replayed message: the one consumer that it i
 
 HANDLED = Counter("parvis_events_handled", "Events by what became of them", ["subject", "outcome"])
 
-_UNKNOWN = 30.0  # s; a replica of the next release will know the event
 _log = structlog.get_logger(__name__)
 _Event = TypeVar("_Event", bound=Message)
 _Run = Callable[[Envelope, bytes], Awaitable[None]]
@@ -241,10 +240,7 @@ class Bus:
             _log.error("message_is_no_event", subject=message.subject, error=repr(error))
             await message.term()
             return
-        run = self._handlers.get(envelope.subject)
-        if run is None:
-            await message.nak(_UNKNOWN)
-            return
+        run = self._handlers[envelope.subject]
         if envelope.headers.get(ONLY, self.name) != self.name:
             await message.ack()
             return
