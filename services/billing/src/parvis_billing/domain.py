@@ -33,7 +33,7 @@ LARGEST: Final = Decimal(10) ** 9
 QUANTITY_PLACES: Final = 4
 PRICE_PLACES: Final = 6
 #: Legal forms of sellers without share capital, and often without an entry in the register (Code de commerce R123-238).
-WITHOUT_CAPITAL: Final = frozenset({"EI", "EIRL", "ASSOCIATION", "AARPI", "GIE", "SCP"})
+WITHOUT_CAPITAL: Final = frozenset({"EI", "EIRL", "ASSOCIATION", "AARPI", "GIE"})
 GENESIS: Final = "0" * 64
 #: Signs that turn the direction of writing (Unicode TR 9): what is read would not be what is written.
 _TURNING: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
