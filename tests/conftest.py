@@ -6,7 +6,8 @@ while writing tests.
 
 import os
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,25 @@ from parvis_local.demo.portal import Portal
 from parvis_local.demonstration import Context
 from parvis_local.ports import free_base
 from parvis_local.suite import Suite
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With a failure, what the services called an error: an answer names a line of a log that is gone soon."""
+    report = yield
+    suite = getattr(item, "funcargs", {}).get("suite")
+    if report.failed and isinstance(suite, Suite):
+        report.sections.append(("errors in the logs of the suite", _errors_since(suite, call.start)))
+    return report
+
+
+def _errors_since(suite: Suite, start: float) -> str:
+    since = datetime.fromtimestamp(start, UTC).isoformat()
+    lines = [line for log in sorted(suite.layout.logs.glob("*.log")) for line in log.read_text("utf-8").splitlines()]
+    errors = [line for line in lines if '"level": "error"' in line]
+    return "\n".join(line for line in errors if line.partition('"timestamp": "')[2] >= since)
 
 
 @pytest.fixture(scope="session")

@@ -190,7 +190,7 @@ async def test_a_mistake_mended_in_time_leaves_no_letter(database, broker, relay
     assert await letters(database, bus) == []
 
 
-async def test_the_next_release_of_a_service_hears_one_more_event(database, broker, relay):
+async def test_the_next_release_of_a_service_hears_what_the_one_before_did_not_listen_to(database, broker, relay):
     heard = []
 
     async def hear(_unit, event, _envelope):
@@ -198,16 +198,19 @@ async def test_the_next_release_of_a_service_hears_one_more_event(database, brok
 
     before, after = (Bus(broker, database, consumer="grows") for _ in range(2))
     before.on(AccountActivated, hear)
+    after.on(AccountActivated, hear)
+    after.on(SessionEnded, hear)
+    async with database.begin(ME) as unit:
+        unit.emit(SessionEnded(session_id="x"), aggregate_id=uuid7())
     async with running(before.consume):
         await emit(database)
         await eventually(lambda: something(heard))
-    after.on(AccountActivated, hear)
-    after.on(SessionEnded, hear)
-    async with running(after.consume):
-        async with database.begin(ME) as unit:
-            unit.emit(SessionEnded(session_id="x"), aggregate_id=uuid7())
-        await eventually(lambda: has(heard, "SessionEnded"))
-    assert heard == ["AccountActivated", "SessionEnded"]
+        async with running(after.consume):
+            await eventually(lambda: has(heard, "SessionEnded"))
+            await emit(database)
+            await eventually(lambda: has(heard[2:], "AccountActivated"))
+            await asyncio.sleep(0.3)
+    assert heard == ["AccountActivated", "SessionEnded", "AccountActivated"], "side by side, each event has one effect"
 
 
 async def test_steps_commit_one_by_one_and_the_message_is_handled_at_the_last(database, broker, relay):
@@ -339,11 +342,13 @@ async def test_commit_to_effect_takes_a_few_milliseconds(database, broker, relay
     bus = consumer_of(broker, database)
     done = asyncio.Queue()
 
-    async def count(unit, event, envelope):
-        await count_effect(unit, event, envelope)
-        unit.after_commit(lambda: done.put(envelope.id))
+    async def count(delivery, event):
+        async with delivery.begin() as unit:
+            await count_effect(unit, event, delivery.envelope)
+            await delivery.finish(unit)
+        await done.put(delivery.envelope.id)
 
-    bus.on(AccountActivated, count)
+    bus.on_steps(AccountActivated, count)
     loop, times = asyncio.get_running_loop(), []
     async with running(bus.consume):
         while True:  # what other tests left in the stream

@@ -64,7 +64,7 @@ async def test_a_transaction_that_commits_late_is_published(database, database_u
     async with running(Relay(database_urls.service, broker, source="sample").run):
         async with database.begin(ME) as unit:
             late = outbox.row(AccountActivated(), organisation_id=None, aggregate_id=uuid7())
-            await outbox.append(unit.connection, late)
+            await outbox.append(unit.driver, [late])
             early = await emit(database, 20)  # made later, committed earlier
             await eventually(lambda: sent(database, early))
         await eventually(lambda: sent(database, [late["id"]]))
@@ -149,7 +149,7 @@ async def test_what_is_past_its_time_is_deleted(database, database_urls, broker)
     old = outbox.row(AccountActivated(), organisation_id=None, aggregate_id=uuid7())
     old["id"] = outbox.first_id_at(datetime(2020, 1, 1, tzinfo=UTC))
     async with database.begin(ME) as unit:
-        await outbox.append(unit.connection, old)
+        await outbox.append(unit.driver, [old])
     async with running(Relay(database_urls.service, broker, source="sample").run):
         await eventually(lambda: gone(database, old["id"]))
 

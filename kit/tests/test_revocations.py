@@ -28,9 +28,7 @@ def listening(broker, database, **options):
     bus = Bus(broker, database, consumer="edge")
     revocations = Revocations(
         bus,
-        sessions=[(SessionEnded, lambda event: event.session_id)],
-        memberships=[(MembershipCut, lambda event: event.membership_id)],
-        accounts=[(AccountDisabled, lambda event: event.account_id)],
+        endings={SessionEnded: "session_id", MembershipCut: "membership_id", AccountDisabled: "account_id"},
         heartbeat=RevocationHeartbeat,
         sources=["identity"],
         **options,

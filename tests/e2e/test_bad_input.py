@@ -244,11 +244,11 @@ def test_a_page_of_the_service_that_is_down_keeps_what_was_typed(claire, suite, 
     words = {"Désignation": "Bilan annuel", "Quantité": "1", "Unité": "u", "Prix unitaire": "500"}
     claire.write(words, within=line)
     claire.sees("600,00 €")
-    claire.page.set_default_timeout(20_000)
+    claire.page.set_default_timeout(40_000)
     with stopped(suite, "billing"):
         claire.press("Enregistrer le brouillon")
         expect(claire.page.get_by_role("heading", level=1)).to_contain_text(
-            "votre saisie est conservée", timeout=20_000
+            "votre saisie est conservée", timeout=40_000
         )
         claire.sees("Bilan annuel")
     claire.press("Envoyer")

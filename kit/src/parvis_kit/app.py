@@ -87,9 +87,11 @@ class Service(Generic[Settings]):
         self.bus = bus.Bus(self.broker, self.database, consumer=settings.service)
         self.revocations = Revocations(
             self.bus,
-            sessions=[(identity_events.SessionEnded, lambda ended: ended.session_id)],
-            memberships=[(tenancy_events.MembershipCut, lambda cut: cut.membership_id)],
-            accounts=[(identity_events.AccountDisabled, lambda disabled: disabled.account_id)],
+            endings={
+                identity_events.SessionEnded: "session_id",
+                tenancy_events.MembershipCut: "membership_id",
+                identity_events.AccountDisabled: "account_id",
+            },
             heartbeat=identity_events.RevocationHeartbeat,
             sources=["identity", "tenancy"],
         )
@@ -134,7 +136,7 @@ class Service(Generic[Settings]):
         if role != "api":
             url, name = self.database.url, self.settings.service
             relay = Relay(url, self.broker, source=name, heartbeat=self.heartbeat)
-            work = [self.bus.consume, relay.run, audit.Sealer(url, source=name).run, *self._background]
+            work = [self.bus.consume, relay.run, lambda: audit.seal_for_ever(url, source=name), *self._background]
             tasks += [asyncio.create_task(_for_ever(each)) for each in work]
         health.started = True
         _log.info("started", role=role)
@@ -336,8 +338,9 @@ async def _serve(settings: Settings, wire: Callable[[Settings], Awaitable[Servic
 
 async def _verify(settings: ServiceSettings) -> int:
     chains = await audit.verify_all(settings.database_url.get_secret_value())
-    broken = [chain for chain in chains if isinstance(chain, audit.BrokenChain)]
+    broken = [chain for chain in chains if chain.problem]
     for chain in broken:
         _log.error("audit_chain_broken", organisation=str(chain.organisation_id), seq=chain.seq, how=chain.problem)
-    _log.info("audit_chains_verified", chains=len(chains), broken=len(broken))
+    erased, unsealed = sum(chain.erased for chain in chains), sum(chain.unsealed for chain in chains)
+    _log.info("audit_chains_verified", chains=len(chains), broken=len(broken), erased=erased, unsealed=unsealed)
     return 1 if broken else 0

@@ -18,14 +18,11 @@ from uuid import UUID
 
 import asyncpg
 
-from parvis_kit import tables
 from parvis_kit.ids import uuid7
 from parvis_kit.postgres import keep_connected
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from sqlalchemy.ext.asyncio import AsyncConnection
+    from collections.abc import Iterable, Mapping
 
     from parvis_kit.caller import Caller
 
@@ -39,6 +36,8 @@ _CONTENT = (
     "session_id", "at", "details",
 )  # fmt: skip
 _COLUMNS = ", ".join(_CONTENT)
+_APPEND = f"""
+INSERT INTO audit ({_COLUMNS}, salt) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"""  # noqa: S608
 _SET = "SELECT set_config('parvis.organisation', $1, true)"
 _CLAIM = """
 DELETE FROM audit_queue WHERE id IN (SELECT id FROM audit_queue ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED)
@@ -58,23 +57,16 @@ FROM audit WHERE organisation_id = $1 AND seq IS NOT NULL ORDER BY seq"""  # noq
 
 
 @dataclass(frozen=True)
-class VerifiedChain:
-    """The chain holds: its length and end, rows whose content was erased, rows not sealed yet."""
+class Chain:
+    """A chain that holds: its length, rows whose content was erased (nothing tells whether the rest of them was
+    changed), rows not sealed yet. Or with a `problem`: the first row number at which it breaks, and how.
+    """
 
     organisation_id: UUID
     seq: int
-    digest: bytes
-    erased: int
-    unsealed: int
-
-
-@dataclass(frozen=True)
-class BrokenChain:
-    """The chain does not hold: the first row number at which it breaks, and how."""
-
-    organisation_id: UUID
-    seq: int
-    problem: str
+    problem: str = ""
+    erased: int = 0
+    unsealed: int = 0
 
 
 def row(
@@ -100,32 +92,25 @@ def row(
         "service": service,
         "session_id": caller.session_id,
         "at": datetime.now(UTC),
-        "details": dict(details),
+        "details": json.dumps(dict(details)),
         "salt": secrets.token_bytes(16),
     }
 
 
-async def append(connection: "AsyncConnection", *rows: dict[str, Any]) -> None:
+async def append(connection: "asyncpg.Connection", rows: "Iterable[Mapping[str, Any]]") -> None:
     """Writes rows in the connection's transaction."""
-    if rows:
-        await connection.execute(tables.audit.insert(), list(rows))
+    await connection.executemany(_APPEND, [tuple(each.values()) for each in rows])
 
 
-class Sealer:
+async def seal_for_ever(url: str, *, source: str) -> None:
     """Seals what was committed, in the order of its time, within about a second; any number of replicas."""
 
-    def __init__(self, url: str, *, source: str) -> None:
-        self._url = url
-        self._name = f"parvis-sealer-{source}"
-
-    async def run(self) -> None:
-        """Until cancelled."""
-        await keep_connected(self._url, self._name, self._work)
-
-    async def _work(self, connection: "asyncpg.Connection") -> None:
+    async def work(connection: "asyncpg.Connection") -> None:
         while True:
             if not await seal(connection):
                 await asyncio.sleep(_POLL)
+
+    await keep_connected(url, f"parvis-sealer-{source}", work)
 
 
 async def seal(connection: "asyncpg.Connection") -> int:
@@ -137,7 +122,7 @@ async def seal(connection: "asyncpg.Connection") -> int:
     return len(claims)
 
 
-async def verify(connection: "asyncpg.Connection", organisation_id: UUID = NOBODY) -> VerifiedChain | BrokenChain:
+async def verify(connection: "asyncpg.Connection", organisation_id: UUID = NOBODY) -> Chain:
     """Recomputes the whole chain of an organisation and compares it with what is stored, its head included."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         await connection.execute(_SET, str(organisation_id))
@@ -145,36 +130,35 @@ async def verify(connection: "asyncpg.Connection", organisation_id: UUID = NOBOD
         async for found in connection.cursor(_CHAIN, organisation_id, prefetch=1000):
             expected += 1
             if found["seq"] != expected:
-                return BrokenChain(organisation_id, expected, "a row is missing")
+                return Chain(organisation_id, expected, "a row is missing")
             if found["previous"] != previous:
-                return BrokenChain(organisation_id, expected, "it does not follow the row before it")
+                return Chain(organisation_id, expected, "it does not follow the row before it")
             if found["details"] is None and found["salt"] is None:
                 erased += 1
             elif _content_digest(found) != found["content_digest"]:
-                return BrokenChain(organisation_id, expected, "its content was changed")
+                return Chain(organisation_id, expected, "its content was changed")
             if _digest(previous, expected, found["content_digest"]) != found["digest"]:
-                return BrokenChain(organisation_id, expected, "its digest was changed")
+                return Chain(organisation_id, expected, "its digest was changed")
             previous = found["digest"]
         head = await connection.fetchrow(
             "SELECT seq, digest FROM audit_heads WHERE organisation_id = $1", organisation_id
         )
         if (head["seq"], head["digest"]) != (expected, previous) if head else expected:
-            return BrokenChain(organisation_id, expected + 1, "the chain does not end where its head says")
+            return Chain(organisation_id, expected + 1, "the chain does not end where its head says")
         unsealed = await connection.fetchval(
             "SELECT count(*) FROM audit WHERE organisation_id = $1 AND seq IS NULL", organisation_id
         )
-    return VerifiedChain(organisation_id, expected, previous, erased, unsealed)
+    return Chain(organisation_id, expected, erased=erased, unsealed=unsealed)
 
 
-async def verify_all(url: str) -> list[VerifiedChain | BrokenChain]:
-    """Verifies every chain of a service's database, the broken ones first."""
+async def verify_all(url: str) -> list[Chain]:
+    """Verifies every chain of a service's database."""
     connection = await asyncpg.connect(url)
     try:
         heads = await connection.fetch("SELECT organisation_id FROM audit_heads ORDER BY organisation_id")
-        found = [await verify(connection, head["organisation_id"]) for head in heads]
+        return [await verify(connection, head["organisation_id"]) for head in heads]
     finally:
         await connection.close()
-    return sorted(found, key=lambda chain: isinstance(chain, VerifiedChain))
 
 
 async def _seal_organisation(connection: "asyncpg.Connection", organisation_id: UUID) -> None:

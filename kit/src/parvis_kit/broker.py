@@ -5,6 +5,7 @@ consumer that vanished, so `Puller` and `Feed` watch heartbeats themselves and a
 """
 
 import asyncio
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -214,7 +215,11 @@ class _Listening:
 
 
 class Puller(_Listening):
-    """Asks the durable consumer `durable` for as many messages as `deliver` has room for.
+    """Asks a durable consumer for as many messages as `deliver` has room for.
+
+    Its name is `name` with a mark of its subjects: a release that listens to more, or to less, has a consumer of its
+    own, which brings all that the stream keeps (what was handled is in the inbox), and the releases before and after
+    it work side by side. The server forgets a consumer that nobody has asked for as long as the stream keeps messages.
 
     `room()` says how many more may come now; call `wake()` when there is room again. What shows no sign of life for
     `ack_wait` seconds is delivered again.
@@ -223,7 +228,7 @@ class Puller(_Listening):
     def __init__(
         self,
         broker: Broker,
-        durable: str,
+        name: str,
         subjects: Sequence[str],
         deliver: Callable[[Msg], None],
         room: Callable[[], int],
@@ -231,8 +236,8 @@ class Puller(_Listening):
     ) -> None:
         super().__init__(broker)
         self._ack_wait = ack_wait
-        self._durable = durable
         self._subjects = sorted(subjects)
+        self._durable = f"{name}-{hashlib.sha256(' '.join(self._subjects).encode()).hexdigest()[:8]}"
         self._deliver = deliver
         self._room = room
         self._ready = False
@@ -290,6 +295,7 @@ class Puller(_Listening):
             ack_wait=self._ack_wait,
             max_deliver=-1,  # the bus counts failures itself: an outage of a neighbour is none
             max_ack_pending=2000,  # messages that wait for their next attempt count too
+            inactive_threshold=RETENTION.total_seconds(),
         )
         await client.jsm(timeout=2).add_consumer(STREAM, config)
 

@@ -17,22 +17,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
-from uuid import UUID
 
 import asyncpg
 import nats.errors
 import structlog
 from google.protobuf.message import Message
 from prometheus_client import Counter
-from sqlalchemy import bindparam, case, delete, func, null, select
 from sqlalchemy import exc as sql_errors
-from sqlalchemy.dialects.postgresql import insert
 
 from parvis_kit.broker import Broker, Feed, Puller
 from parvis_kit.caller import Caller, acting_for
 from parvis_kit.envelope import MESSAGE_ID, Envelope, open_envelope, subject_of
 from parvis_kit.errors import Kind, ServiceError
-from parvis_kit.tables import dead_letters, inbox
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -50,29 +46,25 @@ ONLY = "parvis-only"  # header of a replayed message: the one consumer that it i
 
 HANDLED = Counter("parvis_events_handled", "Events by what became of them", ["subject", "outcome"])
 
-_UNKNOWN = 30.0  # s; a replica of the next release will know the event
 _log = structlog.get_logger(__name__)
 _Event = TypeVar("_Event", bound=Message)
 _Run = Callable[[Envelope, bytes], Awaitable[None]]
 
-_ENTER = insert(inbox).on_conflict_do_nothing().returning(inbox.c.message_id)
+_ENTER = "INSERT INTO inbox (message_id, consumer) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING message_id"
+_HANDLED = "SELECT FROM inbox WHERE message_id = $1 AND consumer = $2"
+_FORGET = "DELETE FROM dead_letters WHERE id = $1 AND consumer = $2"
+_FAIL = """
+INSERT INTO dead_letters (id, consumer, subject, payload, headers, organisation_id, error, attempts)
+VALUES ($1, $2, $3, $4, $5, $6, $7, 1)
+ON CONFLICT (id, consumer) DO UPDATE SET
+    error = excluded.error, attempts = dead_letters.attempts + 1, failed_at = now(),
+    dead_at = CASE WHEN dead_letters.attempts + 1 > $8 THEN now() END
+RETURNING attempts"""
 _DEAD = """
 SELECT id, subject, payload, headers FROM dead_letters
-WHERE consumer = $1 AND dead_at IS NOT NULL AND ($2::uuid IS NULL OR id = $2) ORDER BY id"""
+WHERE consumer = $1 AND dead_at IS NOT NULL ORDER BY id"""
 _REVIVE = """
 UPDATE dead_letters SET attempts = 0, dead_at = NULL, replayed_at = now() WHERE id = $1 AND consumer = $2"""
-_HANDLED = select(inbox.c.message_id)
-_new_letter = insert(dead_letters)
-_attempts = dead_letters.c.attempts + 1
-_FAIL = _new_letter.on_conflict_do_update(
-    index_elements=["id", "consumer"],
-    set_={
-        "error": _new_letter.excluded.error,
-        "attempts": _attempts,
-        "failed_at": func.now(),
-        "dead_at": case((_attempts > bindparam("attempts_allowed"), func.now()), else_=null()),
-    },
-).returning(dead_letters.c.attempts)
 
 
 class Retry(Exception):
@@ -153,8 +145,7 @@ class Bus:
         async def run(envelope: Envelope, payload: bytes) -> None:
             event = event_class.FromString(payload)
             async with self.begin(envelope) as unit:
-                mine = (inbox.c.message_id == envelope.id) & (inbox.c.consumer == self.name)
-                if (await unit.execute(_HANDLED.where(mine))).first() is not None:
+                if await unit.fetch(_HANDLED, envelope.id, self.name):
                     return
             delivery = Delivery(envelope, self)
             await handler(delivery, event)
@@ -215,12 +206,10 @@ class Bus:
 
     async def enter(self, unit: "UnitOfWork", envelope: Envelope) -> bool:
         """Remembers the message in the unit's transaction; False when it was handled before."""
-        found = await unit.execute(_ENTER, {"message_id": envelope.id, "consumer": self.name})
-        if found.first() is None:
+        if not await unit.fetch(_ENTER, envelope.id, self.name):
             return False
         if envelope.delivered > 1 or ONLY in envelope.headers:  # only then may there be a failure to forget
-            mine = (dead_letters.c.id == envelope.id) & (dead_letters.c.consumer == self.name)
-            await unit.execute(delete(dead_letters).where(mine))
+            await unit.fetch(_FORGET, envelope.id, self.name)
         return True
 
     def _register(self, event_class: type[_Event], run: _Run) -> None:
@@ -251,10 +240,7 @@ class Bus:
             _log.error("message_is_no_event", subject=message.subject, error=repr(error))
             await message.term()
             return
-        run = self._handlers.get(envelope.subject)
-        if run is None:
-            await message.nak(_UNKNOWN)
-            return
+        run = self._handlers[envelope.subject]
         if envelope.headers.get(ONLY, self.name) != self.name:
             await message.ack()
             return
@@ -281,24 +267,16 @@ class Bus:
             _log.warning("event_waits", error=repr(error), retry_in=quick)
             await message.nak(quick)
             return
-        letter = {
-            "id": envelope.id,
-            "consumer": self.name,
-            "subject": envelope.subject,
-            "payload": message.data,
-            "headers": {name: value for name, value in envelope.headers.items() if name not in (MESSAGE_ID, ONLY)},
-            "organisation_id": envelope.organisation_id,
-            "error": repr(error)[:2000],
-            "attempts": 1,
-            "attempts_allowed": len(self._back_off),
-        }
+        headers = json.dumps({name: each for name, each in envelope.headers.items() if name not in (MESSAGE_ID, ONLY)})
+        told = (envelope.id, self.name, envelope.subject, message.data, headers, envelope.organisation_id)
         try:
             async with self._database.begin(self._caller) as unit:
-                attempts = (await unit.execute(_FAIL, letter)).scalar_one()
+                [letter] = await unit.fetch(_FAIL, *told, repr(error)[:2000], len(self._back_off))
         except Exception as trouble:  # noqa: BLE001 - the database is away: the message comes again
             _log.warning("event_waits", error=repr(trouble), retry_in=quick)
             await message.nak(quick)
             return
+        attempts: int = letter["attempts"]
         dead = attempts > len(self._back_off)
         HANDLED.labels(envelope.subject, "dead" if dead else "failed").inc()
         _log.error("event_dead" if dead else "event_failed", attempts=attempts, exc_info=error)
@@ -342,15 +320,15 @@ def is_transient(error: BaseException | None) -> bool:
     return False
 
 
-async def replay_dead_letters(url: str, broker: Broker, consumer: str, *, only: UUID | None = None) -> int:
-    """Delivers the dead letters of `consumer` to it again, all or one, with all attempts anew. Returns how many.
+async def replay_dead_letters(url: str, broker: Broker, consumer: str) -> int:
+    """Delivers the dead letters of `consumer` to it again, with all attempts anew. Returns how many.
 
     `url` is the service's database. The letters go through the stream; other consumers leave them alone. The broker
     is closed at the end.
     """
     connection = await asyncpg.connect(url)
     try:
-        letters = await connection.fetch(_DEAD, consumer, only)
+        letters = await connection.fetch(_DEAD, consumer)
         for letter in letters:
             # Marked first: the other way round, a quick success would be followed by a mark on nothing.
             await connection.execute(_REVIVE, letter["id"], consumer)

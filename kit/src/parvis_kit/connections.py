@@ -76,7 +76,7 @@ class Connections:
         try:
             if not driver.is_closed() and driver.is_in_transaction():
                 await driver.execute("ROLLBACK")
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
             driver.terminate()
         except BaseException:
             driver.terminate()

@@ -51,8 +51,7 @@ def headers(row: Mapping[str, Any], source: str) -> dict[str, str]:
     }
     if row["organisation_id"] is not None:
         attributes["ce-organisation"] = str(row["organisation_id"])
-    own = row["headers"]
-    return {**(json.loads(own) if isinstance(own, str) else own), **attributes}
+    return {**json.loads(row["headers"]), **attributes}
 
 
 def open_envelope(message: "Msg") -> Envelope:

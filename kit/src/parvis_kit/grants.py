@@ -7,7 +7,7 @@ Scopes are resolved to advisers (memberships), never to lists of contacts; a res
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 from uuid import UUID
 
@@ -39,9 +39,8 @@ class GrantSet:
     revision: int
     #: Code of a right → how far it reaches.
     rights: Mapping[str, Scope]
-    products: frozenset[UUID] = frozenset()
-    #: Of a portal access: contact → folder templates it is limited to, None for all shared ones.
-    contacts: Mapping[UUID, frozenset[UUID] | None] | None = None
+    #: Of a portal access: contact → folder templates it is limited to, None for all shared ones. Empty for staff.
+    portal_contacts: Mapping[UUID, frozenset[UUID] | None] = field(default_factory=dict)
 
     def allows(self, right: str) -> bool:
         """Whether the right is held with any scope."""
@@ -63,28 +62,19 @@ class GrantSet:
         scope = self.rights.get(right)
         return scope == ALL or (scope is not None and not scope.isdisjoint(advisers))
 
-    @property
-    def portal_contacts(self) -> Mapping[UUID, frozenset[UUID] | None]:
-        """Of a portal access: its contacts; empty for staff."""
-        return self.contacts or {}
-
 
 def from_message(message: tenancy_pb2.GrantSet) -> GrantSet:
     """A grant set as it travels."""
-    portal = message.kind == tenancy_pb2.MEMBERSHIP_KIND_PORTAL
     return GrantSet(
         membership_id=UUID(message.membership_id),
         organisation_id=UUID(message.organisation_id),
-        kind="portal" if portal else "staff",
+        kind="portal" if message.kind == tenancy_pb2.MEMBERSHIP_KIND_PORTAL else "staff",
         revision=message.revision,
         rights={right.code: ALL if right.all else frozenset(map(UUID, right.adviser_ids)) for right in message.rights},
-        products=frozenset(map(UUID, message.product_ids)),
-        contacts={
+        portal_contacts={
             UUID(contact.contact_id): frozenset(map(UUID, contact.folder_template_ids)) or None
             for contact in message.contacts
-        }
-        if portal
-        else None,
+        },
     )
 
 

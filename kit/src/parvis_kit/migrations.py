@@ -10,7 +10,7 @@ A table belongs to one of three kinds, which stands in its comment (a test reads
 import asyncio
 import importlib.util
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,44 +34,14 @@ _LOCK = 0x7061727669730001  # "parvis", 1: one advisory lock per database for wh
 _LOCK_ATTEMPTS = 6
 _log = structlog.get_logger(__name__)
 
-_KIT_TRIGGERS = """
-CREATE FUNCTION parvis_outbox_wake() RETURNS trigger LANGUAGE plpgsql AS
-    $$ BEGIN PERFORM pg_notify('parvis_outbox', ''); RETURN NULL; END $$;
-CREATE TRIGGER outbox_wake AFTER INSERT ON outbox FOR EACH STATEMENT EXECUTE FUNCTION parvis_outbox_wake();
-CREATE FUNCTION parvis_audit_queue() RETURNS trigger LANGUAGE plpgsql AS
-    $$ BEGIN INSERT INTO audit_queue (organisation_id) SELECT DISTINCT organisation_id FROM fresh; RETURN NULL; END $$;
-CREATE TRIGGER audit_queued AFTER INSERT ON audit REFERENCING NEW TABLE AS fresh
-    FOR EACH STATEMENT EXECUTE FUNCTION parvis_audit_queue();
-CREATE FUNCTION parvis_audit_held() RETURNS trigger LANGUAGE plpgsql AS
-    $$ BEGIN
-        IF OLD.seq IS NULL AND NEW.seq IS NOT NULL
-            AND (NEW.details, NEW.salt) IS NOT DISTINCT FROM (OLD.details, OLD.salt) THEN RETURN NEW; END IF;
-        IF OLD.seq IS NOT NULL AND NEW.details IS NULL AND NEW.salt IS NULL
-            AND (NEW.seq, NEW.previous, NEW.content_digest, NEW.digest)
-                IS NOT DISTINCT FROM (OLD.seq, OLD.previous, OLD.content_digest, OLD.digest) THEN RETURN NEW; END IF;
-        RAISE EXCEPTION 'an act is sealed once and erased at most' USING ERRCODE = 'restrict_violation';
-    END $$;
-CREATE TRIGGER audit_held BEFORE UPDATE ON audit FOR EACH ROW EXECUTE FUNCTION parvis_audit_held();
-CREATE FUNCTION parvis_audit_heads_held() RETURNS trigger LANGUAGE plpgsql AS
-    $$ BEGIN
-        IF TG_OP = 'INSERT' AND NEW.seq = 0 THEN RETURN NEW; END IF;
-        IF TG_OP = 'UPDATE' AND NEW.organisation_id = OLD.organisation_id
-            AND (NEW.seq > OLD.seq OR (NEW.seq = OLD.seq AND NEW.digest = OLD.digest)) THEN RETURN NEW; END IF;
-        RAISE EXCEPTION 'a chain only grows' USING ERRCODE = 'restrict_violation';
-    END $$;
-CREATE TRIGGER audit_heads_held BEFORE INSERT OR UPDATE ON audit_heads
-    FOR EACH ROW EXECUTE FUNCTION parvis_audit_heads_held()
-"""
-
 
 def kit_tables(op: "Operations") -> None:
     """Makes the kit's tables; called once, by each service's first migration.
 
     A later change to these tables comes as another function here, never as a change of this one's result.
     """
-    tables.metadata.create_all(op.get_bind())
-    for statement in _KIT_TRIGGERS.split(";\nCREATE"):
-        op.execute(statement if statement.lstrip().startswith("CREATE") else f"CREATE{statement}")
+    for statement in re.split(r";\n(?=CREATE)", tables.DEFINITION):
+        op.execute(statement)
     global_table(op, "outbox", "the relay sends the events of all organisations")
     global_table(op, "inbox", "message ids only", "SELECT, INSERT, DELETE")
     global_table(op, "dead_letters", "an operator's command replays them, whatever the organisation")
@@ -83,9 +53,17 @@ def kit_tables(op: "Operations") -> None:
     op.create_table_comment("audit", "parvis:tenant")
 
 
-def tenant_table(op: "Operations", table: str, column: str = "organisation_id", privileges: str = EVERYTHING) -> None:
-    """Rows of one organisation: seen and written only in a transaction that is set to it. Not set: no row at all."""
-    _protect(op, table, {"tenant": ("ALL", f"{_name(op, column)} = {ORGANISATION}")}, privileges)
+def tenant_table(
+    op: "Operations", table: str, column: str = "organisation_id", *, account: str = "", privileges: str = EVERYTHING
+) -> None:
+    """Rows of one organisation: seen and written only in a transaction that is set to it. Not set: no row at all.
+
+    `account`: the column of the account that may read its own rows from anywhere (its memberships).
+    """
+    rules = {"tenant": ("ALL", f"{_name(op, column)} = {ORGANISATION}")}
+    if account:
+        rules["account"] = ("SELECT", f"{_name(op, account)} = {ACCOUNT}")
+    _protect(op, table, rules, privileges)
     op.create_table_comment(table, "parvis:tenant")
 
 
@@ -94,22 +72,6 @@ def two_party_table(op: "Operations", table: str, a: str, b: str, privileges: st
     rule = f"({_name(op, a)} = {ORGANISATION} OR {_name(op, b)} = {ORGANISATION})"
     _protect(op, table, {"two_party": ("ALL", rule)}, privileges)
     op.create_table_comment(table, "parvis:two-party")
-
-
-def account_table(
-    op: "Operations",
-    table: str,
-    column: str = "organisation_id",
-    account: str = "account_id",
-    privileges: str = EVERYTHING,
-) -> None:
-    """Rows of one organisation that the account which they name may read from anywhere (its own memberships)."""
-    rules = {
-        "tenant": ("ALL", f"{_name(op, column)} = {ORGANISATION}"),
-        "account": ("SELECT", f"{_name(op, account)} = {ACCOUNT}"),
-    }
-    _protect(op, table, rules, privileges)
-    op.create_table_comment(table, "parvis:tenant")
 
 
 def global_table(op: "Operations", table: str, reason: str, privileges: str = EVERYTHING) -> None:
@@ -224,26 +186,23 @@ async def _upgrade(folder: Path, url: str, role: str) -> None:
         connect_args={"server_settings": {"lock_timeout": "5s", "application_name": "parvis-migrate"}},
     )
     async with engine.connect() as connection:
-        await connection.run_sync(_runner(folder, role))
+        await connection.run_sync(_run, folder, role)
 
 
-def _runner(folder: Path, role: str) -> "Callable[[Connection], None]":
-    def run(connection: "Connection") -> None:
-        from alembic.config import Config  # noqa: PLC0415 - not needed when nothing is pending
-        from alembic.operations import Operations  # noqa: PLC0415 - idem
-        from alembic.runtime.environment import EnvironmentContext  # noqa: PLC0415 - idem
-        from alembic.script import ScriptDirectory  # noqa: PLC0415 - idem
+def _run(connection: "Connection", folder: Path, role: str) -> None:
+    from alembic.config import Config  # noqa: PLC0415 - not needed when nothing is pending
+    from alembic.operations import Operations  # noqa: PLC0415 - idem
+    from alembic.runtime.environment import EnvironmentContext  # noqa: PLC0415 - idem
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 - idem
 
-        script = ScriptDirectory(str(folder), version_locations=[str(folder)])
+    script = ScriptDirectory(str(folder), version_locations=[str(folder)])
 
-        def steps(revision: Sequence[str], _context: object) -> list[object]:
-            return list(script._upgrade_revs("head", revision))  # type: ignore[arg-type]  # noqa: SLF001 - as env.py does
+    def steps(revision: Sequence[str], _context: object) -> list[object]:
+        return list(script._upgrade_revs("head", revision))  # type: ignore[arg-type]  # noqa: SLF001 - as env.py does
 
-        with EnvironmentContext(Config(), script, fn=steps) as environment:
-            environment.configure(connection=connection, transaction_per_migration=True, service_role=role)
-            with environment.begin_transaction():
-                environment.run_migrations()
-            with connection.begin(), Operations.context(environment.get_context()) as op:
-                global_table(op, "alembic_version", "which migrations ran", "SELECT")
-
-    return run
+    with EnvironmentContext(Config(), script, fn=steps) as environment:
+        environment.configure(connection=connection, transaction_per_migration=True, service_role=role)
+        with environment.begin_transaction():
+            environment.run_migrations()
+        with connection.begin(), Operations.context(environment.get_context()) as op:
+            global_table(op, "alembic_version", "which migrations ran", "SELECT")

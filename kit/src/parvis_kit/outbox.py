@@ -6,21 +6,21 @@ nothing. A row that was published but not marked is published again under the sa
 """
 
 import asyncio
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from prometheus_client import Counter
 
-from parvis_kit import envelope, tables
+from parvis_kit import envelope
 from parvis_kit.ids import uuid7
 from parvis_kit.postgres import first_id_at, keep_connected
 
 if TYPE_CHECKING:
     import asyncpg
     from google.protobuf.message import Message
-    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
     from parvis_kit.broker import Broker
 
@@ -36,6 +36,9 @@ _HEARTBEAT = 5.0  # s
 _PRUNE_EVERY = 3600.0  # s
 _PRUNE_BATCH = 5000
 
+_APPEND = """
+INSERT INTO outbox (id, subject, payload, headers, organisation_id, aggregate_id, version)
+VALUES ($1, $2, $3, $4, $5, $6, $7)"""
 _CLAIM = """
 SELECT id, subject, payload, headers, organisation_id, aggregate_id, version, created_at
 FROM outbox WHERE sent_at IS NULL ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED"""
@@ -57,17 +60,16 @@ def row(
         "id": uuid7(),
         "subject": envelope.subject_of(event),
         "payload": payload,
-        "headers": dict(headers or {}),
+        "headers": json.dumps(dict(headers or {})),
         "organisation_id": organisation_id,
         "aggregate_id": aggregate_id,
         "version": version,
     }
 
 
-async def append(connection: "AsyncConnection | AsyncSession", *rows: dict[str, Any]) -> None:
+async def append(connection: "asyncpg.Connection", rows: Iterable[Mapping[str, Any]]) -> None:
     """Writes rows in the connection's transaction: they are published after it commits, and only then."""
-    if rows:
-        await connection.execute(tables.outbox.insert(), list(rows))
+    await connection.executemany(_APPEND, [tuple(each.values()) for each in rows])
 
 
 async def replay(connection: "asyncpg.Connection", since: datetime) -> int:

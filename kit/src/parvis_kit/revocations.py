@@ -5,9 +5,9 @@ travels behind every revocation: while one was heard lately, nothing can be miss
 edge asks whoever issues tokens instead of trusting it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import partial
 from uuid import UUID
 
 from google.protobuf.message import Message
@@ -19,14 +19,12 @@ from parvis_kit.envelope import Envelope
 #: An event's time is its transaction's beginning: a token of this much later may still have been issued before the end.
 _MARGIN = timedelta(seconds=1)
 
-#: An event class, and how to find in one event the identifier of what ended.
-Ending = tuple[type[Message], Callable[[Any], str]]
-
 
 class Revocations:
     """What must no longer be let in. `lifetime` is that of a token; `silence` is how long no heartbeat may be normal.
 
-    `sources` are the services that end things: each publishes the heartbeat, behind its own revocations.
+    `endings` names for each event class the field that says what ended: session_id, membership_id or account_id, as in
+    `Caller`. `sources` are the services that end things: each publishes the heartbeat, behind its own revocations.
 
     Memberships and accounts may come back: a token issued after their end is good (`Caller.issued_at`), since identity
     issues none while they are ended.
@@ -36,9 +34,7 @@ class Revocations:
         self,
         bus: Bus,
         *,
-        sessions: Sequence[Ending],
-        memberships: Sequence[Ending],
-        accounts: Sequence[Ending],
+        endings: Mapping[type[Message], str],
         heartbeat: type[Message],
         sources: Sequence[str],
         lifetime: timedelta = timedelta(hours=1),
@@ -46,12 +42,12 @@ class Revocations:
     ) -> None:
         self._lifetime = lifetime
         self._silence = silence
+        self._fields = frozenset(endings.values())
         self._ended: dict[tuple[str, UUID], datetime] = {}
         self._complete_at = dict.fromkeys(sources, datetime.min.replace(tzinfo=UTC))
         self._sweep_at = datetime.now(UTC) + lifetime
-        for kind, endings in (("session", sessions), ("membership", memberships), ("account", accounts)):
-            for event_class, identify in endings:
-                bus.broadcast(event_class, self._ender(kind, identify), replay=lifetime)
+        for event_class, field in endings.items():
+            bus.broadcast(event_class, partial(self._end, field), replay=lifetime)
         bus.broadcast(heartbeat, self._beat)
 
     @property
@@ -61,20 +57,16 @@ class Revocations:
 
     def is_revoked(self, caller: Caller) -> bool:
         """Whether the caller's session, membership or account ended. Meaningful while not `stale`."""
-        if caller.session_id is not None and ("session", caller.session_id) in self._ended:
-            return True
-        for kind, identifier in (("membership", caller.membership_id), ("account", caller.account_id)):
-            ended = self._ended.get((kind, identifier)) if identifier is not None else None
-            if ended is not None and (caller.issued_at is None or caller.issued_at <= ended + _MARGIN):
+        for field in self._fields:
+            ended = self._ended.get((field, getattr(caller, field)))
+            issued = None if field == "session_id" else caller.issued_at  # a session never comes back
+            if ended is not None and (issued is None or issued <= ended + _MARGIN):
                 return True
         return False
 
-    def _ender(self, kind: str, identify: Callable[[Any], str]) -> Callable[[Any, Envelope], None]:
-        def end(event: Message, envelope: Envelope) -> None:
-            key = (kind, UUID(identify(event)))
-            self._ended[key] = max(envelope.time, self._ended.get(key, envelope.time))
-
-        return end
+    def _end(self, field: str, event: Message, envelope: Envelope) -> None:
+        key = (field, UUID(getattr(event, field)))
+        self._ended[key] = max(envelope.time, self._ended.get(key, envelope.time))
 
     def _beat(self, _event: Message, envelope: Envelope) -> None:
         # The time that it was sent, not heard: one that was held up proves less.

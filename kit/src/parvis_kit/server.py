@@ -142,17 +142,10 @@ class GrpcServer:
             code = "ok"
             try:
                 return await self._serve(handler, rule, callers, request, context)
-            except ServiceError as error:
-                code = error.kind.value
-                await context.abort(*status_of(self._told(error, method)))
             except Exception as error:  # noqa: BLE001 - the edge: whatever it was, there is an answer and a trace
-                if _has_nul(error):
-                    code = Kind.INVALID.value
-                    await context.abort(*status_of(invalid("malformed_request")))
-                code = Kind.INTERNAL.value
-                reference = secrets.token_hex(4)
-                _log.exception("rpc_failed", method=method.full_name, reference=reference)
-                await context.abort(*status_of(internal(reference=reference)))
+                answer = _answer(error, method.full_name)
+                code = answer.kind.value
+                await context.abort(*status_of(answer))
             finally:
                 handled(method.full_name, code).inc()
                 observe(time.perf_counter() - started)
@@ -227,17 +220,17 @@ class GrpcServer:
             raise forbidden("portal_only")
         return caller
 
-    def _told(self, error: ServiceError, method: MethodDescriptor) -> ServiceError:
-        if error.kind is Kind.INTERNAL:
-            reference = secrets.token_hex(4)
-            _log.error("rpc_failed", method=method.full_name, reference=reference, error=str(error))
-            return internal(reference=reference)
+
+def _answer(error: Exception, method: str) -> ServiceError:
+    """What the caller is told. Of a mistake of ours, a reference that finds it in the logs."""
+    if isinstance(error, ServiceError) and error.kind is not Kind.INTERNAL:
         return error
-
-
-def _has_nul(error: BaseException) -> bool:
-    """Whether PostgreSQL refused a text with U+0000, which a request may carry and no text or JSON of its may."""
-    return getattr(getattr(error, "orig", error), "sqlstate", None) in {"22021", "22P05"}
+    # U+0000, which a request may carry and no text or JSON of PostgreSQL's may.
+    if getattr(getattr(error, "orig", error), "sqlstate", None) in {"22021", "22P05"}:
+        return invalid("malformed_request")
+    reference = secrets.token_hex(4)
+    _log.error("rpc_failed", method=method, reference=reference, exc_info=error)
+    return internal(reference=reference)
 
 
 def _text(value: str | bytes | None) -> str:

@@ -23,6 +23,8 @@ LEEWAY = 5
 #: Keys are asked for at most this often when a token names an unknown one, in seconds.
 REFRESH_INTERVAL = 2.0
 
+_KINDS: dict[str, MembershipKind] = {"staff": "staff", "portal": "portal"}
+
 FetchKeys = Callable[[], Awaitable[str]]
 
 _log = structlog.get_logger(__name__)
@@ -46,22 +48,16 @@ class TokenVerifier:
         """The caller that a token speaks for, called by `service`. Raises UNAUTHENTICATED token_invalid or
         token_expired.
         """
-        caller = self._recall(token, service)
-        if caller is None:
-            claims = await self._check(token)
-            caller = _caller(claims, token=token, service=service)
-            self._known[token, service] = (float(claims["exp"]), caller)
-            if len(self._known) > self._remembered:
-                self._known.popitem(last=False)
-        return caller
-
-    def _recall(self, token: str, service: str) -> Caller | None:
         known = self._known.get((token, service))
         if known is None:
-            return None
+            claims = await self._check(token)
+            known = (float(claims["exp"]), _caller(claims, token=token, service=service))
+            self._known[token, service] = known
+            if len(self._known) > self._remembered:
+                self._known.popitem(last=False)
         expires, caller = known
         if expires <= time.time():
-            del self._known[token, service]
+            self._known.pop((token, service), None)
             raise unauthenticated("token_expired")
         return caller
 
@@ -117,7 +113,7 @@ def _caller(claims: dict[str, Any], *, token: str, service: str) -> Caller:
             account_id=UUID(claims["sub"]),
             organisation_id=_uuid(claims.get("org")),
             membership_id=_uuid(claims.get("mbr")),
-            kind=_kind(claims.get("mkind", "")),
+            kind=_KINDS.get(claims.get("mkind", ""), ""),
             session_id=_uuid(claims.get("sid")),
             acr=claims.get("acr", ""),
             amr=tuple(claims.get("amr", ())),
@@ -128,12 +124,6 @@ def _caller(claims: dict[str, Any], *, token: str, service: str) -> Caller:
         )
     except (KeyError, TypeError, ValueError):
         raise unauthenticated("token_invalid") from None
-
-
-def _kind(value: str) -> MembershipKind:
-    if value == "staff":
-        return "staff"
-    return "portal" if value == "portal" else ""
 
 
 def _uuid(value: str | None) -> UUID | None:

@@ -7,7 +7,7 @@ settings travel in the same round trip as BEGIN, are always set, and end with th
 carries those of its previous user.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -37,7 +37,13 @@ Row = TypeVar("Row")
 
 _log = structlog.get_logger(__name__)
 #: How a connection that went away shows itself below SQLAlchemy's own errors.
-_LOST = (AsyncAdapt_asyncpg_dbapi.Error, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, ConnectionError)
+_LOST = (
+    AsyncAdapt_asyncpg_dbapi.Error,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.PostgresConnectionError,
+    ConnectionError,
+)
 #: "request" or "background": what the statement counters are kept by.
 origin: ContextVar[str] = ContextVar("parvis_origin", default="background")
 _COUNTED: Final = {each: STATEMENTS.labels(each).inc for each in ("request", "background")}
@@ -45,6 +51,13 @@ _COUNTED: Final = {each: STATEMENTS.labels(each).inc for each in ("request", "ba
 
 def _count(*_: object) -> None:
     _COUNTED[origin.get()]()
+
+
+def _is_ending(error: BaseException) -> bool:
+    """Whether PostgreSQL has said good-bye on the connection, which asyncpg notices as closed a moment later only."""
+    return isinstance(
+        getattr(error, "orig", error), asyncpg.InternalClientError | AsyncAdapt_asyncpg_dbapi.InternalClientError
+    )
 
 
 class UnitOfWork:
@@ -68,7 +81,6 @@ class UnitOfWork:
         self._session: AsyncSession | None = None
         self._grants = grants
         self._outcome: ServiceError | None = None
-        self._after_commit: list[Callable[[], Awaitable[None]]] = []
         self._events: list[dict[str, Any]] = []
         self._acts: list[dict[str, Any]] = []
 
@@ -189,10 +201,7 @@ class UnitOfWork:
         Only for calls of services in their own name and for whoever makes an organisation: nothing that a person sends
         ever chooses it. Acts are of the organisation in which they were done: they are written before it is left.
         """
-        await self.flush()
-        if self._acts:
-            await audit.append(self.connection, *self._acts)
-            self._acts.clear()
+        await self._write()
         await self.fetch("SELECT set_config('parvis.organisation', $1, true)", str(organisation_id))
         self.organisation_or_none = organisation_id
 
@@ -200,21 +209,19 @@ class UnitOfWork:
         """From here on the transaction may read the memberships of this account, wherever they are."""
         await self.fetch("SELECT set_config('parvis.account', $1, true)", str(account_id))
 
-    def after_commit(self, act: Callable[[], Awaitable[None]]) -> None:
-        """Runs `act` once the transaction is committed; it must not fail the request."""
-        self._after_commit.append(act)
+    async def _write(self) -> None:
+        await self.flush()
+        for append, rows in ((audit.append, self._acts), (outbox.append, self._events)):
+            if rows:
+                _count()
+                await append(self.driver, rows)
+                rows.clear()
 
     async def _commit(self) -> None:
-        await self.flush()
-        if self._acts:
-            await audit.append(self.connection, *self._acts)
-        if self._events:
-            await outbox.append(self.connection, *self._events)
+        await self._write()
         # PostgreSQL answers ROLLBACK when an error inside was swallowed: nothing was kept, and nobody may think it was.
         if await self.driver.execute("COMMIT") != "COMMIT":
             raise RuntimeError("The transaction was rolled back: an error of the database was swallowed in it.")
-        for act in self._after_commit:
-            await act()
         if self._outcome is not None:
             raise self._outcome
 
@@ -257,25 +264,22 @@ class Database:
         caller: Caller,
         *,
         organisation_id: UUID | None = None,
-        account_id: UUID | None = None,
         grants: "GrantSet | None" = None,
     ) -> AsyncIterator[UnitOfWork]:
         """One transaction: committed when the block ends, rolled back when it raises.
 
-        The organisation is the caller's unless another is given (background work); the account is the caller's
-        unless given.
+        The organisation is the caller's unless another is given (background work).
         Raises UNAVAILABLE database_unavailable when PostgreSQL cannot be reached or goes away.
         """
         organisation_id = organisation_id or caller.organisation_id
-        account_id = account_id or caller.account_id
         connections = self.connections
-        line = await self._start(connections, organisation_id, account_id)
+        line = await self._start(connections, organisation_id, caller.account_id)
         unit = UnitOfWork(line, caller, organisation_id, self.service, grants)
         try:
             yield unit
             await unit._commit()  # noqa: SLF001 - only the edge that opened the unit commits it
         except (DBAPIError, asyncpg.PostgresError, *_LOST) as error:
-            if not line.driver.is_closed() and not is_transient(error):
+            if not line.driver.is_closed() and not is_transient(error) and not _is_ending(error):
                 raise
             _log.warning("database_lost", error=repr(error))
             line.driver.terminate()

@@ -201,7 +201,7 @@ class Suite:
         async with self.database.begin(caller) as unit:
             unit.grants = GrantSet(
                 caller.membership_id, firm, caller.kind, 1, dict.fromkeys(rights, scope) if portal is None else {},
-                contacts=portal,
+                portal_contacts=portal or {},
             )  # fmt: skip
             return await getattr(self.rpc, method)(unit, request)
 

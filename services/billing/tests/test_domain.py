@@ -97,6 +97,12 @@ def test_line_says_each_thing_that_is_wrong():
     }
 
 
+def test_a_unit_that_is_too_long_is_refused_rather_than_cut():
+    raw = {"description": "Visite", "quantity": "1", "unit": "kilomètre aller-retour", "unit_price": "1"}
+    [problem] = domain.read_line(1, raw | {"vat_rate": "20"})
+    assert (problem.field, problem.reason, problem.params) == ("lines[1].unit", "too_long", {"limit": "20"})
+
+
 def test_complete_record_lacks_nothing():
     assert missing_mentions(SELLER, BUYER, [one()], "") == []
 

@@ -5,7 +5,7 @@ from sqlalchemy import text
 
 from parvis.documents.v1 import documents_pb2, events_pb2
 from parvis.tenancy.v1 import tenancy_pb2
-from parvis_kit import outbox, tables
+from parvis_kit import outbox
 from parvis_kit.migrations import unforced
 
 revision = "0002"
@@ -14,6 +14,10 @@ down_revision = "0001"
 _COLUMNS = (
     "name", "path", "built_in", "portal", "notification", "deposits", "media_types", "position", "version"
 )  # fmt: skip
+
+_TELL = text("""
+INSERT INTO outbox (id, subject, payload, headers, organisation_id, aggregate_id, version)
+VALUES (:id, :subject, :payload, CAST(:headers AS jsonb), :organisation_id, :aggregate_id, :version)""")
 
 
 def upgrade() -> None:
@@ -33,4 +37,4 @@ def upgrade() -> None:
         told = {"organisation_id": row["organisation_id"], "aggregate_id": row["id"], "version": row["version"]}
         rows.append(outbox.row(event, **told))
     if rows:
-        op.get_bind().execute(tables.outbox.insert(), rows)
+        op.get_bind().execute(_TELL, rows)

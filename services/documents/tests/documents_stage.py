@@ -145,7 +145,7 @@ class Firm:
 
     def access(self, contacts_):
         membership_id = uuid7()
-        grants = GrantSet(membership_id, self.id, "portal", 1, {}, contacts=contacts_)
+        grants = GrantSet(membership_id, self.id, "portal", 1, {}, contacts_)
         caller = make_caller(self.id, membership_id=membership_id, kind="portal")
         return Someone(self.suite, caller, grants, self.id)
 

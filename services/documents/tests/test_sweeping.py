@@ -1,12 +1,14 @@
 """What nobody came back for."""
 
 from datetime import timedelta
+from uuid import UUID
 
 from documents_stage import ME, PDF, send
 from sqlalchemy import text
 
 from parvis.documents.v1 import documents_pb2 as pb
 from parvis.documents.v1 import events_pb2
+from parvis_kit.errors import unavailable
 
 NEVER = timedelta(days=1000)
 
@@ -62,6 +64,49 @@ async def test_an_upload_that_is_not_due_is_left_alone(firm, suite):
 
     assert (await firm.manager.GetUpload(id=upload.id)).state == pb.UPLOAD_STATE_SENDING
     assert await queued(suite, firm)
+
+
+async def test_an_object_that_the_store_keeps_holds_up_no_other_and_is_tried_again(firm, suite, monkeypatch):
+    first, _ = [await started(firm) for _ in range(2)]
+    await due(suite, firm)
+    await suite.sweep(NEVER).once()
+    await due(suite, firm)
+    [row] = await suite.rows(firm.id, "SELECT object_key FROM uploads WHERE id = $1", UUID(first.id))
+    remove = suite.objects.remove
+
+    async def refuses_one(key):
+        if key == row["object_key"]:
+            raise unavailable("store_unavailable")
+        await remove(key)
+
+    monkeypatch.setattr(suite.objects, "remove", refuses_one)
+
+    assert await suite.sweep(NEVER).once() == 1
+    left = await suite.rows(firm.id, "SELECT upload_id FROM upload_sweeps WHERE organisation_id = $1", firm.id)
+    assert [str(each["upload_id"]) for each in left] == [first.id]
+
+    monkeypatch.undo()
+    await due(suite, firm)
+    await suite.sweep(NEVER).once()
+    assert not await queued(suite, firm)
+
+
+async def test_a_look_that_is_asked_for_meanwhile_is_not_forgotten(firm, suite, monkeypatch):
+    upload = await started(firm)
+    await due(suite, firm)
+    await suite.sweep(NEVER).once()
+    await due(suite, firm)
+    remove = suite.objects.remove
+
+    async def remove_while_somebody_completes(key):
+        await remove(key)
+        await due(suite, firm)
+
+    monkeypatch.setattr(suite.objects, "remove", remove_while_somebody_completes)
+    await suite.sweep(NEVER).once()
+
+    [left] = await suite.rows(firm.id, "SELECT upload_id FROM upload_sweeps WHERE organisation_id = $1", firm.id)
+    assert str(left["upload_id"]) == upload.id
 
 
 async def test_a_filed_document_is_never_swept(firm, suite):

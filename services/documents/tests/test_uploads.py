@@ -404,6 +404,20 @@ async def test_a_slow_store_holds_no_connection(firm, suite, monkeypatch, call):
     assert (await running).state in {pb.UPLOAD_STATE_SENDING, pb.UPLOAD_STATE_VERIFYING}
 
 
+async def test_a_store_that_removes_slowly_holds_no_connection(firm, suite, monkeypatch):
+    slow = Slow(suite.objects, "remove", monkeypatch)
+    upload = await firm.manager.StartUpload(**place(firm), name="a.pdf", size=len(PDF), sha256=digest(b"other"))
+    await send(upload, PDF)
+    await firm.manager.CompleteUpload(id=upload.id)
+    await slow.reached.wait()
+
+    async def all_are_back():
+        return suite.database.connections.taken == 0
+
+    await eventually(all_are_back, within=2)
+    slow.go.set()
+
+
 async def test_an_upload_that_the_store_did_not_take_is_given_up_at_once(firm, suite, monkeypatch):
     Slow(suite.objects, "create_multipart", monkeypatch, away=True)
     error = await refusal(firm.manager.StartUpload(**place(firm), name="a.pdf", size=len(PDF)))

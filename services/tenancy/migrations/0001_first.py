@@ -4,7 +4,6 @@ from alembic import op
 
 from parvis_kit.migrations import (
     ORGANISATION,
-    account_table,
     global_table,
     kit_tables,
     tenant_table,
@@ -245,7 +244,7 @@ def upgrade() -> None:
             op.execute(statement)
     for table in _OWNED:
         tenant_table(op, table)
-    account_table(op, "memberships")
+    tenant_table(op, "memberships", account="account_id")
     two_party_table(op, "organisations", "id", "provider_id")
     two_party_table(op, "subscriptions", "organisation_id", "provider_id")
     global_table(

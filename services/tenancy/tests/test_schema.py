@@ -9,7 +9,7 @@ from parvis_kit import tables as kit
 from parvis_kit.caller import Caller
 from parvis_tenancy.models import Row
 
-OF_THE_KIT = {*kit.metadata.tables, "alembic_version"}
+OF_THE_KIT = kit.NAMES | {"alembic_version"}
 
 
 async def test_migrations_make_what_the_models_describe(database_urls):

@@ -38,6 +38,19 @@ def install_system_packages(packages: tuple[str, ...]) -> str:
     return ""
 
 
+def driver_starts() -> bool:
+    """Whether Playwright's driver runs: its Node needs a library that the smallest systems lack."""
+    return subprocess.run([VENV_BIN / "playwright", "--version"], capture_output=True, check=False).returncode == 0
+
+
+def ensure_driver() -> str:
+    """Makes sure that Playwright's driver runs; '' or why it does not."""
+    if driver_starts():
+        return ""
+    reason = install_system_packages(("libatomic1",))
+    return reason if reason or driver_starts() else "Playwright's driver still does not start"
+
+
 def ensure_browser() -> str:
     """Makes sure that there is a browser; '' or why there is none."""
     if find_browser():

@@ -14,7 +14,7 @@ from parvis_local.suite import Suite, SuiteFailed
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parses, acts, exits."""
-    options = _parser().parse_args(arguments)
+    options = parse(sys.argv[1:] if arguments is None else arguments)
     try:
         sys.exit(options.act(options))
     except KeyboardInterrupt:
@@ -22,6 +22,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (SuiteFailed, ValueError) as error:
         display.failure(display.console(), str(error))
         sys.exit(1)
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The command line; what stands after `--` is `passed_on`, options stand before or after the name."""
+    ours = list(arguments)
+    passed_on = ours[ours.index("--") + 1 :] if "--" in ours else []
+    return _parser().parse_args(ours[: len(ours) - len(passed_on)], argparse.Namespace(passed_on=passed_on))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -52,10 +59,11 @@ def _parser() -> argparse.ArgumentParser:
     logs.add_argument("-f", "--follow", action="store_true")
     logs.set_defaults(act=_logs)
 
-    test = commands.add_parser("test", help="run the tests, or one part of them")
+    test = commands.add_parser(
+        "test", help="run the tests, or one part of them", epilog="What stands after -- goes to pytest."
+    )
     test.add_argument("name", nargs="?", default="")
     test.add_argument("--full", action="store_true", help="the long forms too")
-    test.add_argument("pytest", nargs=argparse.REMAINDER, help="after --: passed on to pytest")
     test.set_defaults(act=_test)
 
     check = commands.add_parser("check", help="run the quality gates, or one of them")
@@ -139,7 +147,7 @@ def _logs(options: argparse.Namespace) -> int:
 def _test(options: argparse.Namespace) -> int:
     from parvis_local import testing  # noqa: PLC0415
 
-    return testing.run(options.name, full=options.full, passed_on=[a for a in options.pytest if a != "--"])
+    return testing.run(options.name, full=options.full, passed_on=options.passed_on)
 
 
 def _check(options: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from parvis_local import display
-from parvis_local.browser import ensure_browser, find_browser, install_system_packages
+from parvis_local.browser import ensure_browser, ensure_driver, find_browser, install_system_packages
 from parvis_local.layout import ROOT, VENV_BIN
 
 # Programs that tests call, by the Debian package that has them.
@@ -155,3 +155,5 @@ def _install(say: Callable[[str], None], *, browser: bool) -> None:
         say("installing a browser (chromium)")
         if reason := ensure_browser():
             say(f"There is no browser: {reason}. Tests in the browser fail.")
+    if browser and (reason := ensure_driver()):
+        say(f"Nothing can drive the browser: {reason}. Tests in the browser fail.")

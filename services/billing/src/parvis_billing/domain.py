@@ -33,7 +33,7 @@ LARGEST: Final = Decimal(10) ** 9
 QUANTITY_PLACES: Final = 4
 PRICE_PLACES: Final = 6
 #: Legal forms of sellers without share capital, and often without an entry in the register (Code de commerce R123-238).
-WITHOUT_CAPITAL: Final = frozenset({"EI", "EIRL", "ASSOCIATION", "AARPI", "GIE", "SCP"})
+WITHOUT_CAPITAL: Final = frozenset({"EI", "EIRL", "ASSOCIATION", "AARPI", "GIE"})
 GENESIS: Final = "0" * 64
 #: Signs that turn the direction of writing (Unicode TR 9): what is read would not be what is written.
 _TURNING: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -157,7 +157,7 @@ def read_line(number: int, raw: Mapping[str, str]) -> Line | list[Problem]:
     if not description:
         wrong("description", "required")
     problems += _text_problems(f"lines[{number}].description", description, longest=LONGEST_TEXT)
-    problems += _text_problems(f"lines[{number}].unit", unit, one_line=True)
+    problems += _text_problems(f"lines[{number}].unit", unit, longest=LONGEST_UNIT, one_line=True)
     quantity = read_decimal(raw["quantity"], places=QUANTITY_PLACES)
     if quantity is None or quantity == 0:
         wrong("quantity", "not_a_quantity", places=str(QUANTITY_PLACES))
@@ -173,7 +173,7 @@ def read_line(number: int, raw: Mapping[str, str]) -> Line | list[Problem]:
         wrong("unit_price", "too_large", limit=decimal_text(LARGEST))
     if problems or quantity is None or price is None or rate is None:
         return problems
-    return Line(description, quantity, unit[:LONGEST_UNIT], price, rate)
+    return Line(description, quantity, unit, price, rate)
 
 
 def read_amounts(raw: Mapping[str, str]) -> Line | None:

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from parvis_kit.migrations import account_table, global_table, kit_tables, tenant_table, two_party_table
+from parvis_kit.migrations import global_table, kit_tables, tenant_table, two_party_table
 
 revision = "0001"
 down_revision = None
@@ -15,6 +15,6 @@ def upgrade() -> None:
     op.execute("CREATE TABLE deals (id uuid PRIMARY KEY, provider_id uuid NOT NULL, customer_id uuid NOT NULL)")
     two_party_table(op, "deals", "provider_id", "customer_id")
     op.execute("CREATE TABLE badges (id uuid PRIMARY KEY, organisation_id uuid NOT NULL, account_id uuid NOT NULL)")
-    account_table(op, "badges")
+    tenant_table(op, "badges", account="account_id")
     op.execute("CREATE TABLE effects (message_id uuid NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp())")
     global_table(op, "effects", "what the tests' handlers did")

@@ -35,10 +35,11 @@ async def verify(delivery: Delivery, upload_id: UUID, objects: ObjectStore) -> N
     found = await objects.read(row.object_key)
     async with delivery.begin() as unit:
         row = await uploads.upload(unit, upload_id, lock=True)
-        if row is not None and row.state == UploadState.VERIFYING:
-            await decide(unit, row, found)
-            _clear_after(unit, row, objects)
+        if row is None or row.state != UploadState.VERIFYING:
+            return
+        await decide(unit, row, found)
         await delivery.finish(unit)
+    await _clear(row, objects)
 
 
 async def decide(unit: UnitOfWork, row: Upload, found: ObjectContent) -> None:
@@ -146,18 +147,12 @@ async def _tell(unit: UnitOfWork, row: Upload, document: Document) -> None:
     )
 
 
-def _clear_after(unit: UnitOfWork, row: Upload, objects: ObjectStore) -> None:
+async def _clear(row: Upload, objects: ObjectStore) -> None:
     """Removes what is not needed in the store once the decision is committed; the sweep does what this could not."""
-    organisation_id, upload_id, key = unit.organisation_id, row.id, row.object_key
-    refused, form = row.state == UploadState.REFUSED, not row.part_size
-
-    async def clear() -> None:
-        try:
-            if refused:
-                await objects.remove(key)
-            if form:
-                await objects.remove_below(incoming_prefix(organisation_id, upload_id))
-        except ServiceError as error:
-            _log.info("left_for_the_sweep", upload=str(upload_id), error=str(error))
-
-    unit.after_commit(clear)
+    try:
+        if row.state == UploadState.REFUSED:
+            await objects.remove(row.object_key)
+        if not row.part_size:
+            await objects.remove_below(incoming_prefix(row.organisation_id, row.id))
+    except ServiceError as error:
+        _log.info("left_for_the_sweep", upload=str(row.id), error=str(error))

@@ -1,7 +1,7 @@
 """Uploads, and the queue of those to look at again."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import delete, func, select, update
@@ -55,13 +55,16 @@ async def sweep_at(unit: UnitOfWork, upload_id: UUID, due_at: datetime) -> None:
     await unit.execute(row.on_conflict_do_update(index_elements=["upload_id"], set_={"due_at": row.excluded.due_at}))
 
 
-async def forget_sweep(unit: UnitOfWork, upload_id: UUID) -> None:
-    """There is nothing left to look at."""
-    await unit.execute(delete(UploadSweep).where(col(UploadSweep.upload_id) == upload_id))
+async def forget_sweep(unit: UnitOfWork, upload_id: UUID, *, claimed_until: datetime | None = None) -> None:
+    """There is nothing left to look at; with `claimed_until`, unless somebody asked for another look meanwhile."""
+    gone = delete(UploadSweep).where(col(UploadSweep.upload_id) == upload_id)
+    if claimed_until is not None:
+        gone = gone.where(col(UploadSweep.due_at) == claimed_until)
+    await unit.execute(gone)
 
 
-async def claim_due(unit: UnitOfWork, *, lease: timedelta, limit: int = 20) -> Sequence[tuple[UUID, UUID]]:
-    """Uploads that are due, as (organisation, upload), of all organisations; nobody else gets them for `lease`."""
+async def claim_due(unit: UnitOfWork, *, until: datetime, limit: int = 20) -> Sequence[tuple[UUID, UUID]]:
+    """Uploads that are due, as (organisation, upload), of all organisations; nobody else gets them before `until`."""
     due = (
         select(col(UploadSweep.upload_id))
         .where(col(UploadSweep.due_at) <= unit.now)
@@ -72,7 +75,7 @@ async def claim_due(unit: UnitOfWork, *, lease: timedelta, limit: int = 20) -> S
     claimed = await unit.execute(
         update(UploadSweep)
         .where(col(UploadSweep.upload_id).in_(due))
-        .values(due_at=unit.now + lease)
+        .values(due_at=until)
         .returning(col(UploadSweep.organisation_id), col(UploadSweep.upload_id))
     )
     return [(row.organisation_id, row.upload_id) for row in claimed]

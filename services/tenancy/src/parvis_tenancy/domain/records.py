@@ -37,7 +37,7 @@ CODE_PREFIXES: Mapping[int, str] = MappingProxyType(
 )
 
 # Companies state their capital and register (Code de commerce R123-238); these forms have neither.
-_WITHOUT_CAPITAL = frozenset({"EI", "EIRL", "ASSOCIATION", "AARPI", "GIE", "SCP"})
+_WITHOUT_CAPITAL = frozenset({"EI", "EIRL", "ASSOCIATION", "AARPI", "GIE"})
 
 
 def slug_of(name: str) -> str:
