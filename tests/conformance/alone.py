@@ -47,17 +47,23 @@ def identity_alone(databases: Databases) -> Iterator[Provider]:
     sys.path.insert(0, str(ROOT / "services" / "identity" / "tests"))
     import identity_stage
 
+    from parvis_identity.service.logout import LogoutNotices
+
     loop, listener = Loop(), socket.create_server(("127.0.0.1", 0))
     issuer = f"http://localhost:{listener.getsockname()[1]}"
     identity_stage.PUBLIC_URL = issuer
     token = secrets.token_urlsafe(24)
     urls = loop.run(databases.make("parvis_identity"))
 
+    sending: list[asyncio.Task[None]] = []
+
     async def begin() -> tuple[Any, list[Person]]:
         database = Database(urls.service, service="identity")
         stage = await identity_stage.make_stage(
             database, public_url=issuer, private_networks="127.0.0.0/8, ::1/128", **_registration(token)
         )
+        sender = LogoutNotices(database, stage.tokens, stage.outgoing)
+        sending.append(asyncio.create_task(sender.run()))
         people = [await stage.person(mail=mail) for mail in ("camille.marin@exemple.fr", "leo.petit@exemple.fr")]
         return stage, [Person(each.mail, identity_stage.PASSWORD) for each in people]
 
@@ -75,6 +81,8 @@ def identity_alone(databases: Databases) -> Iterator[Provider]:
         )
     finally:
         server.should_exit = True
+        for task in sending:
+            task.cancel()
         loop.run(asyncio.sleep(0.3))
         loop.run(stage.database.close())
         loop.end()

@@ -84,19 +84,13 @@ def begun(request: pytest.FixtureRequest, provider: Provider, receiver: Receiver
     chosen = [each.callspec.params["name"] for each in request.session.items if hasattr(each, "callspec")]
     names = [name for name in chosen if name in WAITING]
     with ThreadPoolExecutor(max_workers=max(1, len(names))) as pool:
-        yield {name: pool.submit(carried_out, Run(name, provider, receiver)) for name in names}
-
-
-def carried_out(run: Run) -> Run:
-    """The run, with its conditions."""
-    carry_out(run)
-    return run
+        yield {name: pool.submit(carry_out, Run(name, provider, receiver)) for name in names}
 
 
 @pytest.fixture
 def verdict(begun: dict[str, Future[Run]], provider: Provider, receiver: Receiver, name: str) -> Run:
     """The run of a module, carried out."""
-    run = begun[name].result() if name in begun else carried_out(Run(name, provider, receiver))
+    run = begun[name].result() if name in begun else carry_out(Run(name, provider, receiver))
     _VERDICTS[name] = run
     return run
 

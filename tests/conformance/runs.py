@@ -80,21 +80,24 @@ def module(*names: str, waits: bool = False) -> Callable[[Module], Module]:
     return declare
 
 
-def carry_out(run: Run) -> None:
-    """Runs the module of a run. What the provider answers that nobody expects is a condition that does not hold."""
+def carry_out(run: Run) -> Run:
+    """Runs the module of a run, which is returned. What nobody expected of the provider is a condition that does not
+    hold.
+    """
     function = MODULES.get(run.name)
     if function is None:
         run.check("the module is written", False, "nothing")  # noqa: FBT003 - a plain fact
-        return
+        return run
     try:
         function(run)
     except Stop:
-        return
+        return run
     except Exception as error:  # noqa: BLE001 - whatever a broken provider leads to belongs to this run
         where = _where(error)
         run.check("the module comes to its end", False, f"{type(error).__name__} {error} ({where})")  # noqa: FBT003
     if not run.conditions:
         run.check("the module checks something", False)  # noqa: FBT003
+    return run
 
 
 def _where(error: BaseException) -> str:

@@ -6,9 +6,8 @@ import faults_of_requests
 import faults_of_tokens
 import pytest
 from alone import identity_alone
-from conftest import carried_out
 from receiver import Receiver
-from runs import Run
+from runs import Run, carry_out
 from seeding import Fault
 from under_test import Provider
 
@@ -37,7 +36,7 @@ def test_a_seeded_fault_is_noticed(
 ) -> None:
     for name in fault.noticed_by:
         if name not in whole:
-            whole[name] = not carried_out(Run(name, breakable, receiver)).broken
+            whole[name] = not carry_out(Run(name, breakable, receiver)).broken
     sound = [name for name in fault.noticed_by if whole[name]]
     if not sound:
         pytest.fail(f"{fault.name}: none of its runs passes without the fault: {fault.noticed_by}", pytrace=False)
@@ -45,7 +44,7 @@ def test_a_seeded_fault_is_noticed(
     noticed = {}
     with fault.seed():
         for name in sound:
-            run = carried_out(Run(name, breakable, receiver))
+            run = carry_out(Run(name, breakable, receiver))
             if run.broken:
                 noticed[name] = str(run.broken[0])
 
