@@ -6,12 +6,11 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from identity_stage import PUBLIC_URL, Flow, answer_of, claims_of, read
-from protocol_parts import Prover, decline, make_fapi_party
+from protocol_parts import Prover, make_fapi_party, sign
 
 from parvis_identity.service.pushed import PREFIX
 
 pytestmark = pytest.mark.usefixtures("nobody_failed_before")
-REDIRECT = "https://paie.example/retour"
 
 
 @pytest.fixture(scope="module")
@@ -287,60 +286,6 @@ async def test_the_sign_in_page_knows_a_pushed_request(stage, party):
     assert "form-action 'self' https://paie.example;" in page.headers["content-security-policy"]
 
 
-async def test_whoever_declines_goes_back_to_the_client(stage, party):
-    browser = stage.browser()
-    address = await party.pushed(browser.http, state="x" * 128)
-    asked = await authorize(browser, address)
-
-    answer = await decline(browser, asked.headers["location"])
-
-    assert answer.headers["location"].startswith(REDIRECT)
-    said = answer_of(answer)
-    assert (said["error"], said["state"], said["iss"]) == ("access_denied", "x" * 128, PUBLIC_URL)
-    assert "code" not in said
-    assert (await authorize(browser, address)).status_code == 400
-
-
-async def test_declining_serves_requests_that_were_not_pushed_too(stage):
-    party, browser = await stage.relying_party(), stage.browser()
-    asked = await Flow(*party).authorize(browser)
-
-    said = answer_of(await decline(browser, asked.headers["location"]))
-
-    assert (said["error"], said["state"]) == ("access_denied", "s-123")
-
-
-async def test_nobody_declines_to_sign_in_to_the_portal(stage):
-    browser = stage.browser()
-    async with stage.unit() as unit:
-        web = await stage.clients.find(unit, "web")
-    asked = await Flow(web, "").authorize(browser)
-
-    for location in (asked.headers["location"], "/login"):
-        assert "/oauth2/decline" not in read(await browser.get(location))
-
-
-@pytest.mark.parametrize("after", ["", "https://attacker.example/", "/password", "/oauth2/authorize?client_id=nobody",
-                                   "/oauth2/authorize?redirect_uri=https://attacker.example/"])  # fmt: skip
-async def test_declining_leads_nowhere_else(stage, after):
-    browser = stage.browser()
-    _, fields = await browser.form("/login")
-    sent = {"csrf": fields["csrf"], "next": after}
-
-    answer = await browser.http.post("/oauth2/decline", data=sent, headers={"Origin": PUBLIC_URL})
-
-    assert (answer.status_code, answer.headers.get("location")) == (400, None)
-
-
-async def test_another_site_declines_for_nobody(stage, party):
-    browser = stage.browser()
-    asked = await authorize(browser, await party.pushed(browser.http))
-
-    for headers in ({"Origin": "https://attacker.example"}, {"Origin": PUBLIC_URL}):
-        answer = await browser.http.post("/oauth2/decline", data={"next": asked.headers["location"]}, headers=headers)
-        assert answer.status_code == 403
-
-
 @pytest.mark.parametrize("length", [64, 384])
 async def test_a_long_nonce_comes_back_whole(browser, party, length):
     tokens = (await party.exchange(browser.http, await party.code(browser.http, nonce="n" * length))).json()
@@ -393,3 +338,60 @@ async def test_a_client_of_the_profile_proves_itself_by_its_key_alone(stage, bro
         sent = {**form, "grant_type": "client_credentials"}
         answer = await browser.http.post(path, data=sent, auth=auth, headers=headers)
         assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
+
+
+async def request_object(stage, party, **claims):
+    said = {**party.parameters, "client_id": party.client.client_id, "iss": party.client.client_id, "aud": PUBLIC_URL}
+    return sign({"alg": "ES256", "kid": party.asserter.key.thumbprint()}, {**said, **claims}, party.asserter.key)
+
+
+async def test_a_request_may_be_pushed_as_a_signed_object(stage, browser, party):
+    outside = dict.fromkeys(party.parameters)
+    pushed = await party.push(browser.http, **outside, request=await request_object(stage, party, state="inside"))
+    address = {"client_id": party.client.client_id, "request_uri": pushed.json()["request_uri"]}
+
+    answer = answer_of(await authorize(browser, address))
+
+    assert answer["state"] == "inside"
+    assert (await party.exchange(browser.http, answer["code"])).status_code == 200
+
+
+@pytest.mark.parametrize("claims", [
+    {"iss": "other"}, {"aud": "https://other.example"}, {"client_id": "other"}, {"request_uri": "x"},
+    {"redirect_uri": None}, {"exp": 1},
+])  # fmt: skip
+async def test_an_object_that_is_not_good_pushes_nothing(stage, browser, party, claims):
+    answer = await party.push(browser.http, request=await request_object(stage, party, **claims))
+
+    assert answer.status_code == 400
+    assert answer.json()["error"] in {"invalid_request_object", "invalid_request"}
+
+
+async def test_a_client_of_the_profile_says_inside_alone_what_counts(stage, browser, party):
+    signed = await request_object(stage, party, code_challenge=None, code_challenge_method=None)
+
+    answer = await party.push(browser.http, request=signed)
+
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+
+
+async def test_parameters_of_ours_are_not_taken_from_clients(browser, person, party):
+    address = await party.pushed(browser.http, prompt="login", parvis_since="0")
+
+    assert (await authorize(browser, address)).headers["location"].startswith("/login")
+
+
+async def test_a_replay_leaves_an_audit_line(stage, party):
+    http, form, proof = stage.browser().http, party.asserter.form(), party.proof("POST", "/oauth2/par")
+    before = [await stage.audited("assertion.replayed"), await stage.audited("proof.replayed")]
+    await party.push(http, **form)
+    await party.push(http, proof=proof)
+
+    answers = [await party.push(http, **form), await party.push(http, proof=proof)]
+
+    assert [(answer.status_code, answer.json()["error"]) for answer in answers] == [
+        (401, "invalid_client"), (400, "invalid_dpop_proof"),
+    ]  # fmt: skip
+    assert [await stage.audited("assertion.replayed"), await stage.audited("proof.replayed")] == [
+        before[0] + 1, before[1] + 1,
+    ]  # fmt: skip

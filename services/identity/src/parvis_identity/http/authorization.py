@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from parvis_identity.domain.addresses import continuation, parameters_of
 from parvis_identity.http.browser import query_of, read_form
-from parvis_identity.http.pushed import UNUSABLE
+from parvis_identity.http.pushed import UNUSABLE, declined
 from parvis_identity.http.site import Site, see_other
 from parvis_identity.service import profiles, sessions
 from parvis_identity.service.authorization import (
@@ -69,7 +69,7 @@ class AuthorizationPages:
         if not after.startswith(AUTHORIZE):
             raise invalid("malformed_form")
         if form.get("answer") != "yes":
-            return await self._answer(request, await self._declined(parameters_of(after)))
+            return await self._answer(request, await declined(site, parameters_of(after)))
         async with site.database.begin(self._caller) as unit:
             who = await sessions.signed_in(unit, site.cookies.visitor(request).cookie)
         if who is None or str(who.account.id) != form.get("account"):
@@ -112,17 +112,6 @@ class AuthorizationPages:
                 return UNUSABLE
         if isinstance(outcome, SignIn | AskConsent):
             return replace(outcome, continuation=asked.again(outcome.continuation))
-        return outcome
-
-    async def _declined(self, parameters: Mapping[str, str]) -> Go | BadRequest:
-        async with self._site.database.begin(self._caller) as unit:
-            try:
-                asked = await self._site.pushed.open(unit, parameters)
-            except Unusable:
-                return UNUSABLE
-            outcome = await self._site.authorization.deny(unit, asked.parameters, pushed=asked.pushed is not None)
-            if isinstance(outcome, Go) and not await self._site.pushed.close(unit, asked):
-                return UNUSABLE
         return outcome
 
     async def _answer(self, request: Request, outcome: Outcome) -> Response:

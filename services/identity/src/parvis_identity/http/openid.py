@@ -52,7 +52,7 @@ class OpenIdPages:
         """RFC 6749, 3.2."""
         form = await read_form(request)
         proven = await self._site.authentication.prove(form, request.headers, request.url.path)
-        async with self._site.database.begin(self._caller) as unit:
+        async with self._site.answering() as unit:
             proof = await proof_of(self._site.proofs, unit, request)
             answer = await self._site.authorization.token(unit, form, proven, proof)
             nonce = nonce_header(self._site.proofs, unit)

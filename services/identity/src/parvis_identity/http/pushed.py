@@ -1,5 +1,7 @@
 """Where clients send authorization requests ahead (RFC 9126), and where people decline them."""
 
+from collections.abc import Mapping
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -11,6 +13,7 @@ from parvis_identity.http.protocol import NO_STORE, answered, problem
 from parvis_identity.http.site import Site
 from parvis_identity.service.authorization import BadRequest, Go
 from parvis_identity.service.pushed import Unusable
+from parvis_identity.service.request_objects import RequestObjectRefused
 from parvis_kit.caller import Caller
 from parvis_kit.errors import ServiceError, invalid
 
@@ -26,7 +29,6 @@ class PushedPages:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._caller = Caller("identity")
 
     def routes(self) -> list[Route]:
         """Addresses of these endpoints."""
@@ -50,10 +52,16 @@ class PushedPages:
         site = self._site
         proven = await site.authentication.prove(form, request.headers, request.url.path)
         client_id = proven.client.client_id
-        async with site.database.begin(self._caller) as unit:
+        said: Mapping[str, str] = form
+        if "request" in form:  # RFC 9126, 3; keys may have to be fetched, so before the transaction
+            try:
+                said = await site.request_objects.read(proven.client, form)
+            except RequestObjectRefused as refused:
+                return problem(400, refused.error, refused.description)
+        async with site.answering() as unit:
             proof = await proof_of(site.proofs, unit, request)
             await proven.once(unit)
-            parameters = {**form, "client_id": client_id}
+            parameters = {**said, "client_id": client_id}
             if proof is not None and parameters.setdefault("dpop_jkt", proof.jkt) != proof.jkt:
                 return problem(400, "invalid_request", "The 'dpop_jkt' is not of the key of the proof.")
             wrong = await site.authorization.problem(unit, parameters)
@@ -73,13 +81,18 @@ class PushedPages:
         after = continuation(form.get("next", ""))
         if not after.startswith("/oauth2/authorize"):
             raise invalid("malformed_form")
-        async with site.database.begin(self._caller) as unit:
-            try:
-                asked = await site.pushed.open(unit, parameters_of(after))
-            except Unusable:
-                return site.bad_request(request, UNUSABLE)
-            else:
-                outcome = await site.authorization.deny(unit, asked.parameters, pushed=asked.pushed is not None)
-                if isinstance(outcome, Go) and await site.pushed.close(unit, asked):
-                    return site.go(request, outcome)
-        return site.bad_request(request, outcome if isinstance(outcome, BadRequest) else UNUSABLE)
+        outcome = await declined(site, parameters_of(after))
+        return site.go(request, outcome) if isinstance(outcome, Go) else site.bad_request(request, outcome)
+
+
+async def declined(site: Site, parameters: Mapping[str, str]) -> Go | BadRequest:
+    """The answer to the client of a request that somebody does not agree to, given what their browser came with."""
+    async with site.database.begin(Caller("identity")) as unit:
+        try:
+            asked = await site.pushed.open(unit, parameters)
+        except Unusable:
+            return UNUSABLE
+        outcome = await site.authorization.deny(unit, asked.parameters, pushed=asked.pushed is not None)
+        if isinstance(outcome, Go) and not await site.pushed.close(unit, asked):
+            return UNUSABLE
+    return outcome

@@ -1,7 +1,8 @@
 """What every page needs, and the one place where errors become pages."""
 
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -18,6 +19,7 @@ from parvis_identity.service.clients import Clients
 from parvis_identity.service.dpop import Proofs
 from parvis_identity.service.keys import KeyRing
 from parvis_identity.service.organisations import Face, Organisations
+from parvis_identity.service.protocol import ProtocolRefusal
 from parvis_identity.service.pushed import PushedRequests, Unusable
 from parvis_identity.service.registration import Registration
 from parvis_identity.service.request_objects import RequestObjects
@@ -26,7 +28,7 @@ from parvis_identity.service.tokens import Tokens
 from parvis_identity.settings import Settings
 from parvis_kit.caller import Caller
 from parvis_kit.errors import Kind, ServiceError
-from parvis_kit.unit import Database
+from parvis_kit.unit import Database, UnitOfWork
 from parvis_ui.forms import Errors
 from parvis_ui.frame import Organisation
 from parvis_ui.pages import Pages
@@ -185,6 +187,20 @@ class Site:
             actions=((label, back),),
             headers={"Cache-Control": "no-store", **(headers or {})},
         )
+
+    @asynccontextmanager
+    async def answering(self) -> AsyncIterator[UnitOfWork]:
+        """A transaction for a request of a client: a refusal ends the request, but keeps what was written before, the
+        audit line of a replay above all.
+        """
+        refusal: ProtocolRefusal | None = None
+        async with self.database.begin(Caller("identity")) as unit:
+            try:
+                yield unit
+            except ProtocolRefusal as error:
+                refusal = error
+        if refusal is not None:
+            raise refusal
 
     def bad_request(self, request: Request, why: BadRequest) -> Response:
         """A request of a client that nobody can be sent back with."""

@@ -38,7 +38,7 @@ class TokenStatePages:
         proven = await self._site.authentication.prove(form, request.headers, request.url.path)
         if profiles.is_public(proven.client):
             raise ProtocolRefusal(unauthenticated("A public client cannot ask about tokens."))
-        async with self._site.database.begin(self._caller) as unit:
+        async with self._site.answering() as unit:
             await proven.once(unit)
             told = await self._state.introspect(unit, proven.client, form)
         return JSONResponse(told, headers=NO_STORE)
@@ -47,7 +47,7 @@ class TokenStatePages:
         """RFC 7009, 2."""
         form = await read_form(request)
         proven = await self._site.authentication.prove(form, request.headers, request.url.path)
-        async with self._site.database.begin(self._caller) as unit:
+        async with self._site.answering() as unit:
             await proven.once(unit)
             refusal = await self._state.revoke(unit, proven.client, form)
         if refusal is not None:

@@ -54,6 +54,7 @@ class Proven:
         if self.expires_at is None:
             return
         if not await store.first_time(unit, "assertion", self.client.client_id, self.jti, self.expires_at):
+            unit.record("assertion.replayed", target_kind="client", target_id=self.client.client_id)
             raise ProtocolRefusal(unauthenticated("The assertion was used before."))
 
 

@@ -107,6 +107,7 @@ class Proofs:
             raise ProofRefused("The proof must carry the nonce of the header DPoP-Nonce.", "use_dpop_nonce")
         jkt = key.thumbprint()
         if not await store.first_time(unit, "dpop", jkt, claims["jti"], rules.acceptable_until(claims)):
+            unit.record("proof.replayed", target_kind="key", target_id=jkt)
             raise ProofRefused("The proof was used before ('jti').")
         return Proof(jkt)
 

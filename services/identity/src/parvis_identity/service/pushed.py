@@ -27,7 +27,9 @@ PREFIX = "urn:ietf:params:oauth:request_uri:"
 LIFETIME = timedelta(seconds=60)
 #: How long a person may take at the sign-in page. Rows are swept an hour after they expired.
 PATIENCE = timedelta(minutes=55)
-#: A parameter of our own: the seal of a request that was opened in time.
+#: How parameters of our own begin, which no client sends.
+OURS = "parvis_"
+#: One of them: the seal of a request that was opened in time.
 OPENED = "parvis_opened"
 #: What authenticates the client is no part of the request.
 _CREDENTIALS = frozenset({"client_assertion", "client_assertion_type", "client_secret"})
@@ -78,7 +80,9 @@ class PushedRequests:
     ) -> tuple[str, int]:
         """Keeps a request that was found good: its `request_uri`, and for how many seconds."""
         request_uri = f"{PREFIX}{secrets.token_urlsafe(32)}"
-        kept = {name: value for name, value in parameters.items() if name not in _CREDENTIALS}
+        kept = {
+            name: value for name, value in parameters.items() if name not in _CREDENTIALS and not name.startswith(OURS)
+        }
         row = PushedRequest(
             digest=digest_of(request_uri),
             client_id=client_id,
