@@ -1,4 +1,6 @@
 // Error summary takes the focus; passwords can be shown and tell which rules they meet; merge fields are inserted at the cursor.
+import { strengthOf } from "./strength.js";
+
 function focusSummary(root) {
   root.querySelector?.(".error-summary")?.focus();
 }
@@ -51,7 +53,16 @@ function check(input) {
     item.querySelector(".rule-word").textContent = met ? list.dataset.met : list.dataset.open;
   }
 }
+function measure(input) {
+  const meter = document.getElementById(input.dataset.meter);
+  if (!meter) return;
+  const level = strengthOf(input.value, meter.dataset.avoids.split(" ").filter(Boolean));
+  if (meter.dataset.level === String(level)) return; // said once, not at every key
+  meter.dataset.level = String(level);
+  meter.querySelector(".strength-word").textContent = meter.dataset.words.split("|")[level];
+}
 document.addEventListener("input", (event) => {
+  if (event.target.dataset?.meter) measure(event.target);
   if (event.target.dataset?.rules) check(event.target);
   // An error that has been answered no longer shouts; the server judges the next time.
   if (event.target.getAttribute?.("aria-invalid") === "true") event.target.removeAttribute("aria-invalid");

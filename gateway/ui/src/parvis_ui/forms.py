@@ -24,6 +24,18 @@ class Rule:
     pattern: str = ""
     minimum: int = 0
     avoids: str = ""
+    #: Whether what was sent met it; said where no script can.
+    met: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """How strong a password is, shown while it is typed: `level` of what was sent, from 1 to 4, or 0 before. `avoids`
+    are parts that count for nothing, such as the identifier.
+    """
+
+    level: int = 0
+    avoids: tuple[str, ...] = ()
 
 
 _MONEY = re.compile(r"(?P<sign>[-+]?)(?P<whole>\d{1,15})(?:[.,](?P<cents>\d{1,2}))?")

@@ -199,6 +199,7 @@ class Pages:
         status: int = 200,
         headers: Mapping[str, str] | None = None,
         form_action: Sequence[str] = (),
+        images: Sequence[str] = (),
         zone: str = "Europe/Paris",
         language: str | None = None,
         flash: Sequence[Flash] = (),
@@ -206,7 +207,8 @@ class Pages:
     ) -> HTMLResponse:
         """The answer with a page, or with one block of it; a request of the side panel gets block `main` by itself.
 
-        `form_action` names more origins that a form of this page may end at; `zone` is the organisation's, for times.
+        `form_action` names more origins that a form of this page may end at, `images` those that images come from;
+        `zone` is the organisation's, for times.
         """
         wanted = block or ("main" if request.headers.get("hx-target") == PANEL else None)
         content = self.text(
@@ -221,7 +223,9 @@ class Pages:
             accent=accent,
         )
         answer = HTMLResponse(content, status)
-        answer.headers.update(security_headers(self.store_origin, form_action, secure=request.url.scheme == "https"))
+        answer.headers.update(
+            security_headers(self.store_origin, form_action, secure=request.url.scheme == "https", images=images)
+        )
         answer.headers["Vary"] = "HX-Request, HX-Target, Cookie, Accept-Language"
         if wanted:
             answer.headers["X-Parvis-Block"] = wanted

@@ -14,8 +14,11 @@ def origin_of(url: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def content_security_policy(store_origin: str, form_action: tuple[str, ...], *, secure: bool) -> str:
-    """The policy of a page that talks to the store and whose forms may end at the named origins.
+def content_security_policy(
+    store_origin: str, form_action: tuple[str, ...], *, secure: bool, images: tuple[str, ...] = ()
+) -> str:
+    """The policy of a page that talks to the store, whose forms may end at the named origins and whose images may come
+    from the named ones.
 
     Browsers hold redirects of a form against `form-action`: a login page names the relying party that it answers to.
     """
@@ -30,7 +33,7 @@ def content_security_policy(store_origin: str, form_action: tuple[str, ...], *, 
         "script-src 'self'",
         "style-src 'self'",
         "font-src 'self'",
-        f"img-src {sources(store)}",
+        f"img-src {sources(store, *(origin_of(url) for url in images))}",
         f"connect-src {sources(store)}",
         f"frame-src {sources(store)}",
         "worker-src 'self'",
@@ -44,10 +47,14 @@ def content_security_policy(store_origin: str, form_action: tuple[str, ...], *, 
     return "; ".join(directives)
 
 
-def security_headers(store_origin: str, form_action: Sequence[str], *, secure: bool) -> dict[str, str]:
+def security_headers(
+    store_origin: str, form_action: Sequence[str], *, secure: bool, images: Sequence[str] = ()
+) -> dict[str, str]:
     """Headers of a page. It is kept in no shared cache, and the browser asks again before it shows a kept copy."""
     headers = {
-        "Content-Security-Policy": content_security_policy(store_origin, tuple(form_action), secure=secure),
+        "Content-Security-Policy": content_security_policy(
+            store_origin, tuple(form_action), secure=secure, images=tuple(images)
+        ),
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
         "Referrer-Policy": "same-origin",

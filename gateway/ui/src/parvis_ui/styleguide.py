@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from starlette.requests import Request
 
-from parvis_ui.forms import Errors, Rule
+from parvis_ui.forms import Errors, Meter, Rule
 from parvis_ui.frame import Entry, Frame, Group, Organisation, Person
 from parvis_ui.lists import Chip, Event, Task, sorted_columns
 
@@ -162,6 +162,7 @@ def context(request: Request) -> dict[str, object]:
             }
         ),
         "no_errors": Errors(),
+        "meter": Meter(level=3),
         "rules": (
             Rule("12 caractères au moins", minimum=12),
             Rule("Une majuscule et une minuscule", pattern=r"(?=.*\p{Lu})(?=.*\p{Ll})"),

@@ -2,7 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -10,6 +12,7 @@ from starlette.routing import Route
 
 from parvis_identity.domain.links import LinkState, Purpose
 from parvis_identity.domain.passwords import guessable_parts
+from parvis_identity.domain.strength import strength_of
 from parvis_identity.http.browser import query_of, read_form
 from parvis_identity.http.site import Site, see_other, wait_text
 from parvis_identity.models import Account, AccountKind
@@ -19,10 +22,19 @@ from parvis_identity.service.provider import SignedIn
 from parvis_identity.service.sign_in import Broken, Opened, Refused, avoided
 from parvis_kit.caller import Caller
 from parvis_kit.errors import ServiceError
-from parvis_ui.forms import Rule
+from parvis_ui.forms import Meter, Rule
 
 #: A reset answers after this long whether or not there is an account, so that time tells nothing (seconds).
 _EVEN = 0.15
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A password that was sent, and the rules that it breaks; `refused` when it was to be set."""
+
+    password: str
+    rules: Sequence[str]
+    refused: bool = False
 
 
 class PasswordPages:
@@ -85,19 +97,23 @@ class PasswordPages:
         """The form that a link opens, or why it does not."""
         purpose, token = _purpose(request), str(request.path_params["token"])
         opened = await self._site.passwords.open_link(token, purpose)
-        return await self._link_page(request, opened, purpose, {})
+        return await self._link_page(request, opened, purpose)
 
     async def set_password(self, request: Request) -> Response:
         """Sets the password, signs in and goes on to the organisation."""
         site, purpose, token = self._site, _purpose(request), str(request.path_params["token"])
         form = await read_form(request)
         site.cookies.check_form(request, form, origin=site.origin)
-        visitor = site.cookies.visitor(request)
-        result = await site.passwords.set_through_link(token, purpose, form.get("password", ""), visitor)
-        if isinstance(result, (Broken, Opened)):
-            opened = result if isinstance(result, Opened) else await site.passwords.open_link(token, purpose)
-            errors = self._broken(request, result.rules) if isinstance(result, Broken) else {}
-            return await self._link_page(request, opened, purpose, errors)
+        visitor, password = site.cookies.visitor(request), form.get("password", "")
+        if form.get("check"):
+            opened = await site.passwords.open_link(token, purpose)
+            return await self._link_page(request, opened, purpose, await self._judged(password, opened.account))
+        result = await site.passwords.set_through_link(token, purpose, password, visitor)
+        if isinstance(result, Opened):
+            return await self._link_page(request, result, purpose)
+        if isinstance(result, Broken):
+            opened = await site.passwords.open_link(token, purpose)
+            return await self._link_page(request, opened, purpose, Judged(password, result.rules, refused=True))
         opened = await site.passwords.open_link(token, purpose)
         slug = opened.link.organisation_slug if opened.link else ""
         response = see_other(f"/o/{slug}" if slug else "/")
@@ -115,7 +131,9 @@ class PasswordPages:
             return await self.show_link(request)
         return site.page(request, "reset_sent.html", {"identifier": "", "firm": None, "back": "/login"})
 
-    async def _link_page(self, request: Request, opened: Opened, purpose: Purpose, errors: dict[str, str]) -> Response:
+    async def _link_page(
+        self, request: Request, opened: Opened, purpose: Purpose, judged: Judged | None = None
+    ) -> Response:
         site = self._site
         slug = opened.link.organisation_slug if opened.link else ""
         face = await self._face(slug)
@@ -138,6 +156,7 @@ class PasswordPages:
             status = 404 if opened.state is LinkState.UNKNOWN else 410
             return site.page(request, "link_closed.html", closed, face=face, status=status)
         chosen = site.pages.language(request, language or "")
+        errors = self._broken(request, judged.rules) if judged and judged.refused else {}
         context: dict[str, object] = {
             "errors": errors,
             "purpose": purpose.value,
@@ -145,7 +164,8 @@ class PasswordPages:
             "account": account,
             "managed": managed,
             "action": request.url.path,
-            "rules": self._rules(request, account),
+            "rules": self._rules(request, account, judged),
+            "meter": _meter(account, judged),
         }
         return site.page(
             request,
@@ -163,7 +183,7 @@ class PasswordPages:
         who = await self._signed_in(request)
         if who is None:
             return see_other("/login?next=%2Fpassword")
-        return self._change_page(request, who, {})
+        return self._change_page(request, who)
 
     async def change(self, request: Request) -> Response:
         """Changes the password; other devices are signed out."""
@@ -173,11 +193,13 @@ class PasswordPages:
         who = await self._signed_in(request)
         if who is None:
             return see_other("/login?next=%2Fpassword")
-        result = await site.passwords.change(
-            who, form.get("current", ""), form.get("password", ""), site.cookies.visitor(request)
-        )
+        password = form.get("password", "")
+        if form.get("check"):
+            return self._change_page(request, who, judged=await self._judged(password, who.account))
+        result = await site.passwords.change(who, form.get("current", ""), password, site.cookies.visitor(request))
         if isinstance(result, Broken):
-            return self._change_page(request, who, self._broken(request, result.rules))
+            judged = Judged(password, result.rules, refused=True)
+            return self._change_page(request, who, self._broken(request, result.rules), judged)
         if isinstance(result, Refused):
             _ = site.pages.translator(request)
             message = _("This is not your current password.")
@@ -186,11 +208,18 @@ class PasswordPages:
             return self._change_page(request, who, {"current": message})
         return site.page(request, "password_changed.html")
 
-    def _change_page(self, request: Request, who: SignedIn, errors: dict[str, str]) -> Response:
+    def _change_page(
+        self,
+        request: Request,
+        who: SignedIn,
+        errors: Mapping[str, str] = MappingProxyType({}),
+        judged: Judged | None = None,
+    ) -> Response:
         context = {
             "errors": errors,
             "account": who.account,
-            "rules": self._rules(request, who.account),
+            "rules": self._rules(request, who.account, judged),
+            "meter": _meter(who.account, judged),
         }
         return self._site.page(request, "password.html", context, status=422 if errors else 200)
 
@@ -207,26 +236,37 @@ class PasswordPages:
         except ServiceError:
             return None
 
-    def _rules(self, request: Request, account: Account) -> Sequence[Rule]:
+    async def _judged(self, password: str, account: Account | None) -> Judged | None:
+        """What is said of a password that was sent to be looked at only: pages without a script do that."""
+        if account is None:
+            return None
+        return Judged(password, await self._site.passwords.broken(password, account))
+
+    def _rules(self, request: Request, account: Account, judged: Judged | None) -> Sequence[Rule]:
+        def met(code: str) -> bool:
+            return judged is not None and bool(judged.password) and code not in judged.rules
+
         _ = self._site.pages.translator(request, account.locale)
         policy = self._site.passwords.policy
         rules = [
             Rule(
                 _("At least %(count)s characters", count=policy.minimum),
                 minimum=policy.minimum,
+                met=met("too_short"),
             )
         ]
         if policy.digit:
-            rules.append(Rule(_("A digit"), pattern=r"[0-9]"))
+            rules.append(Rule(_("A digit"), pattern=r"[0-9]", met=met("no_digit")))
         if policy.capital:
-            rules.append(Rule(_("A capital letter"), pattern=r"\p{Lu}"))
+            rules.append(Rule(_("A capital letter"), pattern=r"\p{Lu}", met=met("no_capital")))
         if policy.special_characters:
             characters = " ".join(policy.special_characters)
             # No escape in a character class may be superfluous: the pattern is read with the flag "u".
             escaped = "".join(f"\\{c}" if c in "\\]^-[$*?.()|{}/+" else c for c in policy.special_characters)
-            rules.append(Rule(_("One of these signs: %(signs)s", signs=characters), pattern=f"[{escaped}]"))
+            label = _("One of these signs: %(signs)s", signs=characters)
+            rules.append(Rule(label, pattern=f"[{escaped}]", met=met("no_special")))
         if parts := guessable_parts(avoided(account)):
-            rules.append(Rule(_("Not your identifier"), avoids=parts[0]))
+            rules.append(Rule(_("Not your identifier"), avoids=parts[0], met=met("contains_identifier")))
         return rules
 
     def _broken(self, request: Request, codes: Sequence[str]) -> dict[str, str]:
@@ -240,7 +280,17 @@ class PasswordPages:
             "no_special": _("one of the signs %(signs)s", signs=" ".join(policy.special_characters)),
             "contains_identifier": _("nothing of your identifier"),
         }
-        return {"password": _("The password needs: %(rules)s.", rules=", ".join(texts[code] for code in codes))}
+        said = []
+        if needs := [texts[code] for code in codes if code in texts]:
+            said.append(_("The password needs: %(rules)s.", rules=", ".join(needs)))
+        if "breached" in codes:
+            said.append(_("It is on a public list of leaked passwords, which attackers try first: choose another one."))
+        return {"password": " ".join(said)}
+
+
+def _meter(account: Account, judged: Judged | None) -> Meter:
+    avoided_parts = guessable_parts(avoided(account))
+    return Meter(strength_of(judged.password, avoided_parts) if judged else 0, avoided_parts)
 
 
 def _purpose(request: Request) -> Purpose:
