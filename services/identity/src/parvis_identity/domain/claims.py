@@ -37,7 +37,7 @@ def read(parameter: str) -> dict[str, dict[str, Any]] | None:
         raise ValueError("Invalid 'claims' in request: it is not a JSON object.")  # noqa: TRY004 - of a request
     found: dict[str, dict[str, Any]] = {}
     for place in _PLACES:
-        asked = said.get(place) or {}
+        asked = {} if said.get(place) is None else said[place]
         if not isinstance(asked, dict) or not all(each is None or isinstance(each, dict) for each in asked.values()):
             raise ValueError(f"Invalid 'claims' in request: '{place}' does not hold claims.")
         known = {name: each for name, each in asked.items() if name in OF_PERSON | OF_SIGN_IN}

@@ -168,13 +168,15 @@ class AuthorizationPages:
             "host": host,
             "account": question.account,
             "told": told,
+            "logo": client.logo_uri,
             "unknown": client.consent_required,
             "links": links,
             "action": CONSENT,
             "fields": {"next": question.continuation, "account": str(question.account.id)},
         }
         targets = await site.form_targets(question.continuation, asked)
-        return site.page(request, "consent.html", context, form_action=targets, language=language)
+        logo = [client.logo_uri] if client.logo_uri else []
+        return site.page(request, "consent.html", context, form_action=targets, images=logo, language=language)
 
     async def _entrance(self, slug: str) -> str:
         """The firm's own sign-in page when it is known; the portal's serves when tenancy cannot be asked."""

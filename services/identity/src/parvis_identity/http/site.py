@@ -96,6 +96,7 @@ class Site:
         face: Face | None = None,
         status: int = 200,
         form_action: Sequence[str] = (),
+        images: Sequence[str] = (),
         language: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Response:
@@ -114,6 +115,7 @@ class Site:
             values,
             status=status,
             form_action=form_action,
+            images=images,
             language=language or None,
             accent=face.accent if face else "",
             headers={"Cache-Control": "no-store", **(headers or {})},
