@@ -98,4 +98,4 @@ async def _with_slash(request: Request) -> Response:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """`python -m parvis_web [migrate]`. There is no worker here: the pages have no background work."""
-    run(WebSettings, wire, [*(sys.argv[1:] if argv is None else argv), "--role", "api"])
+    run(WebSettings, wire, ["--role", "api", *(sys.argv[1:] if argv is None else argv)])
