@@ -81,7 +81,7 @@ def receiver() -> Iterator[Receiver]:
 @pytest.fixture(scope="session")
 def begun(request: pytest.FixtureRequest, provider: Provider, receiver: Receiver) -> Iterator[dict[str, Future[Run]]]:
     """The runs that wait for something, of those that were chosen, begun beside the others."""
-    chosen = [each.callspec.params["name"] for each in request.session.items if hasattr(each, "callspec")]
+    chosen = [each.callspec.params.get("name") for each in request.session.items if hasattr(each, "callspec")]
     names = [name for name in chosen if name in WAITING]
     with ThreadPoolExecutor(max_workers=max(1, len(names))) as pool:
         yield {name: pool.submit(carry_out, Run(name, provider, receiver)) for name in names}

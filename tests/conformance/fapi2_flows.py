@@ -253,12 +253,15 @@ def _whole_or_refused(run: Run, **changes: str) -> None:
 
 def _beside(run: Run, **beside: str) -> None:
     rp = register(run, "fapi2")
-    asked = rp.request()
-    landing = rp.browser().sign_in(opened(rp, pushed(run, rp, asked), **beside), run.provider.person)
-    if landing.at_relying_party and "error" not in landing.answer:
-        finish(run, rp, landing, asked)
-        return
-    check_refused_or_page(run, landing, asked, {"invalid_request"})
+    signed_in_already = rp.browser()
+    finish_pushed(run, rp, rp.request(), browser=signed_in_already)
+    for browser in (rp.browser(), signed_in_already):
+        asked = rp.request()
+        landing = browser.sign_in(opened(rp, pushed(run, rp, asked), **beside), run.provider.person)
+        if landing.at_relying_party and "error" not in landing.answer:
+            finish(run, rp, landing, asked)
+        else:
+            check_refused_or_page(run, landing, asked, {"invalid_request"})
 
 
 def seconds_left(began: float, whole_time: float) -> float:

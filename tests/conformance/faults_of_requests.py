@@ -58,6 +58,10 @@ def _as_good(said: dict[str, Any]) -> dict[str, Any]:
     return said | {"exp": int(time.time()) + 60}
 
 
+def _of_issuer(said: Any) -> Any:
+    return dataclasses.replace(said, claims=said.claims | {"sub": said.claims.get("iss")})
+
+
 def _peeked(original: Any) -> Any:
     from parvis_identity.service import signatures
 
@@ -82,7 +86,10 @@ OF_CLIENTS = [
     ),
     Fault(
         "assertion: sub is not looked at",
-        _assertion(lambda said: said | {"sub": said.get("iss")}),
+        all_of(
+            _assertion(lambda said: said | {"sub": said.get("iss")}),
+            result(f"{SERVICE}.signatures:peek", _of_issuer),
+        ),
         (f"{_FAPI2}ensure-client-assertion-with-no-sub-fails",),
     ),
     Fault(
@@ -216,6 +223,28 @@ def _page_instead_of_refusal(original: Any) -> Any:
     return needed
 
 
+class _Everywhere(list[str]):
+    """Addresses that are all there are."""
+
+    def __contains__(self, address: object) -> bool:
+        return True
+
+
+def _anywhere(client: Any) -> Any:
+    if client is not None:
+        client.__dict__["post_logout_redirect_uris"] = _Everywhere(client.post_logout_redirect_uris)
+    return client
+
+
+def _presumed(original: Any) -> Any:
+    """A hint is what it says, when it is signed by somebody at least."""
+
+    def read(self: Any, token: str) -> Any:
+        return original(self, token) or (proofs.claims_of(token) if token.rpartition(".")[2] else None)
+
+    return read
+
+
 class _Prefixes(list[str]):
     """Addresses that everything fits which begins like one of them."""
 
@@ -307,6 +336,8 @@ OF_REQUESTS = [
           changed(f"{SERVICE}.pushed:PushedRequests.open", _outside_wins),
           (f"{_FAPI2}ensure-different-state-inside-and-outside-request-object",
            f"{_FAPI2}ensure-different-nonce-inside-and-outside-request-object")),
+    Fault("request object: its signature is not checked", changed(f"{SERVICE}.signatures:verify", _peeked),
+          ("dynamic/oidcc-request-uri-signed-rs256",)),
     Fault("pushed request: a refusal is not told", answers(f"{SERVICE}.authorization:Authorization.deny", None),
           (f"{_FAPI2}user-rejects-authentication",)),
 ]  # fmt: skip
@@ -316,13 +347,13 @@ OF_LOGOUT = [
     Fault("logout: a hint need not verify",
           changed(f"{SERVICE}.tokens:Tokens.read_hint", lambda _: lambda _self, token: proofs.claims_of(token)),
           (f"{_LOGOUT}-modified-id-token-hint", f"{_LOGOUT}-bad-id-token-hint")),
-    Fault("logout: every address is good to go back to",
-          changed("parvis_identity.http.openid:_back",
-                  lambda _: lambda _client, parameters, **__: parameters.get("post_logout_redirect_uri", "")),
+    Fault("logout: every address is good to go back to", result(f"{SERVICE}.clients:Clients.find", _anywhere),
           (f"{_LOGOUT}-bad-post-logout-redirect-uri", f"{_LOGOUT}-query-added-to-post-logout-redirect-uri")),
-    Fault("logout: state is left out", result("parvis_identity.http.openid:_back", lambda to: to.partition("?")[0]),
-          (_LOGOUT,)),
-    Fault("logout: the session goes on", answers("parvis_identity.http.openid:sessions.end", None), (_LOGOUT,)),
+    Fault("logout: state is left out",
+          changed("parvis_identity.http.sign_out:add_params_to_uri", lambda _: lambda to, _state: to), (_LOGOUT,)),
+    Fault("logout: the session goes on", answers("parvis_identity.http.sign_out:sessions.end", None), (_LOGOUT,)),
+    Fault("logout: a stranger's link signs people out", changed(f"{SERVICE}.tokens:Tokens.read_hint", _presumed),
+          (f"{_LOGOUT}-bad-id-token-hint",)),
     Fault("logout: a nonce is in the logout token", claims("logout+jwt", with_(nonce="n")), _BACK),
     Fault("logout: the logout token has no events", claims("logout+jwt", without("events")), _BACK),
     Fault("logout: the logout token names another session", claims("logout+jwt", with_(sid="another")), _BACK),

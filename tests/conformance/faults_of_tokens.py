@@ -44,6 +44,10 @@ def _whoever(original: Any) -> Any:
     return authenticate
 
 
+def _revived(found: Any) -> Any:
+    return None if found is None else dataclasses.replace(found, alive=True)
+
+
 def _in_answer(change: Any) -> Any:
     def altered(answer: Any) -> Any:
         return dataclasses.replace(answer, body=change(dict(answer.body))) if answer.status == 200 else answer
@@ -183,6 +187,11 @@ OF_CODES = [
         ("fapi2-security-profile/fapi2-security-profile-final-attempt-reuse-authorization-code-after-one-second",),
     ),
     Fault(
+        "code: what was revoked is good",
+        result("parvis_identity.store.openid:granted", _revived),
+        ("fapi2-security-profile/fapi2-security-profile-final-attempt-reuse-authorization-code-after-one-second",),
+    ),
+    Fault(
         "code: it is good for every client",
         changed(f"{SERVICE}.provider:_Code.query_authorization_code", _not_issued_to_anybody),
         ("basic/oidcc-codereuse",),
@@ -232,7 +241,7 @@ OF_TOKENS = [
     Fault("token response: something else comes along", result(_TOKEN, _in_answer(with_(debug="x"))), _SERVER),
     Fault(
         "token response: it may be stored",
-        changed("parvis_identity.http.openid:_NO_STORE", lambda _: {"Cache-Control": "public"}),
+        changed("parvis_identity.http.openid:NO_STORE", lambda _: {"Cache-Control": "public"}),
         _SERVER,
     ),
     Fault(
