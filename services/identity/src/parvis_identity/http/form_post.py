@@ -2,12 +2,12 @@
 
 import base64
 import hashlib
+import html
 from collections.abc import Mapping
 
-from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
-_SCRIPT = Markup("document.forms[0].submit()")
+_SCRIPT = "document.forms[0].submit()"
 _HASH = base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()
 #: Nothing but the one script. Where the form goes is a registered address, and where that leads is the client's.
 _HEADERS = {
@@ -19,16 +19,18 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-_PAGE = Markup(
-    '<!doctype html><html lang="{language}"><head><meta charset="utf-8"><title>{label}</title></head><body>'
-    '<form method="post" action="{address}">{fields}<noscript><button>{label}</button></noscript></form>'
-    "<script>{script}</script></body></html>"
-)
-_FIELD = Markup('<input type="hidden" name="{}" value="{}">')
 
 
 def form_post(address: str, fields: Mapping[str, str], *, language: str, label: str) -> HTMLResponse:
     """A page that posts `fields` to a registered address; `label` names the button for browsers without script."""
-    inputs = Markup("").join(_FIELD.format(name, value) for name, value in fields.items())
-    page = _PAGE.format(language=language, label=label, address=address, fields=inputs, script=_SCRIPT)
+    named = html.escape(label)
+    inputs = "".join(
+        f'<input type="hidden" name="{html.escape(name)}" value="{html.escape(value)}">'
+        for name, value in fields.items()
+    )
+    page = (
+        f'<!doctype html><html lang="{html.escape(language)}"><head><meta charset="utf-8"><title>{named}</title></head>'
+        f'<body><form method="post" action="{html.escape(address)}">{inputs}'
+        f"<noscript><button>{named}</button></noscript></form><script>{_SCRIPT}</script></body></html>"
+    )
     return HTMLResponse(page, headers=_HEADERS)

@@ -34,16 +34,15 @@ class ClientKeys:
     def __init__(self, outgoing: Outgoing) -> None:
         self._outgoing = outgoing
         self._known: dict[str, _Fetched] = {}
+        #: Keys that were registered, read once for as long as the client is kept.
+        self._registered: dict[str, tuple[object, tuple[Key, ...]]] = {}
 
     async def of(self, client: Client, header: dict[str, Any]) -> tuple[Key, ...]:
         """The client's keys; fetched again when none fits a token with this header: it may have new ones. Empty when
         there are none or they cannot be had.
         """
         if client.jwks is not None:
-            try:
-                return signatures.keys_of(client.jwks)
-            except ValueError:
-                return ()
+            return self._read(client)
         if not client.jwks_uri:
             return ()
         if len(self._known) >= _KNOWN and client.jwks_uri not in self._known:
@@ -54,6 +53,19 @@ class ClientKeys:
             if not held.at or age > _FRESH or (age > _AGAIN and not signatures.candidates(held.keys, header)):
                 held.keys, held.at = await self._fetch(client.jwks_uri, held.keys), time.monotonic()
         return held.keys
+
+    def _read(self, client: Client) -> tuple[Key, ...]:
+        held = self._registered.get(client.client_id)
+        if held is not None and held[0] is client.jwks:
+            return held[1]
+        try:
+            keys = signatures.keys_of(client.jwks)
+        except ValueError:
+            keys = ()
+        if len(self._registered) >= _KNOWN:
+            self._registered.clear()
+        self._registered[client.client_id] = client.jwks, keys
+        return keys
 
     async def _fetch(self, url: str, before: tuple[Key, ...]) -> tuple[Key, ...]:
         """Keys at an address; when it does not answer, those of before count on."""
