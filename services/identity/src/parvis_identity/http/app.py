@@ -5,6 +5,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from parvis_identity.http.account_step import AccountStepPages
 from parvis_identity.http.authorization import AuthorizationPages
 from parvis_identity.http.openid import OpenIdPages
 from parvis_identity.http.passwords import PasswordPages
@@ -28,7 +29,7 @@ def make_app(site: Site) -> Starlette:
         return response
 
     parts = (
-        *(SignInPages(site), PasswordPages(site), SignOutPages(site), TokenStatePages(site)),
+        *(SignInPages(site), PasswordPages(site), AccountStepPages(site), SignOutPages(site), TokenStatePages(site)),
         *(AuthorizationPages(site), OpenIdPages(site), PushedPages(site), RegistrationPages(site)),
     )
     routes = [route for part in parts for route in part.routes()]

@@ -66,9 +66,12 @@ class PasswordPages:
         """The form that asks for a reset link."""
         query = query_of(request)
         face = await self._face(query.get("organisation", ""))
-        return self._site.page(
-            request, "reset.html", {"firm": face, "identifier": query.get("identifier", "")[:254]}, face=face
-        )
+        context = {
+            "firm": face,
+            "identifier": query.get("identifier", "")[:254],
+            "first": query.get("first") == "1",
+        }
+        return self._site.page(request, "reset.html", context, face=face)
 
     async def request_reset(self, request: Request) -> Response:
         """Sends a link if there is somebody to send it to, and says the same either way."""
@@ -80,7 +83,12 @@ class PasswordPages:
         if not identifier:
             _ = site.pages.translator(request)
             message = _("Enter your client code or your mail address.") if face else _("Enter your mail address.")
-            context = {"firm": face, "identifier": "", "errors": {"identifier": message}}
+            context = {
+                "firm": face,
+                "identifier": "",
+                "first": form.get("first") == "1",
+                "errors": {"identifier": message},
+            }
             return site.page(request, "reset.html", context, face=face, status=422)
         await site.passwords.request_reset(
             identifier, face.id if face else None, face.slug if face else "", site.cookies.visitor(request)
