@@ -1,7 +1,7 @@
 """Identity's own addresses: each is for everybody or asks for a proof; one for a firm is none for another."""
 
 import re
-from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import pytest
 from browsing import csrf_of
@@ -34,6 +34,7 @@ FORMS = {
     "POST /activate/{token}/again": {},
     "POST /reset/{token}": {"password": PASSWORD},
     "POST /reset/{token}/again": {},
+    "POST /device": {"user_code": "BBBB-BBBB"},
     "POST /oauth2/consent": {"next": "/oauth2/authorize", "answer": "yes"},
 }
 #: What asks for a proof; each has a test below.
@@ -43,6 +44,10 @@ PROVEN = {
     "POST /oauth2/token",
     "GET /oauth2/userinfo",
     "POST /oauth2/userinfo",
+    "GET /device",
+    "POST /oauth2/device_authorization",
+    "POST /oauth2/introspect",
+    "POST /oauth2/revoke",
     "GET /oauth2/logout",
     "POST /oauth2/logout",
     "POST /oauth2/register",
@@ -59,7 +64,7 @@ ELSEWHERE = {
 
 
 def test_every_address_of_identity_is_known():
-    app = make_app(SimpleNamespace(guarded=lambda endpoint: endpoint))
+    app = make_app(MagicMock(guarded=lambda endpoint: endpoint))
     found = {f"{method} {route.path}" for route in app.routes for method in route.methods - {"HEAD"}}
     assert found == OPEN.keys() | FORMS.keys() | PROVEN
 

@@ -169,7 +169,10 @@ def backends(servers):
         ("/reset/token", "identity"),
         ("/password", "identity"),
         ("/signed-out", "identity"),
+        ("/device", "identity"),
+        ("/devices", "web"),
         ("/oauth2/authorize", "identity"),
+        ("/.well-known/oauth-authorization-server", "identity"),
         ("/.well-known/openid-configuration", "identity"),
     ],
 )

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from identity_stage import Flow, claims_of
 
-from parvis_identity.service.authorization import GRACE
+from parvis_identity.service.token_endpoint import GRACE
 
 pytestmark = pytest.mark.usefixtures("nobody_failed_before")
 

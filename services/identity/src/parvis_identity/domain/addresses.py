@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 #: Longer ones are refused (characters).
 LONGEST = 2000
 #: Pages of ours that a sign-in may lead to.
-_CONTINUATIONS = ("/oauth2/authorize", "/password")
+_CONTINUATIONS = ("/oauth2/authorize", "/password", "/device")
 
 
 def is_redirect_uri(uri: str) -> bool:

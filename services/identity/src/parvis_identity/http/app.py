@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from parvis_identity.http.account_step import AccountStepPages
 from parvis_identity.http.authorization import AuthorizationPages
+from parvis_identity.http.devices import DevicePages
 from parvis_identity.http.openid import OpenIdPages
 from parvis_identity.http.passwords import PasswordPages
 from parvis_identity.http.pushed import PushedPages
@@ -30,7 +31,7 @@ def make_app(site: Site) -> Starlette:
 
     parts = (
         *(SignInPages(site), PasswordPages(site), AccountStepPages(site), SignOutPages(site), TokenStatePages(site)),
-        *(AuthorizationPages(site), OpenIdPages(site), PushedPages(site), RegistrationPages(site)),
+        *(AuthorizationPages(site), OpenIdPages(site), PushedPages(site), RegistrationPages(site), DevicePages(site)),
     )
     routes = [route for part in parts for route in part.routes()]
     return Starlette(routes=routes, exception_handlers={404: no_such_page, 405: no_such_page})

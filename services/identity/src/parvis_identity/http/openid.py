@@ -13,6 +13,7 @@ from parvis_identity.http.site import Site
 from parvis_identity.service import discovery
 from parvis_identity.service.dpop import ProofRefused
 from parvis_identity.service.keys import OPENID
+from parvis_identity.service.token_endpoint import TokenEndpoint
 from parvis_kit.caller import Caller
 
 _KEPT = {"Cache-Control": "public, max-age=300", **ANYWHERE}
@@ -23,6 +24,7 @@ class OpenIdPages:
 
     def __init__(self, site: Site) -> None:
         self._site = site
+        self._tokens = TokenEndpoint(site.tokens, site.clients, site.organisations)
         self._caller = Caller("identity")
 
     def routes(self) -> list[Route]:
@@ -54,7 +56,7 @@ class OpenIdPages:
         proven = await self._site.authentication.prove(form, request.headers, request.url.path)
         async with self._site.answering() as unit:
             proof = await proof_of(self._site.proofs, unit, request)
-            answer = await self._site.authorization.token(unit, form, proven, proof)
+            answer = await self._tokens.token(unit, form, proven, proof)
             nonce = nonce_header(self._site.proofs, unit)
         return JSONResponse(answer.body, answer.status, headers={**plain(answer.headers), **NO_STORE, **nonce})
 
@@ -76,7 +78,7 @@ class OpenIdPages:
                 jkt = (await proof_for(proofs, unit, request, token)).jkt if bound else ""
             except ProofRefused as refused:
                 return bad_proof(refused, nonce)
-            claims = await self._site.authorization.userinfo(unit, token, jkt=jkt)
+            claims = await self._tokens.userinfo(unit, token, jkt=jkt)
         if claims is None:
             return bad_token(bound=bound)
         headers = {**NO_STORE, **nonce}

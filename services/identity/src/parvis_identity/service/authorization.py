@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 from uuid import UUID
@@ -11,21 +10,14 @@ from uuid import UUID
 from authlib.common.urls import add_params_to_uri
 
 from parvis_identity.domain import claims as asked_claims
-from parvis_identity.domain import sessions as rules
 from parvis_identity.domain.interaction import SINCE, Interaction, after_login, needed
-from parvis_identity.domain.links import digest_of
-from parvis_identity.models import Account, Client, Grant
+from parvis_identity.models import Account, Client
 from parvis_identity.service import profiles
-from parvis_identity.service.authentication import Proven
 from parvis_identity.service.clients import Clients
-from parvis_identity.service.dpop import Proof
 from parvis_identity.service.organisations import Face, Organisations, ProductAnswer
 from parvis_identity.service.protocol import (
-    Answer,
     ClientPolicy,
-    ProtocolRefusal,
     ProtocolRequest,
-    protocol_error,
     unacceptable,
 )
 from parvis_identity.service.provider import Provider, SignedIn
@@ -35,8 +27,6 @@ from parvis_identity.store import openid as store
 from parvis_kit.errors import Kind, ServiceError
 from parvis_kit.unit import UnitOfWork
 
-#: How long a refresh token that was replaced gets the same answer again.
-GRACE = timedelta(seconds=10)
 #: How answers reach the client: in its address, or in a form that the browser posts (Form Post Response Mode 1.0).
 FORM_POST = "form_post"
 RESPONSE_MODES = ("query", FORM_POST)
@@ -121,7 +111,7 @@ class _Valid:
 
 
 class Authorization:
-    """Authorization and token endpoint."""
+    """The authorization endpoint."""
 
     def __init__(self, tokens: Tokens, clients: Clients, organisations: Organisations) -> None:
         self._tokens = tokens
@@ -313,6 +303,14 @@ class Authorization:
             )
         return why
 
+    async def launched_for(
+        self, client: Client, who: SignedIn, organisation: str = ""
+    ) -> Face | NotAssigned | ChooseOrganisation | None:
+        """The organisation that somebody uses a product for; None for a client that is no product."""
+        if client.product_id is None:
+            return None
+        return await self._product(client, who, {"organisation": organisation})
+
     async def _product(
         self, client: Client, signed_in: SignedIn, parameters: Mapping[str, str]
     ) -> Face | NotAssigned | ChooseOrganisation:
@@ -344,115 +342,6 @@ class Authorization:
         if "state" in parameters:
             told.append(("state", parameters["state"]))
         return _go(parameters, add_params_to_uri(parameters["redirect_uri"], told))
-
-    async def token(
-        self, unit: UnitOfWork, parameters: Mapping[str, str], proven: Proven, proof: Proof | None = None
-    ) -> Answer:
-        """The answer of the token endpoint. What a reuse revokes is written although the answer is an error."""
-        if name := unacceptable(parameters):
-            return protocol_error(400, "invalid_request", f"Invalid '{name}' in request.")
-        try:
-            await proven.once(unit)
-        except ProtocolRefusal as refusal:
-            return refusal.answer
-        if proof is None and profiles.binds_tokens(proven.client):
-            return protocol_error(400, "invalid_request", "The client must send a DPoP proof (RFC 9449).")
-        provider = Provider(self._tokens, unit.now, client=proven.client, proven=True, proof=proof)
-        grant_type = parameters.get("grant_type", "")
-        if not grant_type:
-            return protocol_error(400, "invalid_request", "Missing 'grant_type' in request.")
-        if grant_type == "authorization_code":
-            provider.code = await store.presented_code(unit, digest_of(parameters.get("code", "")))
-        elif grant_type == "refresh_token":
-            await self._present(unit, provider, parameters.get("refresh_token", ""))
-        request = ProtocolRequest("POST", parameters, {})
-        answer = provider.token(request)
-        if provider.reused is not None:
-            await self._revoke(unit, provider.reused, grant_type)
-        if answer.status != 200:  # noqa: PLR2004 - OK
-            return answer
-        return await self._write(unit, provider, answer)
-
-    async def _present(self, unit: UnitOfWork, provider: Provider, refresh_token: str) -> None:
-        """Loads a refresh token that was presented. One that was replaced a moment ago is a second tab's, or of an
-        answer that was lost, as long as nobody has used what replaced it; else a thief's, or the owner's after one
-        (RFC 9700, 4.14.2).
-        """
-        provider.presented = await store.presented_refresh_token(unit, digest_of(refresh_token))
-        provider.presented_as = refresh_token
-        if provider.presented is None or provider.presented.token.replaced_at is None:
-            return
-        if unit.now - provider.presented.token.replaced_at < GRACE:
-            successor = digest_of(self._tokens.successor(refresh_token))
-            provider.repeated = await store.is_unused(unit, successor)
-
-    async def _write(self, unit: UnitOfWork, provider: Provider, answer: Answer) -> Answer:
-        """Uses up what was presented, in one statement that only one of several requests wins; then saves what
-        was issued.
-        """
-        granted = None
-        if provider.code is not None:
-            granted = provider.code.granted
-            if not await store.use_code(unit, provider.code.code.digest):
-                await self._revoke(unit, granted.grant, "authorization_code")
-                return protocol_error(400, "invalid_grant", "The code was used before.")
-            if provider.jkt:
-                await store.bind_grant(unit, granted.grant.id, provider.jkt)
-        elif provider.presented is not None:
-            granted = provider.presented.granted
-            if not await self._still_assigned(granted.grant, provider):
-                await store.revoke_grant(unit, granted.grant.id)
-                return protocol_error(400, "invalid_grant", "The product is no longer assigned.")
-            if provider.new_refresh_token is not None and not provider.repeated:
-                # Of two at once, one writes; the other's answer is the same.
-                await store.replace_refresh_token(unit, provider.presented.token.digest, provider.new_refresh_token)
-        if granted is not None and unit.now - granted.last_seen_at >= rules.SEEN_EVERY:
-            await store.touch_session(unit, granted.grant.session_id)
-        if provider.code is not None and provider.new_refresh_token is not None:
-            await store.save_refresh_token(unit, provider.new_refresh_token)
-        return answer
-
-    async def _still_assigned(self, grant: Grant, provider: Provider) -> bool:
-        policy = provider.policy
-        if policy is None or policy.row.product_id is None or grant.organisation_id is None:
-            return True
-        try:
-            found = await self._organisations.product(grant.account_id, grant.client_id, grant.organisation_id)
-        except ServiceError as error:
-            if error.kind in {Kind.NOT_FOUND, Kind.PRECONDITION}:
-                return False
-            raise
-        return found.assigned
-
-    async def _revoke(self, unit: UnitOfWork, grant: Grant, what: str) -> None:
-        await store.revoke_grant(unit, grant.id)
-        unit.record(
-            "grant.reused",
-            target_kind="account",
-            target_id=grant.account_id,
-            client=grant.client_id,
-            presented=what,
-        )
-
-    async def userinfo(self, unit: UnitOfWork, token: str, *, jkt: str = "") -> dict[str, Any] | str | None:
-        """Claims for an access token, or a JWT of them (OpenID Connect Core 5.3); None when it is worthless.
-
-        `jkt`: of the key that whoever presents it proved to have; a token that is bound to a key is worth nothing
-        without it, nor with another.
-        """
-        claims = self._tokens.read_access(token)
-        if claims is None or "grant" not in claims or "openid" not in str(claims.get("scope", "")).split():
-            return None
-        if claims.get("cnf", {}).get("jkt", "") != jkt:
-            return None
-        granted = await store.granted(unit, UUID(claims["grant"]), str(claims.get("jti", "")))
-        if granted is None or not granted.alive:
-            return None
-        client = await self._clients.find(unit, granted.grant.client_id)
-        if client is None:
-            return None
-        granted.grant.scope = str(claims["scope"])
-        return self._tokens.userinfo(client, granted.account, granted.grant)
 
 
 def _unsupported(parameters: Mapping[str, str]) -> tuple[str, str] | None:

@@ -9,6 +9,7 @@ from parvis_identity.service import dpop
 from parvis_identity.service.authorization import RESPONSE_MODES
 from parvis_identity.service.protocol import METHODS, SCOPES
 from parvis_identity.service.signatures import ALGORITHMS
+from parvis_identity.service.token_exchange import EXCHANGE
 
 
 def document(issuer: str, *, registration: bool) -> dict[str, Any]:
@@ -22,17 +23,24 @@ def document(issuer: str, *, registration: bool) -> dict[str, Any]:
         "userinfo_endpoint": f"{issuer}/oauth2/userinfo",
         "jwks_uri": f"{issuer}/oauth2/jwks",
         "pushed_authorization_request_endpoint": f"{issuer}/oauth2/par",
+        "device_authorization_endpoint": f"{issuer}/oauth2/device_authorization",
+        "introspection_endpoint": f"{issuer}/oauth2/introspect",
+        "revocation_endpoint": f"{issuer}/oauth2/revoke",
         "end_session_endpoint": f"{issuer}/oauth2/logout",
         "scopes_supported": list(SCOPES),
         "response_types_supported": ["code"],
         "response_modes_supported": list(RESPONSE_MODES),
-        "grant_types_supported": list(client_metadata.GRANT_TYPES),
+        "grant_types_supported": [*client_metadata.GRANT_TYPES, EXCHANGE],
         "subject_types_supported": ["public", "pairwise"],
         "id_token_signing_alg_values_supported": list(ALGORITHMS),
         "userinfo_signing_alg_values_supported": list(ALGORITHMS),
         "request_object_signing_alg_values_supported": [*ALGORITHMS, "none"],
         "token_endpoint_auth_methods_supported": METHODS,
         "token_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
+        "revocation_endpoint_auth_methods_supported": METHODS,
+        "revocation_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
+        "introspection_endpoint_auth_methods_supported": [method for method in METHODS if method != "none"],
+        "introspection_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
         "dpop_signing_alg_values_supported": list(dpop.ALGORITHMS),
         "code_challenge_methods_supported": ["S256"],
         "claim_types_supported": ["normal"],

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from authlib.common.urls import add_params_to_uri
 from authlib.oauth2 import OAuth2Error
@@ -29,11 +29,15 @@ from parvis_identity.domain.claims import read as asked_claims
 from parvis_identity.domain.links import digest_of
 from parvis_identity.models import Account, AuthorizationCode, Client, Grant, RefreshToken, Session
 from parvis_identity.service import profiles
+from parvis_identity.service.device_grant import DeviceGrant
 from parvis_identity.service.dpop import Proof
 from parvis_identity.service.protocol import Answer, ClientPolicy, ProtocolRequest, protocol_error
 from parvis_identity.service.tokens import ACCESS_LIFETIME, Tokens
 from parvis_identity.store.openid import Granted, PresentedCode, PresentedRefreshToken
 from parvis_kit.ids import uuid7
+
+if TYPE_CHECKING:
+    from parvis_identity.store.device_flow import PresentedDevice
 
 # Authlib's stubs describe its classes more narrowly than it calls them: here they are taken as they are.
 _Server: Any = AuthorizationServer
@@ -75,6 +79,8 @@ class Provider(_Server):  # type: ignore[misc] # see above
         self.policy = ClientPolicy(client) if client is not None else None
         self._proven = proven
         self.code = code
+        #: A device that asks for its tokens.
+        self.device: PresentedDevice | None = None
         self.presented = refresh_token
         self.signed_in = signed_in
         self.jkt = proof.jkt if proof is not None else ""
@@ -90,6 +96,7 @@ class Provider(_Server):  # type: ignore[misc] # see above
         self.register_grant(_Code, [_Pkce(required=False), _IdToken()])
         self.register_grant(_Refresh, [_IdToken()])
         self.register_grant(_Credentials)
+        self.register_grant(DeviceGrant, [_IdToken()])
 
     # What Authlib asks
 
@@ -132,7 +139,7 @@ class Provider(_Server):  # type: ignore[misc] # see above
         expires_in: int | None = None,  # noqa: ARG002 - idem
         include_refresh_token: bool = True,  # noqa: FBT001, FBT002 - idem
     ) -> dict[str, Any]:
-        granted = self._granted()
+        granted = self.granted
         scope = client.get_allowed_scope(scope)
         grant = granted.grant if granted is not None and user is not None else None
         token: dict[str, Any] = {
@@ -153,9 +160,13 @@ class Provider(_Server):  # type: ignore[misc] # see above
             )
         return token
 
-    def _granted(self) -> Granted | None:
+    @property
+    def granted(self) -> Granted | None:
+        """What was presented is a part of."""
         if self.code is not None:
             return self.code.granted
+        if self.device is not None:
+            return self.device.granted
         return self.presented.granted if self.presented is not None else None
 
     # What the use cases ask
@@ -333,7 +344,7 @@ class _IdToken:
     def add(self, grant: Any, response: tuple[int, dict[str, Any], Any]) -> None:
         _, token, _ = response
         server: Provider = grant.server
-        granted = server._granted()  # noqa: SLF001 - two halves of one thing
+        granted = server.granted
         if granted is None or "openid" not in str(token.get("scope") or "").split():
             return
         client: Client = grant.request.client.row

@@ -83,6 +83,37 @@ class Tokens:
             claims["cnf"] = {"jkt": jkt}
         return self._sign(claims, OPENID, "ES256", typ="at+jwt")
 
+    def exchanged(
+        self,
+        client: Client,
+        audience: Client,
+        scope: str,
+        grant: Grant,
+        act: Mapping[str, Any],
+        *,
+        expires: int,
+        jkt: str,
+    ) -> str:
+        """An access token with which `client` calls the interface of `audience` for a person; `act` says who acts (RFC
+        8693, 4.1). `expires` in Unix time, `jkt` as in `access`.
+        """
+        claims: dict[str, Any] = {
+            "iss": self.issuer,
+            "aud": audience.client_id,
+            "sub": self.subjects.of(audience, grant.account_id),
+            "client_id": client.client_id,
+            "scope": scope,
+            "act": dict(act),
+            "iat": int(time.time()),
+            "exp": expires,
+            "jti": secrets.token_urlsafe(12),
+            "sid": str(grant.session_id),
+            "grant": str(grant.id),
+        }
+        if jkt:
+            claims["cnf"] = {"jkt": jkt}
+        return self._sign(claims, OPENID, "ES256", typ="at+jwt")
+
     def id_token(self, client: Client, account: Account, grant: Grant, extra: Mapping[str, Any]) -> str:
         """An ID token (OpenID Connect Core 2), signed with the client's algorithm."""
         now = int(time.time())
