@@ -23,6 +23,8 @@ OPEN = {
     "GET /.well-known/oauth-authorization-server": "RFC 8414",
     "GET /oauth2/jwks": "public keys",
     "POST /oauth2/authorize": "goes on as GET, which has the cookies",
+    "GET /activate": "the form for who has a link without its secret",
+    **{f"{method} /oauth2/par": "says 405" for method in ("GET", "PUT", "PATCH", "DELETE", "OPTIONS")},
 }
 #: Forms: taken from our own pages only.
 FORMS = {
@@ -35,6 +37,7 @@ FORMS = {
     "POST /reset/{token}": {"password": PASSWORD},
     "POST /reset/{token}/again": {},
     "POST /device": {"user_code": "BBBB-BBBB"},
+    "POST /oauth2/decline": {"next": "/oauth2/authorize"},
     "POST /oauth2/consent": {"next": "/oauth2/authorize", "answer": "yes"},
 }
 #: What asks for a proof; each has a test below.
@@ -42,6 +45,7 @@ PROVEN = {
     "GET /password",
     "GET /oauth2/authorize",
     "POST /oauth2/token",
+    "POST /oauth2/par",
     "GET /oauth2/userinfo",
     "POST /oauth2/userinfo",
     "GET /device",
@@ -105,7 +109,7 @@ async def test_a_form_from_elsewhere_is_not_taken(nobody, url, cast, ledger, nam
 @pytest.mark.parametrize("name", FORMS)
 async def test_the_same_form_from_its_page_is_heard(nobody, url, name):
     answer = await fill(nobody, url, name, **FORMS[name])
-    assert answer.status_code in {200, 303, 404, 422}
+    assert answer.status_code in {200, 303, 400, 404, 422}
 
 
 @pytest.mark.parametrize(
@@ -287,3 +291,15 @@ async def test_clients_are_registered_and_managed_with_a_token_only(nobody, url,
             await nobody.delete(one, headers=headers),
         ]
         assert [answer.status_code for answer in answers] == [401] * 4
+
+
+@pytest.mark.parametrize("path", ["token", "par", "introspect", "revoke", "device_authorization"])
+@pytest.mark.parametrize("how", ["no-proof", "wrong-secret", "nobody"])
+async def test_what_clients_call_asks_who_they_are(nobody, url, cast, path, how):
+    name = cast.product["client_id"]
+    proof = {"no-proof": None, "wrong-secret": (name, "not-this-one"), "nobody": ("another", "secret")}[how]
+    told = {"client_id": "another" if how == "nobody" else name, "token": "x", "grant_type": "client_credentials"}
+
+    answer = await nobody.post(f"{url}/oauth2/{path}", data=told, auth=proof)
+
+    assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
