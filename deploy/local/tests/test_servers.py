@@ -164,6 +164,7 @@ def backends(servers):
         ("/loginless", "web"),
         ("/login", "identity"),
         ("/login/cabinet", "identity"),
+        ("/activate?step=first", "identity"),
         ("/activate/token", "identity"),
         ("/reset", "identity"),
         ("/reset/token", "identity"),
