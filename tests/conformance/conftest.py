@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,7 @@ def provider_of(suite: Suite) -> Provider:
         command = [sys.executable, "-m", "parvis_identity", "rotate-keys"]
         subprocess.run(command, env=os.environ | environment, cwd=ROOT, check=True, capture_output=True)
 
-    somebody, other = [Person(each.mail, PASSWORD) for each in PROVIDER.people_who_sign_in()[:2]]
+    somebody, other = [Person(each.mail, PASSWORD) for each in islice(PROVIDER.people_who_sign_in(), 2)]
     return Provider(
         issuer=suite.addresses["portal"],
         initial_access_token=suite.credentials.registration_token,

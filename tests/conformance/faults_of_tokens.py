@@ -11,8 +11,8 @@ from seeding import SERVICE, Fault, all_of, answers, changed, claims, result, si
 
 _COUNT = itertools.count()
 _SERVER = ("basic/oidcc-server",)
-_TOKEN = f"{SERVICE}.authorization:Authorization.token"
-_STORE = f"{SERVICE}.authorization:store"
+_TOKEN = f"{SERVICE}.token_endpoint:TokenEndpoint.token"
+_STORE = "parvis_identity.store.openid:"
 
 
 def _unused(original: Any) -> Any:
@@ -178,12 +178,12 @@ OF_CALLBACKS = [
 OF_CODES = [
     Fault(
         "code: it is accepted twice",
-        all_of(changed(f"{_STORE}.presented_code", _unused), answers(f"{_STORE}.use_code", True)),  # noqa: FBT003
+        all_of(changed(f"{_STORE}presented_code", _unused), answers(f"{_STORE}use_code", True)),  # noqa: FBT003
         ("basic/oidcc-codereuse",),
     ),
     Fault(
         "code: what a second use gave is not revoked",
-        answers(f"{SERVICE}.authorization:Authorization._revoke", None),
+        answers(f"{SERVICE}.token_endpoint:TokenEndpoint._revoke", None),
         ("fapi2-security-profile/fapi2-security-profile-final-attempt-reuse-authorization-code-after-one-second",),
     ),
     Fault(

@@ -28,6 +28,7 @@ class SignedIn:
                  self.rp.registered.get("post_logout_redirect_uris"), [self.back])  # fmt: skip
         self.browser: UserAgent = self.rp.browser()
         self.outcome: Outcome = sign_in(run, self.rp, self.browser)
+        self.before = self.browser.copy()
         self.state = secrets.token_urlsafe(96)
 
     def leave(self, **changes: str | None) -> Landing:
@@ -44,10 +45,11 @@ class SignedIn:
         self.run.same("state comes back as it was", landing.answer, {} if state is None else {"state": [state]})
 
     def check_signed_out(self) -> None:
-        """Without a page nobody is signed in any more."""
-        asked = self.rp.request(prompt="none")
-        landing = self.browser.open(self.rp.address(asked))
-        check_refusal(self.run, landing, asked, NEEDS_A_PAGE)
+        """Without a page nobody is signed in any more, not even with the cookies of before."""
+        for browser in (self.browser, self.before):
+            asked = self.rp.request(prompt="none")
+            landing = browser.open(self.rp.address(asked))
+            check_refusal(self.run, landing, asked, NEEDS_A_PAGE)
 
     def check_stays(self, landing: Landing) -> None:
         """The browser was not sent anywhere, and a page says something."""

@@ -161,6 +161,12 @@ class UserAgent:
         self._relying_party = relying_party
         self._http = httpx.Client(trust_env=False, timeout=30, limits=httpx.Limits(max_keepalive_connections=0))
 
+    def copy(self) -> "UserAgent":
+        """Another browser that knows what this one knows now: a thief's, or one that forgets to forget."""
+        other = UserAgent(self._relying_party)
+        other._http.cookies.update(self._http.cookies)
+        return other
+
     def open(self, url: str) -> Landing:
         """Follows an address until a page shows or the relying party is reached."""
         return self._follow("GET", url)
