@@ -78,6 +78,7 @@ async def test_without_an_address_the_page_is_ours(browser, flow, hint):
     answer = await leave(browser, id_token_hint=hint)
 
     assert answer.headers["location"] == "/signed-out"
+    assert "Vous êtes déconnecté" in read(await browser.get("/signed-out"))
     assert not await is_in(browser, flow)
 
 
