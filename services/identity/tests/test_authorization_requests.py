@@ -414,6 +414,34 @@ async def test_what_an_object_asked_for_is_kept_while_the_person_signs_in(stage,
     assert answer_of(back)["state"] == "kept"
 
 
+async def test_a_long_request_comes_through_the_sign_in_page_too(stage, party, person):
+    browser = stage.browser()
+    asked = await Flow(*party).authorize(browser, state="x" * 5000)
+
+    signed_in = await browser.sign_in(person.mail, at=asked.headers["location"])
+
+    assert answer_of(await browser.get(signed_in.headers["location"]))["state"] == "x" * 5000
+
+
+async def test_an_application_on_a_device_is_answered_on_any_port(stage, browser):
+    local = ["http://127.0.0.1/cb", "http://[::1]:4000/cb", "http://localhost/cb"]
+    native = Flow(*await stage.relying_party(redirect_uris=local, application_type="native"))
+    web = Flow(*await stage.relying_party(redirect_uris=local))
+
+    for address in ("http://127.0.0.1:5000/cb", "http://[::1]/cb", "http://[::1]:5000/cb"):
+        assert (
+            (await native.authorize(browser, redirect_uri=address)).headers["location"].startswith(f"{address}?code=")
+        )
+        assert (await web.authorize(browser, redirect_uri=address)).status_code == 400
+    for address in (
+        "http://localhost:5000/cb",
+        "http://127.0.0.1:5000/other",
+        "http://127.0.0.2/cb",
+        "http://127.0.0.1:x/cb",
+    ):
+        assert (await native.authorize(browser, redirect_uri=address)).status_code == 400
+
+
 # What is promised
 
 

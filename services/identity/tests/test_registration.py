@@ -273,3 +273,15 @@ async def test_registrations_leave_a_trace(stage):
     await send(stage, LEAST)
 
     assert await stage.audited("client.registered") == before + 1
+
+
+async def test_whoever_registers_many_waits(database):
+    anybody = await make_stage(database, registration="open")
+    await anybody.forget_failures()
+
+    answers = [await send(anybody, LEAST, token="") for _ in range(23)]
+
+    assert [answer.status_code for answer in answers[:20]] == [201] * 20
+    assert answers[-1].status_code == 429
+    assert int(answers[-1].headers["retry-after"]) > 0
+    await anybody.forget_failures()

@@ -2,6 +2,7 @@
 Nothing else.
 """
 
+from collections.abc import Sequence
 from ipaddress import ip_address
 from urllib.parse import parse_qsl, urlsplit
 
@@ -27,6 +28,23 @@ def is_redirect_uri(uri: str) -> bool:
     if not host or "#" in uri or parts.username is not None or not uri.isprintable():
         return False
     return parts.scheme == "https" or (parts.scheme == "http" and _is_local(host))
+
+
+def is_registered(uri: str, registered: Sequence[str], *, native: bool) -> bool:
+    """Whether an answer may go to this address: it is one of the registered ones, as a whole string. Applications on a
+    device listen where there is room: of a registered loopback address any port will do for them (RFC 8252, 7.3).
+    """
+    return uri in registered or (native and any(_same_but_port(uri, each) for each in registered))
+
+
+def _same_but_port(uri: str, registered: str) -> bool:
+    if not is_redirect_uri(uri):
+        return False
+    asked, known = urlsplit(uri), urlsplit(registered)
+    if known.scheme != "http" or known.hostname not in {"127.0.0.1", "::1"}:
+        return False
+    bare = asked._replace(netloc=asked.netloc.removesuffix(f":{asked.port}"))
+    return bare == known._replace(netloc=known.netloc.removesuffix(f":{known.port}"))
 
 
 def _is_local(host: str) -> bool:

@@ -4,6 +4,7 @@ Tries are counted by what was typed, whether or not such an account exists, so t
 more loosely, by address, since a firm's people may all come from one.
 """
 
+import ipaddress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -27,6 +28,17 @@ class Throttle:
         return min(self.longest, self.first * (1 << min(over - 1, 30)))
 
 
+def network_of(address: str) -> str:
+    """The address, or the network that one subscriber of IPv6 has."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv6Address):
+        return str(ipaddress.ipnetwork_of(f"{found}/64", strict=False))
+    return str(found)
+
+
 BY_IDENTIFIER = Throttle(
     free=3, first=timedelta(seconds=2), longest=timedelta(minutes=15), forgets_after=timedelta(hours=1)
 )
@@ -39,4 +51,8 @@ RESETS = Throttle(free=2, first=timedelta(minutes=15), longest=timedelta(hours=1
 #: The same by address, for whoever writes to many people: a firm's office asks for a few in an hour.
 RESETS_BY_ADDRESS = Throttle(
     free=20, first=timedelta(minutes=1), longest=timedelta(minutes=15), forgets_after=timedelta(hours=1)
+)
+#: Clients that register themselves where anybody may, by address.
+REGISTRATIONS = Throttle(
+    free=20, first=timedelta(minutes=1), longest=timedelta(hours=1), forgets_after=timedelta(hours=1)
 )

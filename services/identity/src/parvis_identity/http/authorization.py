@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from parvis_identity.domain.addresses import continuation, parameters_of
+from parvis_identity.domain.addresses import LONGEST, continuation, parameters_of
 from parvis_identity.http.browser import query_of, read_form
 from parvis_identity.http.pushed import UNUSABLE, declined
 from parvis_identity.http.site import Site, see_other
@@ -77,22 +77,28 @@ class AuthorizationPages:
         return await self._answer(request, await self._outcome(request, parameters_of(after), agreed=True))
 
     async def _with_object(self, parameters: dict[str, str]) -> Mapping[str, str] | Go | BadRequest:
-        """The parameters, or where they are kept when a request object said them: the person comes back to what the
-        client said, whatever becomes of the object meanwhile.
+        """The parameters, or where they are kept when a request object said them, or when they are too long to be
+        carried through the sign-in page: the person comes back to what the client said, whatever becomes of it.
         """
         site = self._site
-        if not RequestObjects.is_one(parameters):
+        has_object = RequestObjects.is_one(parameters)
+        if not has_object and len(urlencode(parameters)) <= LONGEST:
             return parameters
         async with site.database.begin(self._caller) as unit:
             client = await site.clients.find(unit, parameters.get("client_id", ""))
         if client is None or profiles.pushes(client):
             return {name: value for name, value in parameters.items() if name not in {"request", "request_uri"}}
-        try:
-            read = await site.request_objects.read(client, parameters)
-        except RequestObjectRefused as refused:
-            async with site.database.begin(self._caller) as unit:
-                return await site.authorization.refused(unit, parameters, Refusal(refused.error, refused.description))
+        read: Mapping[str, str] = parameters
+        if has_object:
+            try:
+                read = await site.request_objects.read(client, parameters)
+            except RequestObjectRefused as refused:
+                told = Refusal(refused.error, refused.description)
+                async with site.database.begin(self._caller) as unit:
+                    return await site.authorization.refused(unit, parameters, told)
         async with site.database.begin(self._caller) as unit:
+            if await site.authorization.problem(unit, read) is not None:
+                return read  # not worth keeping: the client is told
             kept, _ = await site.pushed.keep(unit, client.client_id, read, dpop_jkt=read.get("dpop_jkt", ""))
         return {"client_id": client.client_id, "request_uri": kept}
 

@@ -32,7 +32,8 @@ class RegistrationPages:
 
     async def register(self, request: Request) -> Response:
         """RFC 7591, 3."""
-        return _response(await self._site.registration.register(bearer_of(request), await _json(request)))
+        address = self._site.cookies.visitor(request).address
+        return _response(await self._site.registration.register(bearer_of(request), await _json(request), address))
 
     async def read(self, request: Request) -> Response:
         """RFC 7592, 2.1."""

@@ -19,7 +19,7 @@ from parvis_identity.service.clients import Clients
 from parvis_identity.service.dpop import Proofs
 from parvis_identity.service.keys import KeyRing
 from parvis_identity.service.organisations import Face, Organisations
-from parvis_identity.service.protocol import ProtocolRefusal
+from parvis_identity.service.protocol import ClientPolicy, ProtocolRefusal
 from parvis_identity.service.pushed import PushedRequests, Unusable
 from parvis_identity.service.registration import Registration
 from parvis_identity.service.request_objects import RequestObjects
@@ -240,7 +240,8 @@ class Site:
         async with self.database.begin(Caller("identity")) as unit:
             client = await self.clients.find(unit, parameters.get("client_id", ""))
         redirect_uri = parameters.get("redirect_uri", "")
-        return (redirect_uri,) if client is not None and redirect_uri in client.redirect_uris else ()
+        known = client is not None and ClientPolicy(client).check_redirect_uri(redirect_uri)
+        return (redirect_uri,) if known else ()
 
 
 def see_other(address: str) -> RedirectResponse:

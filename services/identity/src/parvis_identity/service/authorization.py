@@ -192,7 +192,7 @@ class Authorization:
         if name := unacceptable(parameters):
             return BadRequest("invalid_request", f"Invalid '{name}' in request.")
         client = await self._clients.find(unit, parameters.get("client_id", ""))
-        if client is None or parameters.get("redirect_uri", "") not in client.redirect_uris:
+        if client is None or not ClientPolicy(client).check_redirect_uri(parameters.get("redirect_uri", "")):
             what = "client_id" if client is None else "redirect_uri"
             return BadRequest("invalid_request", f"Unknown '{what}'.")
         if not pushed and profiles.pushes(client):

@@ -9,6 +9,7 @@ from typing import Any
 from authlib.oauth2.rfc6749 import ClientMixin, OAuth2Request
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 
+from parvis_identity.domain.addresses import is_registered
 from parvis_identity.domain.links import digest_of
 from parvis_identity.models import Client
 
@@ -78,7 +79,8 @@ class ClientPolicy(_Client):  # type: ignore[misc] # see above
         return " ".join(known for known in SCOPES if known in allowed and known in str(scope or "").split())
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:
-        return redirect_uri in self.row.redirect_uris
+        native = self.row.application_type == "native"
+        return is_registered(redirect_uri, self.row.redirect_uris, native=native)
 
     def check_client_secret(self, client_secret: str) -> bool:
         return secrets.compare_digest(digest_of(client_secret), self.row.secret_digest)

@@ -2,6 +2,7 @@
 provider's policy. Nobody of the provider vouched for such a client: people are asked before it is told who they are.
 """
 
+import hashlib
 import hmac
 import json
 import secrets
@@ -11,6 +12,7 @@ from typing import Any
 from parvis_identity.domain import client_metadata
 from parvis_identity.domain.client_metadata import MetadataRefused
 from parvis_identity.domain.links import digest_of
+from parvis_identity.domain.throttle import REGISTRATIONS, network_of
 from parvis_identity.models import Client
 from parvis_identity.service import signatures
 from parvis_identity.service.clients import Clients
@@ -18,6 +20,7 @@ from parvis_identity.service.outgoing import NotReached, Outgoing
 from parvis_identity.service.protocol import SCOPES, Answer, ProtocolRefusal
 from parvis_identity.settings import Settings
 from parvis_identity.store import openid as store
+from parvis_identity.store import sessions as session_store
 from parvis_kit.caller import Caller
 from parvis_kit.ids import uuid7
 from parvis_kit.unit import Database, UnitOfWork
@@ -39,12 +42,14 @@ class Registration:
         self._policy = client_metadata.Policy(SCOPES, pkce_required=settings.registration_pkce)
         self._caller = Caller("identity")
 
-    async def register(self, bearer: str, said: Mapping[str, Any]) -> Answer:
-        """A new client. Raises ProtocolRefusal."""
+    async def register(self, bearer: str, said: Mapping[str, Any], address: str) -> Answer:
+        """A new client; `address` is who asks. Raises ProtocolRefusal."""
         if self._mode == "closed":
             raise ProtocolRefusal(Answer(403, _error("access_denied", "Clients cannot register themselves here.")))
         if self._mode == "token" and not self._is_initial(bearer):
             raise ProtocolRefusal(_unknown(bearer))
+        if self._mode == "open":
+            await self._count(address)
         values = await self._checked(said)
         token, secret = secrets.token_urlsafe(32), _secret_for(values)
         async with self._database.begin(self._caller) as unit:
@@ -98,6 +103,16 @@ class Registration:
             unit.record("client.removed", target_kind="client", target_id=client_id, name=client.name)
         self._clients.forget(client_id)
         return Answer(204, {}, _NO_STORE)
+
+    async def _count(self, address: str) -> None:
+        """Whoever registers many waits between them. Raises ProtocolRefusal."""
+        key = hashlib.sha256(f"registration\0{network_of(address)}".encode()).digest()
+        async with self._database.begin(self._caller) as unit:
+            may, wait = await session_store.charge(unit, key, REGISTRATIONS)
+        if not may:
+            told = _error("temporarily_unavailable", "Too many clients were registered from this address.")
+            seconds = str(int(wait.total_seconds()) + 1)
+            raise ProtocolRefusal(Answer(429, told, {**_NO_STORE, "Retry-After": seconds}))
 
     def _is_initial(self, bearer: str) -> bool:
         return bool(self._token) and hmac.compare_digest(digest_of(bearer).hex(), self._token.lower())

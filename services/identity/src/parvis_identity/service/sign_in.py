@@ -5,7 +5,6 @@ and reads, the second decides on what is there then, and writes.
 """
 
 import hashlib
-import ipaddress
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +17,7 @@ from parvis_identity.domain.foreign_hashes import kind_of
 from parvis_identity.domain.identifiers import LONGEST_MAIL, identifier_key
 from parvis_identity.domain.links import LIFETIMES, LinkState, Purpose, digest_of, state_of, token_of
 from parvis_identity.domain.passwords import PasswordPolicy
-from parvis_identity.domain.throttle import BY_ADDRESS, BY_IDENTIFIER, RESETS, RESETS_BY_ADDRESS
+from parvis_identity.domain.throttle import BY_ADDRESS, BY_IDENTIFIER, RESETS, RESETS_BY_ADDRESS, network_of
 from parvis_identity.models import Account, AccountState, Link
 from parvis_identity.service import sessions
 from parvis_identity.service.breached import BreachedPasswords
@@ -114,7 +113,7 @@ class Passwords:
     ) -> Begun | Refused:
         typed = identifier_key(identifier)[:LONGEST_MAIL]
         counted = _counted("identifier", typed, organisation_id)
-        by_address = _key("address", _network(visitor.address))
+        by_address = _key("address", network_of(visitor.address))
         async with self._database.begin(self._caller) as unit:
             await self._even.look(unit)
             address_free, address_wait = await session_store.charge(unit, by_address, BY_ADDRESS)
@@ -202,7 +201,7 @@ class Passwords:
         typed = identifier_key(identifier)[:LONGEST_MAIL]
         async with self._database.begin(self._caller, organisation_id=organisation_id) as unit:
             may, _ = await session_store.charge(unit, _counted("reset", typed, organisation_id), RESETS)
-            by_address = _key("reset from", _network(visitor.address))
+            by_address = _key("reset from", network_of(visitor.address))
             address_may, _ = await session_store.charge(unit, by_address, RESETS_BY_ADDRESS)
             found = await store.find(unit, typed, organisation_id)
             if may and address_may and found is not None:
@@ -346,14 +345,3 @@ def _counted(what: str, typed: str, organisation_id: UUID | None) -> bytes:
 
 def _key(*parts: str) -> bytes:
     return hashlib.sha256("\x00".join(parts).encode("utf-8", "surrogateescape")).digest()
-
-
-def _network(address: str) -> str:
-    """The address, or the network that one subscriber of IPv6 has."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(found, ipaddress.IPv6Address):
-        return str(ipaddress.ip_network(f"{found}/64", strict=False))
-    return str(found)
