@@ -7,6 +7,7 @@ its broken lines were mended, and nothing happens twice.
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from hashlib import blake2b
 from itertools import islice
 from uuid import UUID
@@ -22,7 +23,6 @@ from parvis_identity.service.organisations import Face, Organisations
 from parvis_identity.service.sign_in import new_link
 from parvis_identity.store import imports as store
 from parvis_kit.caller import Caller
-from parvis_kit.errors import Violation
 from parvis_kit.ids import uuid7
 from parvis_kit.unit import Database, UnitOfWork
 
@@ -209,7 +209,7 @@ def _personal(said: dict[str, str]) -> Account:
         raise Refused("identifier_without_organisation")
     if not is_mail(mail):
         raise Refused("mail_wrong")
-    return _account(said, kind=AccountKind.PERSONAL, identifier=mail, identifier_key=mail_key(mail))
+    return _account(said, None, mail, mail_key(mail))
 
 
 def _managed(said: dict[str, str], firm: Face) -> Account:
@@ -218,28 +218,27 @@ def _managed(said: dict[str, str], firm: Face) -> Account:
         raise Refused("identifier_wrong")
     if mail and not is_mail(mail):
         raise Refused("mail_wrong")
-    return _account(
-        said,
-        kind=AccountKind.MANAGED,
-        organisation_id=firm.id,
-        identifier=identifier,
-        identifier_key=identifier_key(identifier),
-    )
+    return _account(said, firm.id, identifier, identifier_key(identifier))
 
 
-def _account(said: dict[str, str], **values: object) -> Account:
-    names = {name: said.get(name, "") for name in ("given_name", "family_name")}
-    for name, value in names.items():
-        if (wrong := wrong_name(name, value)) is not None:
-            raise Refused(f"name_{wrong.reason}", field=name, **_params(wrong))
+def _account(said: dict[str, str], firm_id: UUID | None, identifier: str, key: str) -> Account:
+    for name in ("given_name", "family_name"):
+        if (wrong := wrong_name(name, said.get(name, ""))) is not None:
+            raise Refused(f"name_{wrong.reason}", field=name, **wrong.params)
     locale = said.get("locale", "").lower().replace("_", "-").partition("-")[0]
     if locale and locale not in LOCALES:
         raise Refused("locale_unknown")
-    return Account(mail=said.get("mail", ""), locale=locale or LOCALES[0], **names, **values)
-
-
-def _params(violation: Violation) -> dict[str, str]:
-    return dict(violation.params)
+    return Account(
+        kind=AccountKind.PERSONAL if firm_id is None else AccountKind.MANAGED,
+        organisation_id=firm_id,
+        identifier=identifier,
+        identifier_key=key,
+        mail=said.get("mail", ""),
+        given_name=said.get("given_name", ""),
+        family_name=said.get("family_name", ""),
+        locale=locale or LOCALES[0],
+        created_at=datetime.now(UTC),
+    )
 
 
 def _unchanged(newcomer: Newcomer, there: store.There) -> Outcome:
