@@ -1,6 +1,8 @@
 """Codes and tokens that are bound to a key (RFC 9449), at the token endpoint."""
 
 import asyncio
+import base64
+import json
 import time
 
 import pytest
@@ -36,6 +38,10 @@ async def party(stage):
 @pytest.fixture
 async def tokens(http, party):
     return await party.tokens(http)
+
+
+def header_of(token: str) -> dict[str, str]:
+    return json.loads(base64.urlsafe_b64decode(token.split(".", maxsplit=1)[0] + "=="))
 
 
 def refused(answer) -> tuple[int, str]:
@@ -311,3 +317,12 @@ async def test_a_grant_that_was_bound_gives_no_bearer_tokens_later(stage, browse
     answer = await flow.refresh(browser, tokens["refresh_token"])
 
     assert refused(answer) == (400, "invalid_grant")
+
+
+async def test_tokens_for_a_client_of_the_profile_are_signed_well_whatever_it_registered(stage, http):
+    weak = await make_fapi_party(stage, id_token_signed_response_alg="RS256", userinfo_signed_response_alg="RS256")
+
+    tokens = await weak.tokens(http)
+    seen = await weak.userinfo(http, tokens["access_token"])
+
+    assert [header_of(each)["alg"] for each in (tokens["id_token"], tokens["access_token"], seen.text)] == ["ES256"] * 3

@@ -5,6 +5,8 @@ whatever the rest of its registration says.
 from parvis_identity.models import Client
 
 FAPI2 = "fapi2"
+#: What FAPI 2.0 signs with.
+STRONG = ("ES256", "PS256", "EdDSA")
 
 
 def is_public(client: Client) -> bool:
@@ -30,6 +32,11 @@ def needs_challenge(client: Client) -> bool:
 def binds_tokens(client: Client) -> bool:
     """Whether it gets tokens bound to its key only (RFC 9449, 5.2; FAPI 2.0, 5.3.2.1)."""
     return client.dpop_bound_access_tokens or client.profile == FAPI2
+
+
+def signed_with(client: Client, algorithm: str) -> str:
+    """What a token for it is signed with, given what it registered (FAPI 2.0, 5.4)."""
+    return "ES256" if client.profile == FAPI2 and algorithm not in STRONG else algorithm
 
 
 def rotates(client: Client) -> bool:

@@ -348,7 +348,8 @@ class _IdToken:
         if granted is None or "openid" not in str(token.get("scope") or "").split():
             return
         client: Client = grant.request.client.row
-        half = create_half_hash(token["access_token"], client.id_token_signed_response_alg)
+        algorithm = profiles.signed_with(client, client.id_token_signed_response_alg)
+        half = create_half_hash(token["access_token"], algorithm)
         extra: dict[str, Any] = {"at_hash": half.decode()} if half else {}
         if server.code is not None and server.code.code.nonce:
             extra["nonce"] = server.code.code.nonce

@@ -16,6 +16,7 @@ from joserfc.jwk import KeySet
 
 from parvis_identity.domain import claims as asked
 from parvis_identity.models import Account, AccountKind, Client, Grant
+from parvis_identity.service import profiles
 from parvis_identity.service.keys import ALGORITHMS, INTERNAL, OPENID, KeyRing
 from parvis_identity.service.organisations import Membership
 from parvis_identity.service.subjects import Subjects
@@ -129,7 +130,7 @@ class Tokens:
             **self.person(client, account, grant, "id_token"),
             **extra,
         }
-        return self._sign(claims, OPENID, client.id_token_signed_response_alg, typ="JWT")
+        return self._sign(claims, OPENID, profiles.signed_with(client, client.id_token_signed_response_alg), typ="JWT")
 
     def logout(self, client: Client, account: Account, session_id: UUID) -> str:
         """A logout token (Back-Channel Logout 1.0, 2.4), signed with the algorithm of the client's ID tokens."""
@@ -144,7 +145,9 @@ class Tokens:
             "jti": secrets.token_urlsafe(16),
             "events": {"http://schemas.openid.net/event/backchannel-logout": {}},
         }
-        return self._sign(claims, OPENID, client.id_token_signed_response_alg, typ="logout+jwt")
+        return self._sign(
+            claims, OPENID, profiles.signed_with(client, client.id_token_signed_response_alg), typ="logout+jwt"
+        )
 
     def person(self, client: Client, account: Account, grant: Grant, place: str) -> dict[str, Any]:
         """Claims about a person for a place ("id_token", "userinfo"): what the grant's scope and its claims ask for, as
@@ -177,7 +180,8 @@ class Tokens:
         if not client.userinfo_signed_response_alg:
             return claims
         named = {"iss": self.issuer, "aud": client.client_id, "iat": int(time.time()), **claims}
-        return self._sign(named, OPENID, client.userinfo_signed_response_alg, typ="JWT")
+        algorithm = profiles.signed_with(client, client.userinfo_signed_response_alg)
+        return self._sign(named, OPENID, algorithm, typ="JWT")
 
     def successor(self, refresh_token: str) -> str:
         """What replaces a refresh token: always the same for the same one, so that two tabs that refresh at once get
