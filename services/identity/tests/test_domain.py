@@ -9,7 +9,7 @@ from parvis_identity.domain import addresses, identifiers, interaction, links, s
 from parvis_identity.domain.interaction import Interaction
 from parvis_identity.domain.links import LinkState, Purpose
 from parvis_identity.domain.passwords import PasswordPolicy, guessable_parts, prepare
-from parvis_identity.domain.throttle import BY_IDENTIFIER
+from parvis_identity.domain.throttle import BY_IDENTIFIER, network_of
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 
@@ -202,3 +202,11 @@ def test_a_sign_in_from_now_on_satisfies_the_request_that_asked_for_it(parameter
 )
 def test_the_device_of_a_browser(agent, device):
     assert sessions.device_of(agent) == device
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [("192.0.2.7", "192.0.2.7"), ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"), ("unknown", "unknown")],
+)
+def test_what_one_subscriber_has_is_counted_as_one(address, network):
+    assert network_of(address) == network

@@ -35,7 +35,7 @@ def network_of(address: str) -> str:
     except ValueError:
         return address
     if isinstance(found, ipaddress.IPv6Address):
-        return str(ipaddress.ipnetwork_of(f"{found}/64", strict=False))
+        return str(ipaddress.ip_network(f"{found}/64", strict=False))
     return str(found)
 
 
