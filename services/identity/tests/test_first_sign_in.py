@@ -120,3 +120,17 @@ async def test_a_refusal_does_not_wait_when_no_old_hash_is_left(stage):
     person = await stage.person()
 
     assert await refusal_takes(stage, person.mail) < 0.3
+
+
+async def test_whoever_must_wait_anyway_is_told_at_once(stage):
+    person = await newcomer(stage)
+    for _ in range(5):
+        await stage.browser().sign_in(person.mail, "Wrong-2026!")
+    browser = stage.browser()
+    form = await browser.form("/login")
+
+    started = time.monotonic()
+    answer = await browser.send(form, identifier=person.mail, password="Wrong-2026!")
+
+    assert answer.status_code == 422
+    assert time.monotonic() - started < 0.3

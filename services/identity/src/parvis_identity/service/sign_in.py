@@ -53,6 +53,8 @@ class Refused:
     """
 
     wait: timedelta
+    #: Whether a password was looked at, rather than nothing at all for whoever must wait.
+    hashed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ class Passwords:
         """
         started = time.monotonic()
         answer = await self._sign_in(identifier, password, organisation_id, visitor)
-        if isinstance(answer, Refused):
+        if isinstance(answer, Refused) and answer.hashed:
             await self._even.wait(started)
         return answer
 
@@ -141,7 +143,7 @@ class Passwords:
                     target_id=found[0].id if found else counted.hex()[:16],
                     address=visitor.address,
                 )
-                return Refused(max(wait, address_wait))
+                return Refused(max(wait, address_wait), hashed=may)
             # In the order in which they were charged, or two sign-ins at once would wait for each other.
             await session_store.forgive(unit, by_address, only_this=True)
             await session_store.forgive(unit, counted)
