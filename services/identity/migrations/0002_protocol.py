@@ -21,7 +21,6 @@ def upgrade() -> None:
     global_table(op, "consents", "given by a person to a client, whatever the organisation")
     global_table(op, "pushed_requests", "found by their request_uri, before anybody is known")
     global_table(op, "device_codes", "found by their secret, before anybody is known")
-    global_table(op, "session_clients", "a sign-in is of an account, whatever organisations it then acts for")
     global_table(op, "seen_proofs", "hashes of what must not be presented twice")
     global_table(op, "revoked_tokens", "ids of access tokens that were revoked before their time")
 
@@ -114,19 +113,6 @@ def requests() -> None:
 
 
 def seen() -> None:
-    op.create_table(
-        "session_clients",
-        sa.Column("session_id", sa.Uuid, sa.ForeignKey("sessions.id", ondelete="CASCADE"), primary_key=True),
-        sa.Column(
-            "client_id",
-            sa.Text,
-            sa.ForeignKey("clients.client_id", ondelete="CASCADE"),
-            primary_key=True,
-            index=True,
-        ),
-        sa.Column("first_at", INSTANT, nullable=False),
-        sa.Column("told_at", INSTANT),
-    )
     op.create_table(
         "seen_proofs",
         sa.Column("digest", BYTEA, primary_key=True),

@@ -14,6 +14,7 @@ from parvis_identity.domain.addresses import LONGEST, continuation, parameters_o
 from parvis_identity.http.browser import query_of, read_form
 from parvis_identity.http.pushed import UNUSABLE, declined
 from parvis_identity.http.site import Site, see_other
+from parvis_identity.http.words import told_in_words
 from parvis_identity.service import profiles, sessions
 from parvis_identity.service.authorization import (
     AskConsent,
@@ -149,17 +150,6 @@ class AuthorizationPages:
         locales = [each[:2] for each in asked.get("ui_locales", "").split()]
         language = next((each for each in locales if each in {"fr", "en"}), None)
         _ = site.pages.translator(request, language or "")
-        texts = {
-            "openid": _("that you have an account here"),
-            "profile": _("your name and your language"),
-            "email": _("your mail address"),
-            "address": _("your postal address"),
-            "phone": _("your phone number"),
-            "offline_access": _("access while you are away"),
-        }
-        of_claims = {"address": "address", "phone_number": "phone", "email": "email", "email_verified": "email"}
-        scopes = [of_claims.get(each[6:], "profile") if each.startswith("claim:") else each for each in question.told]
-        told = list(dict.fromkeys(texts[each] for each in scopes if each in texts))
         host = urlsplit(asked.get("redirect_uri", "")).hostname or client.name
         links = [
             (label, address)
@@ -173,7 +163,7 @@ class AuthorizationPages:
             "product": client.name or host,
             "host": host,
             "account": question.account,
-            "told": told,
+            "told": told_in_words(_, question.told),
             "logo": client.logo_uri,
             "unknown": client.consent_required,
             "links": links,

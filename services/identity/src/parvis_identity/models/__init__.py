@@ -24,7 +24,6 @@ from parvis_identity.models.openid import (
     RefreshToken,
     RevokedToken,
     SeenProof,
-    SessionClient,
     SigningKey,
 )
 
@@ -46,7 +45,6 @@ __all__ = [
     "RevokedToken",
     "SeenProof",
     "Session",
-    "SessionClient",
     "SignInAttempt",
     "SigningKey",
 ]

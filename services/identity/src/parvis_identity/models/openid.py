@@ -198,18 +198,6 @@ class DeviceCode(Base, table=True):
     used_at: datetime | None = instant(required=False)
 
 
-class SessionClient(Base, table=True):
-    """A client that was told who somebody is in a session: whom to tell when it ends (Back-Channel Logout 1.0)."""
-
-    __tablename__ = "session_clients"
-
-    session_id: UUID = Field(primary_key=True, foreign_key="sessions.id", ondelete="CASCADE")
-    client_id: str = text(primary_key=True, foreign_key="clients.client_id", ondelete="CASCADE", index=True)
-    first_at: datetime = instant()
-    #: When its logout token was taken; None: not yet, or there is nothing to tell.
-    told_at: datetime | None = instant(required=False)
-
-
 class SeenProof(Base, table=True):
     """A `jti` that must not come a second time (RFC 7523, RFC 9449): `store.openid.first_time` writes it."""
 
