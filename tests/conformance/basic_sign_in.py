@@ -11,6 +11,7 @@ from answers import (
     check_refused_or_page,
     check_tokens,
     check_userinfo,
+    is_json,
 )
 from discovery import check_discovery
 from flows import finish, sign_in, whole
@@ -31,9 +32,19 @@ def server(run: Run) -> None:
 
 @module("dynamic/oidcc-server")
 def server_with_key(run: Run) -> None:
-    """The same with a client that has a key."""
+    """The same with a client that has a key; it registers itself as the provider lets it: with a token."""
     check_discovery(run)
     whole(run, register(run, "dynamic"))
+    metadata = {**registration(run, "dynamic"), "jwks": proofs.key_set(proofs.make_key("RS256"))}
+    for token in ("", "wrong"):
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        address = run.provider.metadata["registration_endpoint"]
+        answer = run.provider.http.post(address, json=metadata, headers=headers)
+        run.same("without the initial access token nobody is registered", answer.status_code, 401)
+    for broken in ("", "[]", "{", '{"redirect_uris": "text"}'):
+        answer = send_registration(run, broken)
+        run.check("what is no metadata is refused, and told so in JSON",
+                  answer.status_code == 400 and is_json(answer), answer.text[:100])  # fmt: skip
 
 
 @module("basic/oidcc-server-client-secret-post")

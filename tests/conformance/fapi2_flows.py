@@ -109,7 +109,8 @@ def happy_flow(run: Run) -> None:
     stolen = first.userinfo(other.tokens.access_token)
     run.check("a token with a proof of another client's key is worth nothing", stolen.status_code in {400, 401},
               stolen.status_code)  # fmt: skip
-    for algorithm in ("PS256",):
+    listed = run.provider.metadata.get("id_token_signing_alg_values_supported", ())
+    for algorithm in ("PS256", *({"EdDSA"} & set(listed))):
         rp = register(run, "fapi2", token_endpoint_auth_signing_alg=algorithm, id_token_signed_response_alg=algorithm)
         check_profile(run, finish_pushed(run, rp, rp.request()))
 

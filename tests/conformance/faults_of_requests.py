@@ -236,6 +236,12 @@ def _anywhere(client: Any) -> Any:
     return client
 
 
+def _from_anywhere(client: Any) -> Any:
+    if client is not None:
+        client.__dict__["request_uris"] = _Everywhere(client.request_uris)
+    return client
+
+
 def _presumed(original: Any) -> Any:
     """A hint is what it says, when it is signed by somebody at least."""
 
@@ -338,6 +344,15 @@ OF_REQUESTS = [
            f"{_FAPI2}ensure-different-nonce-inside-and-outside-request-object")),
     Fault("request object: its signature is not checked", changed(f"{SERVICE}.signatures:verify", _peeked),
           ("dynamic/oidcc-request-uri-signed-rs256",)),
+    Fault("request object: its end is not looked at",
+          argument(f"{SERVICE}.request_objects:RequestObjects._checked", 2, _as_good),
+          ("dynamic/oidcc-request-uri-signed-rs256",)),
+    Fault("request object: it may come from any address", result(f"{SERVICE}.clients:Clients.find", _from_anywhere),
+          ("dynamic/oidcc-request-uri-unsigned",)),
+    Fault("request: whom the hint means is not looked at",
+          answers(f"{SERVICE}.authorization:Authorization._subject", ""), ("basic/oidcc-id-token-hint",)),
+    Fault("request: nobody is asked whether they agree",
+          answers(f"{SERVICE}.authorization:Authorization._consent", None), ("dynamic/oidcc-registration-policy-uri",)),
     Fault("pushed request: a refusal is not told", answers(f"{SERVICE}.authorization:Authorization.deny", None),
           (f"{_FAPI2}user-rejects-authentication",)),
 ]  # fmt: skip
@@ -365,6 +380,8 @@ _METADATA = "parvis_identity.domain.client_metadata"
 OF_REGISTRATION = [
     Fault("registration: every address is good to come back to", answers(f"{_METADATA}:is_redirect_uri", True),  # noqa: FBT003
           ("dynamic/oidcc-redirect-uri-regfrag",)),
+    Fault("registration: it needs no token", answers(f"{SERVICE}.registration:Registration._is_initial", True),  # noqa: FBT003
+          ("dynamic/oidcc-server",)),
     Fault("registration: the list of the sector is not looked at",
           answers(f"{SERVICE}.registration:Registration._check_sector", None),
           ("dynamic/oidcc-registration-sector-bad",)),

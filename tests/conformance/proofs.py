@@ -76,9 +76,12 @@ def decoded(text: str) -> bytes:
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
-def half_hash(text: str) -> str:
-    """`at_hash` and `c_hash` for algorithms with SHA-256 (OpenID Connect Core 3.1.3.6)."""
-    return encoded(hashlib.sha256(text.encode()).digest()[:16])
+def half_hash(text: str, algorithm: str = "RS256") -> str:
+    """`at_hash` and `c_hash` (OpenID Connect Core 3.1.3.6): half of the hash that the algorithm signs; Ed25519 has
+    SHA-512 inside.
+    """
+    digest = hashlib.sha512(text.encode()) if algorithm in {"EdDSA", "Ed25519"} else hashlib.sha256(text.encode())
+    return encoded(digest.digest()[: digest.digest_size // 2])
 
 
 def whole_hash(text: str) -> str:

@@ -181,7 +181,10 @@ def _check_shown(run: Run, name: str, address: str) -> None:
     landing = browser.go_on(browser.open(rp.address(asked)), run.provider.person)
     run.check("the sign-in comes to its end", landing.value("code"), landing)
     if name == "logo_uri":
-        shown = any(image.get("src") == address for page in landing.pages for image in page.images)
+        showing = [page for page in landing.pages if any(image.get("src") == address for image in page.images)]
+        shown = bool(showing)
+        allowed = [run.receiver.origin in _sources(page.policy, "img-src") for page in showing if page.policy]
+        run.check("the policy of the page lets the picture load", all(allowed), [page.policy for page in showing])
     else:
         shown = any(target == address for page in landing.pages for target, _ in page.links)
     run.check(f"a page of the sign-in shows {name}", shown, [page.words[:200] for page in landing.pages])
@@ -189,6 +192,12 @@ def _check_shown(run: Run, name: str, address: str) -> None:
               any("Atelier Conformité" in page.words for page in landing.pages))  # fmt: skip
     odd = {name: "javascript:alert(1)"}
     _check_refused(run, odd, {"invalid_client_metadata"})
+
+
+def _sources(policy: str, name: str) -> list[str]:
+    """Where a policy lets something come from."""
+    directives = [each.split() for each in policy.split(";")]
+    return next((words[1:] for words in directives if words[:1] == [name]), [])
 
 
 def _check_refused(run: Run, changes: dict[str, object], errors: set[str]) -> None:

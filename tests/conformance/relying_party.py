@@ -1,6 +1,7 @@
 """A relying party of the test: registers itself, asks for authorizations, exchanges codes, calls userinfo."""
 
 import base64
+import json
 import secrets
 import time
 from collections.abc import Mapping
@@ -252,10 +253,12 @@ def registration(run: Run, kind: str, **changes: Any) -> dict[str, Any]:
     return proofs.without_none(metadata | changes)
 
 
-def send_registration(run: Run, metadata: Mapping[str, Any]) -> httpx.Response:
+def send_registration(run: Run, metadata: Mapping[str, Any] | str) -> httpx.Response:
     """Asks for a registration (OpenID Connect Registration 1.0, 3.1), with the initial access token."""
-    headers = {"Authorization": f"Bearer {run.provider.initial_access_token}"}
-    return run.provider.http.post(run.provider.metadata["registration_endpoint"], json=dict(metadata), headers=headers)
+    token = f"Bearer {run.provider.initial_access_token}"
+    headers = {"Authorization": token, "Content-Type": "application/json"}
+    body = metadata if isinstance(metadata, str) else json.dumps(dict(metadata))
+    return run.provider.http.post(run.provider.metadata["registration_endpoint"], content=body, headers=headers)
 
 
 def register(run: Run, kind: str, *, key: proofs.Key | None = None, **changes: Any) -> RelyingParty:

@@ -57,8 +57,10 @@ class Form:
 class Page(HTMLParser):
     """What a page has that a person sees and presses."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, policy: str = "") -> None:
         super().__init__()
+        #: The content security policy that came with it.
+        self.policy = policy
         self.language = ""
         self.forms: list[Form] = []
         self.links: list[tuple[str, str]] = []
@@ -133,7 +135,7 @@ class Landing:
     @property
     def page(self) -> Page:
         """The page that shows."""
-        return Page(self.response.text)
+        return _page(self.response)
 
     @property
     def answer(self) -> dict[str, list[str]]:
@@ -234,7 +236,11 @@ class UserAgent:
             if target.startswith(self._relying_party):
                 return Landing(target, self._http.get(target), at_relying_party=True)
             response = self._http.get(target)
-        return Landing(str(response.url), response, at_relying_party=False, pages=[Page(response.text)])
+        return Landing(str(response.url), response, at_relying_party=False, pages=[_page(response)])
+
+
+def _page(response: httpx.Response) -> Page:
+    return Page(response.text, response.headers.get("content-security-policy", ""))
 
 
 def _asks(form: Form) -> bool:
