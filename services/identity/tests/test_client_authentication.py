@@ -174,6 +174,16 @@ async def test_a_secret_is_no_key(stage):
     assert (await present(stage, assertion(client, key=key, alg="HS256"))).json()["error"] == "invalid_client"
 
 
+async def test_a_refused_client_leaves_a_trace(stage, party):
+    before = await stage.audited("client.refused")
+
+    await present(stage, assertion(await by_key(stage), aud="https://other.example"))
+    await stage.browser().http.post("/oauth2/token", data=FORM, auth=(party[0].client_id, "wrong"))
+    await stage.browser().http.post("/oauth2/token", data=FORM, auth=("nobody", "wrong"))
+
+    assert await stage.audited("client.refused") == before + 2
+
+
 class Elsewhere:
     """The address of a client's keys."""
 

@@ -88,11 +88,22 @@ class Authentication:
             method, secret = "client_secret_post", parameters.get("client_secret", "")
             if "client_secret" not in parameters:
                 method = "none"
-        if client.token_endpoint_auth_method != method or not profiles.proves_itself_well(client, method):
-            raise ProtocolRefusal(unauthenticated())
-        if method != "none" and not ClientPolicy(client).check_client_secret(secret):
-            raise ProtocolRefusal(unauthenticated())
+        known = client.token_endpoint_auth_method == method and profiles.proves_itself_well(client, method)
+        if not known or (method != "none" and not ClientPolicy(client).check_client_secret(secret)):
+            raise await self._refusal(client, method)
         return Proven(client, method)
+
+    async def _refusal(self, client: Client, method: str, description: str = "") -> ProtocolRefusal:
+        """What a client is told that somebody else may pretend to be; whoever runs it finds a trace."""
+        async with self._database.begin(self._caller) as unit:
+            unit.record(
+                "client.refused",
+                target_kind="client",
+                target_id=client.client_id,
+                method=method,
+                reason=description or "wrong secret, or another way than the registered one",
+            )
+        return ProtocolRefusal(unauthenticated(description) if description else unauthenticated())
 
     async def _find(self, client_id: object) -> Client:
         if not isinstance(client_id, str):
@@ -111,17 +122,20 @@ class Authentication:
             raise ProtocolRefusal(unauthenticated("The assertion is missing, or of an unknown type."))
         try:
             said = signatures.peek(assertion)
-            name = said.claims.get("sub")
-            client = await self._find(name if name == parameters.get("client_id", name) else None)
-            if client.token_endpoint_auth_method != BY_KEY:
-                raise ProtocolRefusal(unauthenticated())
-            only = client.token_endpoint_auth_signing_alg
-            allowed = signatures.STRONG if client.profile else signatures.ALGORITHMS
-            keys = await self._keys.of(client, said.header)
+        except signatures.NotVerified as error:
+            raise ProtocolRefusal(unauthenticated(f"The assertion is not accepted. {error}")) from error
+        name = said.claims.get("sub")
+        client = await self._find(name if name == parameters.get("client_id", name) else None)
+        if client.token_endpoint_auth_method != BY_KEY:
+            raise await self._refusal(client, BY_KEY)
+        only = client.token_endpoint_auth_signing_alg
+        allowed = signatures.STRONG if client.profile else signatures.ALGORITHMS
+        keys = await self._keys.of(client, said.header)
+        try:
             claims = signatures.verify(assertion, keys, {only} & set(allowed) if only else allowed).claims
             return self._checked(client, claims, path)
         except signatures.NotVerified as error:
-            raise ProtocolRefusal(unauthenticated(f"The assertion is not accepted. {error}")) from error
+            raise await self._refusal(client, BY_KEY, f"The assertion is not accepted. {error}") from error
 
     def _checked(self, client: Client, claims: dict[str, Any], path: str) -> Proven:
         """RFC 7523, 3. FAPI 2.0 (5.3.2.1) wants the issuer, as a string, for an audience: an assertion that was made
