@@ -12,11 +12,11 @@ from parvis_identity.http.protocol import ANYWHERE, NO_STORE, answered, plain
 from parvis_identity.http.site import Site
 from parvis_identity.service import discovery
 from parvis_identity.service.dpop import ProofRefused
-from parvis_identity.service.keys import OPENID
+from parvis_identity.service.keys import KEPT, OPENID
 from parvis_identity.service.token_endpoint import TokenEndpoint
 from parvis_kit.caller import Caller
 
-_KEPT = {"Cache-Control": "public, max-age=300", **ANYWHERE}
+_KEPT = {"Cache-Control": f"public, max-age={KEPT.total_seconds():.0f}", **ANYWHERE}
 
 
 class OpenIdPages:

@@ -41,8 +41,10 @@ OVERLAP = timedelta(days=2)
 #: A sign-out is asked for with an ID token as old as the session (RP-Initiated Logout 1.0, 2): its key is known to us
 #: for as long.
 RECOGNISED = sessions.ABSOLUTE + OVERLAP
-#: How long a process may still go by the keys that it read.
+#: How long a process may still go by the keys that it read,
 READ_EVERY = timedelta(minutes=1)
+#: and whoever fetched our key set by that.
+KEPT = timedelta(minutes=5)
 
 
 class KeyRing:

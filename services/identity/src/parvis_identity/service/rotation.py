@@ -11,15 +11,15 @@ from datetime import timedelta
 import structlog
 
 from parvis_identity.models import SigningKey
-from parvis_identity.service.keys import INTERNAL, OPENID, READ_EVERY, KeyRing
+from parvis_identity.service.keys import INTERNAL, KEPT, OPENID, READ_EVERY, KeyRing
 from parvis_identity.store import openid as store
 from parvis_kit.caller import Caller
 from parvis_kit.unit import Database, UnitOfWork
 
 #: How long a key is published before it signs: relying parties keep our key set for hours, many for a day.
 AHEAD = timedelta(days=1)
-#: The shortest: every process of ours has read the keys again by then.
-SOONEST = 2 * READ_EVERY
+#: The shortest: every process of ours has read the keys again by then, and every relying party that goes by the headers.
+SOONEST = KEPT + 2 * READ_EVERY
 _DUE_EVERY = 3600.0  # s
 _log = structlog.get_logger(__name__)
 
