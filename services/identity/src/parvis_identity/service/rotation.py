@@ -18,7 +18,7 @@ from parvis_kit.unit import Database, UnitOfWork
 
 #: How long a key is published before it signs: relying parties keep our key set for hours, many for a day.
 AHEAD = timedelta(days=1)
-#: The shortest: every process of ours has read the keys again by then, and every relying party that goes by the headers.
+#: The shortest: every process of ours has read the keys again by then, and whoever goes by the headers of the key set.
 SOONEST = KEPT + 2 * READ_EVERY
 _DUE_EVERY = 3600.0  # s
 _log = structlog.get_logger(__name__)
