@@ -50,8 +50,8 @@ async def test_without_a_script_the_page_says_which_rules_are_met_and_how_strong
 
     assert (looked.status_code, refused.status_code, done.status_code) == (200, 422, 303)
     assert looked.text.count('data-met="true"') == refused.text.count('data-met="true"') == 3
-    assert 'data-level="3"' in looked.text
-    assert "bonne" in read(refused)
+    assert 'data-level="2"' in looked.text
+    assert "moyenne" in read(refused)
     assert "portail2026" not in looked.text + refused.text
 
 

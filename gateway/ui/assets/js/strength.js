@@ -2,7 +2,7 @@
 // same (identity, domain/strength.py, which says what it measures and what not).
 const ROWS = ["azertyuiop", "qsdfghjklm", "wxcvbn", "qwertyuiop", "asdfghjkl", "zxcvbnm"];
 const KINDS = [[/[a-z]/gu, 26], [/[A-Z]/gu, 26], [/[0-9]/gu, 10], [/[\x00-\x7f]/gu, 33], [/[^\x00-\x7f]/gu, 100]];
-const BITS = [36, 50, 65];
+const BITS = [45, 60, 80];
 
 export function strengthOf(password, avoided = []) {
   if (password === "") return 0;

@@ -15,7 +15,7 @@ from enum import IntEnum
 _ROWS = ("azertyuiop", "qsdfghjklm", "wxcvbn", "qwertyuiop", "asdfghjkl", "zxcvbnm")
 _KINDS = ((r"[a-z]", 26), (r"[A-Z]", 26), (r"[0-9]", 10), (r"[\x00-\x7f]", 33), (r"[^\x00-\x7f]", 100))
 #: Bits from which a password is fair, good, strong.
-_BITS = (36, 50, 65)
+_BITS = (45, 60, 80)
 
 
 class Strength(IntEnum):
