@@ -30,7 +30,9 @@ def code_again_later(run: Run) -> None:
 
 @module("basic/oidcc-refresh-token", "dynamic/oidcc-refresh-token")
 def refresh_token(run: Run) -> None:
-    """A refresh token gives new tokens, to the client that it was issued to (RFC 6749, 6; OpenID Connect Core 12)."""
+    """A refresh token gives new tokens, to the client that it was issued to (RFC 6749, 6; OpenID Connect Core 12). One
+    that was replaced and comes again ends them all (RFC 9700, 4.14.2).
+    """
     kind = run.name.partition("/")[0]
     grants = run.provider.metadata.get("grant_types_supported", [])
     run.check("grant_types_supported has refresh_token", "refresh_token" in grants, grants)
@@ -43,8 +45,14 @@ def refresh_token(run: Run) -> None:
     latest = tokens.refresh_token or outcome.tokens.refresh_token
     check_token_error(run, first.refresh(latest), {"invalid_grant"})
     check_token_error(run, second.refresh("no-refresh-token"), {"invalid_grant"})
+    wider = second.refresh(latest, scope=f"{second.scope} profile email")
+    check_token_error(run, wider, {"invalid_scope"})
     still = second.refresh(latest)
     run.same("the client itself goes on with it", still.status_code, 200)
+    if latest != outcome.tokens.refresh_token:
+        check_token_error(run, second.refresh(outcome.tokens.refresh_token), {"invalid_grant"})
+        ended = second.refresh(still.json().get("refresh_token", latest))
+        check_token_error(run, ended, {"invalid_grant"})
 
 
 def check_revoked(run: Run, rp: RelyingParty, outcome: Outcome) -> None:

@@ -1,7 +1,7 @@
 """Modules of the code flow, for clients with a secret and for clients with a key."""
 
 import time
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import proofs
 from answers import (
@@ -9,6 +9,7 @@ from answers import (
     check_error_page,
     check_refusal,
     check_refused_or_page,
+    check_token_error,
     check_tokens,
     check_userinfo,
     is_json,
@@ -97,8 +98,18 @@ def without_nonce(run: Run) -> None:
 
 @module("basic/oidcc-ensure-request-with-unknown-parameter-succeeds")
 def unknown_parameter(run: Run) -> None:
-    """What a provider does not know it ignores (RFC 6749, 3.1)."""
-    whole(run, register(run, "basic"), extra="foobar")
+    """What a provider does not know it ignores; what comes twice it refuses (RFC 6749, 3.1)."""
+    rp = register(run, "basic")
+    whole(run, rp, extra="foobar")
+    asked = rp.request()
+    landing = rp.browser().sign_in(f"{rp.address(asked)}&scope=openid", run.provider.person)
+    run.check("a parameter that comes twice gives no code", "code" not in landing.answer, landing)
+    check_refused_or_page(run, landing, asked, {"invalid_request"})
+    form, headers = rp.authenticated({"grant_type": "authorization_code", "code": "none"})
+    twice = f"{urlencode(form)}&code=another"
+    headers["Content-Type"] = "application/x-www-form-urlencoded"
+    answer = run.provider.http.post(rp.endpoint("token"), content=twice, headers=headers)
+    check_token_error(run, answer, {"invalid_request"})
 
 
 @module("basic/oidcc-ensure-request-with-acr-values-succeeds")
@@ -124,6 +135,10 @@ def valid_pkce(run: Run) -> None:
     run.same(
         "another verifier gives no tokens", (refused.status_code, refused.json().get("error")), (400, "invalid_grant")
     )
+    rp.verifier = ""
+    asked = rp.request()
+    code = check_callback(run, rp.authorize(asked), asked)
+    check_token_error(run, rp.exchange(code, code_verifier="x" * 64), {"invalid_grant", "invalid_request"})
 
 
 @module("basic/oidcc-ensure-post-request-succeeds")

@@ -197,6 +197,9 @@ def other_key_named(run: Run) -> None:
     proof = rp.proof("POST", rp.endpoint("pushed_authorization_request"))
     answer = rp.push(rp.request(dpop_jkt=other), dpop=proof)
     check_token_error(run, answer, {"invalid_request", "invalid_dpop_proof"})
+    for_another = rp.proof("POST", rp.endpoint("token"))
+    for wrong in (for_another, proofs.spoilt(proof), proof):
+        check_token_error(run, rp.push(rp.request(), dpop=wrong), {"invalid_request", "invalid_dpop_proof"})
 
 
 @module(f"{PREFIX}ensure-dpopproof-at-par-endpoint-binding-success")

@@ -26,6 +26,17 @@ def _unused(original: Any) -> Any:
     return presented
 
 
+def _not_replaced(original: Any) -> Any:
+    async def presented(*given: Any) -> Any:
+        found = await original(*given)
+        if found is None:
+            return None
+        token = type(found.token)(**{**found.token.model_dump(), "replaced_at": None})
+        return dataclasses.replace(found, token=token)
+
+    return presented
+
+
 def _not_issued_to_anybody(original: Any) -> Any:
     def query(self: Any, code: str, client: Any) -> Any:
         if self.server.code is not None:
@@ -247,6 +258,16 @@ OF_TOKENS = [
     Fault(
         "refresh token: it is good for every client",
         changed(f"{SERVICE}.provider:_Refresh.authenticate_refresh_token", _whoever),
+        ("basic/oidcc-refresh-token",),
+    ),
+    Fault(
+        "refresh token: one that was replaced is good for ever",
+        changed(f"{_STORE}presented_refresh_token", _not_replaced),
+        ("basic/oidcc-refresh-token",),
+    ),
+    Fault(
+        "refresh token: its scope may grow",
+        answers("authlib.oauth2.rfc6749.grants:RefreshTokenGrant._validate_token_scope", None),
         ("basic/oidcc-refresh-token",),
     ),
     Fault(

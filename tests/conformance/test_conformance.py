@@ -5,6 +5,7 @@ from plans import RUNS
 from runs import Run
 
 
+@pytest.mark.filterwarnings("ignore:EdDSA is deprecated")
 @pytest.mark.parametrize("name", RUNS, ids=RUNS)
 def test_module(verdict: Run, name: str) -> None:
     if verdict.broken:

@@ -30,6 +30,7 @@ def whole(breakable: Provider, receiver: Receiver) -> dict[str, bool]:
     return {}
 
 
+@pytest.mark.filterwarnings("ignore:EdDSA is deprecated")
 @pytest.mark.parametrize("fault", FAULTS, ids=[each.name for each in FAULTS])
 def test_a_seeded_fault_is_noticed(
     fault: Fault, breakable: Provider, receiver: Receiver, whole: dict[str, bool], record_property

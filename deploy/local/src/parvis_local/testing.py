@@ -28,15 +28,15 @@ PARTS = {
     ),
     "integration": ("tests/integration",),
     "isolation": ("tests/isolation",),
+    "conformance": ("tests/conformance",),
     "e2e": ("tests/e2e",),
     "chaos": ("tests/chaos",),
     "load": ("tests/load",),
     "compose": ("tests/compose",),
     "screenshots": ("tests/screenshots",),
-    "conformance": ("tests/conformance",),
 }
 # What CI runs; the others run by name, and with --full.
-BY_DEFAULT = ("unit", "integration", "isolation", "e2e", "chaos")
+BY_DEFAULT = ("unit", "integration", "isolation", "conformance", "e2e", "chaos")
 WITH_BROWSER = {"e2e", "chaos", "screenshots", "integration"}
 CAPABILITIES = ("identity", "sso", "rights", "administration", "documents", "notify", "billing")
 NO_TESTS = 5  # pytest's exit status
