@@ -240,6 +240,7 @@ async def test_some_folders_without_a_folder_is_asked_again(served: Suite):
     )
     assert answer.status_code == 422
     assert "GrantAccess" not in served.services.calls
+    assert re.search(r'value="some"[^>]* checked', answer.text), "sent again, it would open every folder"
 
 
 async def test_a_taken_identifier_is_said_at_its_field(served: Suite):

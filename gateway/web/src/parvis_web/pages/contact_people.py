@@ -118,7 +118,7 @@ async def _access_form(
         "first": first,
         "folders": _shared(folders),
         "chosen": chosen,
-        "limited": bool(chosen),
+        "limited": visit.form["reach"] == "some",
         "errors": errors,
         "login": f"{visit.portal.settings.public_url.rstrip('/')}/login/{visit.organisation.face.slug}",
     }
