@@ -23,7 +23,7 @@ OPEN = {
     "GET /.well-known/oauth-authorization-server": "RFC 8414",
     "GET /oauth2/jwks": "public keys",
     "POST /oauth2/authorize": "goes on as GET, which has the cookies",
-    "GET /activate": "the form for who has a link without its secret",
+    "GET /activate": "leads to a step, whoever asks for whatever account",
     **{f"{method} /oauth2/par": "says 405" for method in ("GET", "PUT", "PATCH", "DELETE", "OPTIONS")},
 }
 #: Forms: taken from our own pages only.
