@@ -87,6 +87,6 @@ def test_a_command_of_a_service_gets_its_arguments_and_its_answer_is_the_exit_st
     assert (ended.value.code, seen) == (3, [("tenancy", "x")])
 
 
-@pytest.mark.parametrize("argv", [["--role", "api"], ["serve", "--role", "api"], ["--role", "api", "serve"]])
-def test_the_role_is_said_before_or_behind_the_command(argv):
-    assert _parser("tenancy", {}).parse_args(argv).role == "api"
+def test_without_a_command_a_service_serves_in_the_role_that_is_said():
+    told = _parser("tenancy", {}).parse_args(["--role", "api"])
+    assert (told.command, told.role) == (None, "api")

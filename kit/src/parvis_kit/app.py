@@ -314,13 +314,8 @@ def run(
 
 def _parser(name: str, own: Mapping[str, Command[Any]]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"python -m parvis_{name}")
-    role: dict[str, Any] = {"choices": ["api", "worker", "all"], "help": "what this process does"}
-    parser.add_argument("--role", default="all", **role)
+    parser.add_argument("--role", choices=["api", "worker", "all"], default="all", help="what this process does")
     several = parser.add_subparsers(dest="command", metavar="command")
-    # Suppressed: else the default of the second `--role` would undo the first.
-    several.add_parser("serve", help="serves (what happens without a command)").add_argument(
-        "--role", default=argparse.SUPPRESS, **role
-    )
     several.add_parser("migrate", help="brings the schema to its newest revision")
     several.add_parser("replay", help="brings dead letters back")
     several.add_parser("verify-audit", help="checks every chain of the audit trail")

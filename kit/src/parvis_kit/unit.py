@@ -37,13 +37,9 @@ Row = TypeVar("Row")
 
 _log = structlog.get_logger(__name__)
 #: How a connection that went away shows itself below SQLAlchemy's own errors.
-_LOST = (
-    AsyncAdapt_asyncpg_dbapi.Error,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    asyncpg.PostgresConnectionError,
-    ConnectionError,
-)
+_LOST = AsyncAdapt_asyncpg_dbapi.Error, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, ConnectionError
+#: How it shows that PostgreSQL has said good-bye on it, which asyncpg notices as closed a moment later only.
+_ENDING = asyncpg.InternalClientError, AsyncAdapt_asyncpg_dbapi.InternalClientError
 #: "request" or "background": what the statement counters are kept by.
 origin: ContextVar[str] = ContextVar("parvis_origin", default="background")
 _COUNTED: Final = {each: STATEMENTS.labels(each).inc for each in ("request", "background")}
@@ -51,13 +47,6 @@ _COUNTED: Final = {each: STATEMENTS.labels(each).inc for each in ("request", "ba
 
 def _count(*_: object) -> None:
     _COUNTED[origin.get()]()
-
-
-def _is_ending(error: BaseException) -> bool:
-    """Whether PostgreSQL has said good-bye on the connection, which asyncpg notices as closed a moment later only."""
-    return isinstance(
-        getattr(error, "orig", error), asyncpg.InternalClientError | AsyncAdapt_asyncpg_dbapi.InternalClientError
-    )
 
 
 class UnitOfWork:
@@ -278,8 +267,9 @@ class Database:
         try:
             yield unit
             await unit._commit()  # noqa: SLF001 - only the edge that opened the unit commits it
-        except (DBAPIError, asyncpg.PostgresError, *_LOST) as error:
-            if not line.driver.is_closed() and not is_transient(error) and not _is_ending(error):
+        except (DBAPIError, asyncpg.PostgresError, *_LOST, *_ENDING) as error:
+            ending = line.driver.is_closed() or isinstance(getattr(error, "orig", error), _ENDING)
+            if not ending and not is_transient(error):
                 raise
             _log.warning("database_lost", error=repr(error))
             line.driver.terminate()
@@ -299,11 +289,11 @@ class Database:
         for _ in range(self._size + 1):
             try:
                 line = await connections.take()
-            except (*_LOST, OSError, DBAPIError, TimeoutError, asyncpg.PostgresError) as error:
+            except (*_LOST, *_ENDING, OSError, DBAPIError, TimeoutError, asyncpg.PostgresError) as error:
                 raise unavailable("database_unavailable", service=self.service) from error
             try:
                 await line.driver.execute(begin)
-            except (*_LOST, OSError, EOFError, asyncpg.PostgresError) as error:
+            except (*_LOST, *_ENDING, OSError, EOFError, asyncpg.PostgresError) as error:
                 _log.info("connection_replaced", error=str(error))
                 connections.discard(line)
             except BaseException:
