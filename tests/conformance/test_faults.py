@@ -33,7 +33,7 @@ def whole(breakable: Provider, receiver: Receiver) -> dict[str, bool]:
 @pytest.mark.filterwarnings("ignore:EdDSA is deprecated")
 @pytest.mark.parametrize("fault", FAULTS, ids=[each.name for each in FAULTS])
 def test_a_seeded_fault_is_noticed(
-    fault: Fault, breakable: Provider, receiver: Receiver, whole: dict[str, bool], record_property
+    fault: Fault, breakable: Provider, receiver: Receiver, whole: dict[str, bool], request: pytest.FixtureRequest
 ) -> None:
     for name in fault.noticed_by:
         if name not in whole:
@@ -49,7 +49,6 @@ def test_a_seeded_fault_is_noticed(
             if run.broken:
                 noticed[name] = str(run.broken[0])
 
-    record_property("fault", fault.name)
-    record_property("noticed", noticed)
+    request.node.user_properties += [("fault", fault.name), ("noticed", noticed)]
     if not noticed:
         pytest.fail(f"{fault.name}: no condition notices it in {', '.join(sound)}", pytrace=False)
