@@ -136,3 +136,10 @@ def without(name: str) -> Change:
 def with_(**values: Any) -> Change:
     """Claims with others."""
     return lambda said: said | values
+
+
+class Everywhere(list[str]):
+    """Addresses that are all there are."""
+
+    def __contains__(self, address: object) -> bool:
+        return True

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import faults_of_logout
 import faults_of_requests
 import faults_of_tokens
 import pytest
@@ -13,7 +14,7 @@ from under_test import Provider
 
 from parvis_kit.testing import Databases
 
-FAULTS = [*faults_of_tokens.FAULTS, *faults_of_requests.FAULTS]
+FAULTS = [*faults_of_tokens.FAULTS, *faults_of_requests.FAULTS, *faults_of_logout.FAULTS]
 pytestmark = pytest.mark.full
 
 
