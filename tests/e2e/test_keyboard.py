@@ -100,6 +100,7 @@ def test_errors_of_a_form_take_the_focus_and_lead_to_their_fields(claire):
     claire.follow("Inviter un collaborateur")
     claire.send("Envoyer l’invitation")
     expect(claire.page.get_by_role("alert")).to_be_focused()
+    expect(claire.page.get_by_role("alert")).to_contain_text("Prénom : Ce champ est nécessaire")
     assert claire.tab().role == "link"
     claire.page.keyboard.press("Enter")
     claire.is_on("Prénom", "textbox")

@@ -118,7 +118,14 @@ async def test_an_access_that_was_cut_says_so_and_the_others_go_on(suite: Suite)
     answer = await suite.get("/o/lenoir/")
     assert answer.status_code == 403
     assert "Your access to Lenoir Conseil has ended" in text_of(answer)
+    assert "Your access to Lenoir Conseil has ended" in text_of(await suite.get("/o/lenoir/documents")), "a second tab"
     assert (await suite.get("/o/durand/")).status_code == 200
+
+
+async def test_who_belongs_nowhere_any_more_is_told_so_after_signing_in(suite: Suite):
+    suite.organisations.clear()
+    answer = await suite.get("/o/durand/")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/organisations")
 
 
 async def test_a_session_that_ended_elsewhere_leads_to_the_sign_in_page(suite: Suite):

@@ -1,8 +1,26 @@
-// Error summary takes the focus; passwords can be shown and tell which rules they meet; merge fields are inserted at the cursor.
+// Error summary names its fields and takes the focus; passwords can be shown and tell which rules they meet; merge fields are inserted at the cursor.
 import { strengthOf } from "./strength.js";
 
+function target(link) {
+  return document.getElementById(decodeURIComponent(link.hash.slice(1)));
+}
+function nameOf(field) {
+  const group = field.closest("fieldset:not(.field)")?.querySelector("legend");
+  const label = field.closest("fieldset.field")?.querySelector("legend") ?? field.labels?.[0];
+  // The first text only: "(optional)" follows it.
+  return [group, label].map((each) => each?.firstChild?.textContent.trim()).filter(Boolean).join(", ");
+}
 function focusSummary(root) {
-  root.querySelector?.(".error-summary")?.focus();
+  const summary = root.querySelector?.(".error-summary");
+  if (!summary) return;
+  const colon = document.documentElement.lang === "fr" ? "\u00a0: " : ": ";
+  for (const link of summary.querySelectorAll("a[href^='#']:not([data-named])")) {
+    const field = target(link);
+    const name = field && nameOf(field);
+    link.dataset.named = name || "";
+    if (name) link.prepend(name + colon);
+  }
+  summary.focus();
 }
 focusSummary(document);
 document.addEventListener("htmx:load", (event) => focusSummary(event.target));
@@ -20,7 +38,7 @@ document.addEventListener("click", (event) => {
   }
   const link = event.target.closest(".error-summary a[href^='#']");
   if (link) {
-    const field = document.getElementById(link.hash.slice(1));
+    const field = target(link);
     if (!field) return;
     event.preventDefault();
     field.focus();

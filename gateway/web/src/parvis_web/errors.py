@@ -44,6 +44,8 @@ async def answer(visit: Visit, error: ServiceError) -> Response:  # noqa: PLR091
     match error.kind:
         case Kind.NOT_FOUND if error.reason == "access_ended":
             return _ended(visit, error.params.get("organisation", ""))
+        case Kind.NOT_FOUND if visit.request.method == "GET" and _belongs_nowhere(visit):
+            return RedirectResponse("/organisations", 303)  # the page that says why there is nothing to see
         case Kind.NOT_FOUND | Kind.INVALID if error.kind is Kind.NOT_FOUND or visit.request.method == "GET":
             # Who only looked typed nothing but the address: a part of it that cannot be read names no page.
             return visit.error(
@@ -79,6 +81,10 @@ async def answer(visit: Visit, error: ServiceError) -> Response:  # noqa: PLR091
             return visit.error(
                 STATUS[error.kind], _("This could not be done"), text, actions=((_("Back"), back), *_ways_out(visit))
             )
+
+
+def _belongs_nowhere(visit: Visit) -> bool:
+    return isinstance(visit, OrganisationVisit) and visit.session is not None and visit.session.organisations == ()
 
 
 def _ways_out(visit: Visit) -> tuple[tuple[str, str], ...]:

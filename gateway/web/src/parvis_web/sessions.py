@@ -69,6 +69,8 @@ class Session:
     tokens: dict[str, Token] = field(default_factory=dict)
     organisations: tuple[tenancy_pb2.MyOrganisation, ...] = ()
     organisations_at: float = float("-inf")
+    #: Slug and name of those that closed the access during this session: every tab is told so, not only the first.
+    ended: dict[str, str] = field(default_factory=dict)
     #: The frame of each organisation as it last came, shown when tenancy is down.
     frames: dict[str, tenancy_pb2.Frame] = field(default_factory=dict)
 
@@ -203,13 +205,16 @@ class Sessions:
             token = await self.token(session)
             with acting_as(Acting(token=token.value)):
                 answer = await self._clients.organisations.ListMyOrganisations(tenancy_pb2.ListMyOrganisationsRequest())
+            session.ended |= {mine.face.slug: mine.face.name for mine in session.organisations}
             session.organisations = tuple(answer.organisations)
+            for mine in session.organisations:
+                session.ended.pop(mine.face.slug, None)
             session.organisations_at = time.monotonic()
         return session.organisations
 
     async def organisation(self, session: Session, slug: str) -> tenancy_pb2.MyOrganisation:
         """The organisation of that slug. Raises NOT_FOUND not_found, or access_ended when the person was in it
-        a moment ago.
+        during this session.
         """
         known = session.find(slug)
         if known is not None and session.organisations_at > time.monotonic() - ORGANISATIONS_LEASE:
@@ -225,8 +230,8 @@ class Sessions:
         found = session.find(slug)
         if found is not None:
             return found
-        if known is not None:
-            raise not_found("access_ended", organisation=known.face.name)
+        if slug in session.ended:
+            raise not_found("access_ended", organisation=session.ended[slug])
         raise not_found()
 
 

@@ -6,10 +6,12 @@ from parvis.billing.v1 import billing_pb2
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.errors import ServiceError, precondition
 from parvis_ui.forms import Errors
+from parvis_ui.frame import Flash
 from parvis_ui.lists import Column
 from parvis_web.access import Area, staff
 from parvis_web.pages import invoice_lines as lines
 from parvis_web.pages.contacts import whole
+from parvis_web.sentences import sentence
 from parvis_web.visit import OrganisationVisit, or_down
 
 pages = Area("drafts", entry="invoices")
@@ -81,7 +83,7 @@ async def edit(visit: OrganisationVisit) -> Response:
     request = billing_pb2.GetInvoiceRequest(id=visit.request.path_params["id"])
     _frame, found = await visit.together(visit.clients.invoices.GetInvoice(request))
     if found.state != billing_pb2.INVOICE_STATE_DRAFT:
-        raise precondition("invoice_closed")
+        return _closed(visit)
     values = {
         "purchase_order": found.purchase_order,
         "supply_date": found.supply_date,
@@ -92,6 +94,12 @@ async def edit(visit: OrganisationVisit) -> Response:
         "contact_id": found.contact_id,
     }
     return _form(visit, values, lines.of_invoice(found) or [lines.empty()], Errors(), found.contact_name, found)
+
+
+def _closed(visit: OrganisationVisit) -> Response:
+    """To the invoice: a form that can never be saved again would go on promising a draft."""
+    said = sentence(visit.words, precondition("invoice_closed"))
+    return visit.redirect(f"{visit.base}/invoices/{visit.request.path_params['id']}", Flash("bad", said))
 
 
 @pages.post("/o/{slug}/invoices/new", staff("invoices.edit"))
@@ -134,6 +142,8 @@ async def _take(visit: OrganisationVisit) -> Response:
     try:
         saved = await visit.clients.invoices.SaveDraft(billing_pb2.SaveDraftRequest(invoice=draft))
     except ServiceError as error:
+        if error.reason == "invoice_closed":
+            return _closed(visit)
         shown = [f"lines[{place}].{name}" for place in range(1, len(typed) + 1) for name in lines.COLUMNS]
         errors = visit.errors(error, *_FIELDS, *shown)
         if errors["payment_days"]:

@@ -36,6 +36,8 @@ async def ensure_personal(unit: UnitOfWork, *, mail: str, given_name: str, famil
         state=AccountState.PENDING,
     )
     found = await store.insert_unless_there(unit, wanted)
+    if found is None:
+        raise conflict("identifier_taken", identifier=wanted.identifier)
     if found is wanted:
         unit.record("account.created", target_kind="account", target_id=found.id, kind=wanted.kind)
     return found
@@ -67,6 +69,8 @@ async def create_managed(
         state=AccountState.PENDING,
     )
     there = await store.insert_unless_there(unit, wanted)
+    if there is None:  # the id is another firm's
+        raise conflict("identifier_taken", identifier=wanted.identifier)
     if there is not wanted:
         return await _claimed(unit, there, account_id)
     unit.record("account.created", target_kind="account", target_id=wanted.id, kind=wanted.kind)

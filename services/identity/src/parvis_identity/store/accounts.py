@@ -38,8 +38,10 @@ async def find(unit: UnitOfWork, identifier: str, organisation_id: UUID | None) 
     return None if found is None else (found[0], found[1] or "")
 
 
-async def insert_unless_there(unit: UnitOfWork, account: Account) -> Account:
-    """Adds an account; when one with the same identifier was there first, answers with that one."""
+async def insert_unless_there(unit: UnitOfWork, account: Account) -> Account | None:
+    """Adds an account; when one with the same identifier was there first, answers with that one; with None when
+    something else has its id.
+    """
     statement = insert(Account).values(**account.model_dump()).on_conflict_do_nothing().returning(col(Account.id))
     if (await unit.execute(statement)).first() is not None:
         return account
@@ -48,7 +50,7 @@ async def insert_unless_there(unit: UnitOfWork, account: Account) -> Account:
         if account.organisation_id is None
         else col(Account.organisation_id) == account.organisation_id
     )
-    there: Account = await unit.scalar(
+    there: Account | None = await unit.scalar(
         select(Account).where(same, col(Account.identifier_key) == account.identifier_key)
     )
     return there
