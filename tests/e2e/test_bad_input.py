@@ -170,6 +170,25 @@ def test_an_unknown_merge_field_is_refused_by_name(claire):
     expect(field_of(claire.page, "Texte")).to_have_value(before)
 
 
+# Accesses
+
+
+def test_folders_can_be_ticked_only_where_ticking_limits_the_access(claire, tag):
+    name = f"Cordonnerie Huet {tag}"
+    create_client(claire, name, {}, (("Odile", "Huet", f"odile.{tag}@huet.example"),))
+    claire.row("Odile Huet").get_by_role("link", name="Donner accès").click()
+    folders = claire.page.get_by_role("group", name="Dossiers", exact=True)
+    expect(folders).to_be_hidden()
+    claire.page.get_by_label("Certains dossiers seulement").check()
+    expect(folders).to_be_visible()
+    claire.press("Donner accès et envoyer le mail")
+    claire.sees("Dossiers : Choisissez au moins un dossier", within=claire.page.get_by_role("alert"))
+    folders.get_by_label("Factures", exact=True).check()
+    claire.press("Donner accès et envoyer le mail")
+    claire.is_told("L’accès est ouvert")
+    claire.sees("limité à 1 dossier", within=claire.row("Odile Huet"))
+
+
 # Invoices
 
 

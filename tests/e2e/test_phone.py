@@ -5,7 +5,7 @@ import re
 import pytest
 from acts import ORSEL, activate, choose_files, create_client, give_access, mails_about, sign_in_from_mail, wait_filed
 from atlas import PLACES
-from people import ANNE, CLAIRE, PHONE, Identity, Person
+from people import ANNE, CLAIRE, PHONE, Identity, Person, Seat
 from playwright.sync_api import expect
 
 WIDTHS = """() => {
@@ -22,6 +22,15 @@ def test_no_page_scrolls_sideways(reader_at, place):
     place.open(someone)
     wide, there, culprits = someone.page.evaluate(WIDTHS)
     assert wide <= there, culprits
+
+
+@pytest.mark.parametrize("width", [780, 1024, 1100])
+def test_no_list_scrolls_sideways_on_a_tablet_beside_the_navigation(reader_at, width):
+    claire = reader_at(CLAIRE, Seat(width, 900))
+    for page in ("invoices", "notifications", "documents", "contacts", "settings/people", "settings/folders"):
+        claire.open(f"{ORSEL}/{page}")
+        wide, there, culprits = claire.page.evaluate(WIDTHS)
+        assert wide <= there, (page, culprits)
 
 
 @pytest.fixture(scope="module")

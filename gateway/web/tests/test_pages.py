@@ -128,7 +128,7 @@ async def test_inviting_keeps_what_was_typed_and_says_what_is_wrong_at_the_field
 async def test_what_was_left_empty_is_named_and_nothing_is_sent(suite: Suite):
     answer = await suite.post("/o/durand/settings/people/invite", {"given_name": "Léa"})
     assert answer.status_code == 422
-    assert "Professional mail address: to be filled in" in text_of(answer)
+    assert '<a href="#f-mail">This is needed.</a>' in answer.text
     assert "InviteMember" not in suite.services.calls
 
 

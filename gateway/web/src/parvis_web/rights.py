@@ -1,5 +1,7 @@
 """Rights in words. Codes come from tenancy; a code without words here is shown as it is."""
 
+from collections.abc import Iterable
+
 from parvis_ui.translations import Words
 from parvis_web.sentences import N_
 
@@ -39,6 +41,12 @@ GROUPS = {
 def right_label(words: Words, code: str) -> str:
     """What a right lets one do."""
     return words(RIGHTS[code]) if code in RIGHTS else code
+
+
+def in_order(codes: Iterable[str]) -> list[str]:
+    """Rights in the order of the matrix, so that what belongs together stands together."""
+    places = {code: place for place, code in enumerate(RIGHTS)}
+    return sorted(codes, key=lambda code: places.get(code, len(places)))
 
 
 def group_label(words: Words, group: str) -> str:

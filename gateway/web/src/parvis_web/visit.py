@@ -130,16 +130,9 @@ class Visit:
         """The value that forms carry."""
         return self.session.csrf if self.session else ""
 
-    def missing(self, **labels: str) -> Errors:
-        """What was left empty among the fields named, each with its label; a form is sent on when there is nothing."""
-        _ = self.words
-        return Errors(
-            {
-                name: _("%(label)s: to be filled in", label=label)
-                for name, label in labels.items()
-                if not self.form[name]
-            }
-        )
+    def missing(self, *names: str) -> Errors:
+        """What was left empty among the fields named; a form is sent on when there is nothing."""
+        return Errors({name: self.words("This is needed.") for name in names if not self.form[name]})
 
     def errors(self, error: ServiceError, *fields: str, **places: str) -> Errors:
         """What to show at a form that has these fields; raises the error again when it is not about what was typed."""

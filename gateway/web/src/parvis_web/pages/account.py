@@ -8,7 +8,7 @@ from parvis_kit.errors import ServiceError
 from parvis_ui.forms import Errors
 from parvis_ui.languages import LANGUAGE_COOKIE, LANGUAGES
 from parvis_web.access import ACCOUNT, MEMBER, Area
-from parvis_web.rights import right_label
+from parvis_web.rights import in_order, right_label
 from parvis_web.sentences import N_
 from parvis_web.visit import AccountVisit, OrganisationVisit, at_once, or_down
 
@@ -51,7 +51,7 @@ async def _page(visit: OrganisationVisit, typed: dict[str, str] | None, errors: 
         "sessions": sessions.sessions if sessions else None,
         "profile": visit.frame.membership.profile_name,
         "organisation": visit.organisation.face.name,
-        "my_rights": [right_label(visit.words, code) for code in visit.frame.rights],
+        "my_rights": [right_label(visit.words, code) for code in in_order(visit.frame.rights)],
         "products": products,
     }
     return visit.render("account/account.html", context, status=status)

@@ -61,12 +61,7 @@ async def create(visit: OrganisationVisit) -> Response:
     """Makes the organisation and invites its first administrator."""
     _ = visit.words
     values = {name: visit.form[name] for name in _FIELDS}
-    empty = visit.missing(
-        name=_("Name"),
-        administrator_given_name=_("First name"),
-        administrator_family_name=_("Last name"),
-        administrator_mail=_("Mail address"),
-    )
+    empty = visit.missing("name", "administrator_given_name", "administrator_family_name", "administrator_mail")
     if empty:
         return await _form(visit, values, empty, status=422)
     try:

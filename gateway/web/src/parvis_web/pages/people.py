@@ -113,12 +113,7 @@ async def invite(visit: OrganisationVisit) -> Response:
     """Sends the invitation."""
     _, form = visit.words, visit.form
     values = {name: form[name] for name in _FIELDS}
-    empty = visit.missing(
-        given_name=_("First name"),
-        family_name=_("Last name"),
-        mail=_("Professional mail address"),
-        profile_id=_("Profile"),
-    )
+    empty = visit.missing("given_name", "family_name", "mail", "profile_id")
     if empty:
         return await _invite_form(visit, values, empty, status=422)
     try:

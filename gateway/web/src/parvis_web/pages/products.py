@@ -42,11 +42,7 @@ async def register(visit: OrganisationVisit) -> Response:
     """Registers a product. Its secret is in this answer and nowhere else, so there is no redirect."""
     _ = visit.words
     values = {name: visit.form[name] for name in _FIELDS}
-    empty = visit.missing(
-        name=_("Name"),
-        launch_url=_("Address that “Start” opens"),
-        redirect_uris=_("Addresses to come back to after signing in"),
-    )
+    empty = visit.missing("name", "launch_url", "redirect_uris")
     if empty:
         return await _form(visit, values, empty, status=422)
     request = tenancy_pb2.RegisterProductRequest(

@@ -41,12 +41,7 @@ async def set_up(visit: Visit) -> Response:
     """Makes the provider, then takes its first administrator to choose a password."""
     _ = visit.words
     values, token = {name: visit.form[name] for name in _FIELDS}, visit.form["setup_token"]
-    empty = visit.missing(
-        organisation_name=_("Name of your organisation"),
-        given_name=_("First name"),
-        family_name=_("Last name"),
-        mail=_("Mail address"),
-    )
+    empty = visit.missing("organisation_name", "given_name", "family_name", "mail")
     if empty:
         return _form(visit, values, token, empty, status=422)
     try:
