@@ -207,6 +207,23 @@ def test_a_closed_invoice_is_not_closed_again_from_a_stale_tab(claire, tag):
     expect(stale.page.get_by_role("row").filter(has_text=number)).to_have_count(1)
 
 
+def test_errors_of_an_invoice_stand_in_the_order_of_its_form(claire, tag):
+    create_client(claire, f"Serrurerie Le Dû {tag}", {}, (("Yann", "Le Dû", ""),))
+    claire.follow("Nouvelle facture")
+    claire.write({"Délai de paiement": "61", "N° de commande du client": "z" * 40})
+    claire.page.get_by_label("Date de la livraison ou de la prestation").fill("1970-01-01")
+    claire.press("Enregistrer le brouillon")
+    said = claire.page.get_by_role("alert").get_by_role("link").all_inner_texts()
+    assert [each.partition("\u00a0:")[0].rpartition(", ")[2] for each in said] == [
+        "Désignation",
+        "Prix unitaire",
+        "Délai de paiement",
+        "Date de la livraison ou de la prestation",
+        "N° de commande du client",
+    ]
+    assert "entre 2000 et 2099" in said[3]
+
+
 def test_what_the_law_asks_for_is_named_before_closing(claire, tag):
     name = f"Sans Adresse {tag}"
     claire.open(f"{ORSEL}/contacts/new")

@@ -2,7 +2,7 @@
 import { strengthOf } from "./strength.js";
 
 function target(link) {
-  return document.getElementById(decodeURIComponent(link.hash.slice(1)));
+  return link && document.getElementById(decodeURIComponent(link.hash.slice(1)));
 }
 function nameOf(field) {
   const group = field.closest("fieldset:not(.field)")?.querySelector("legend");
@@ -13,6 +13,14 @@ function nameOf(field) {
 function focusSummary(root) {
   const summary = root.querySelector?.(".error-summary");
   if (!summary) return;
+  const list = summary.querySelector("ul");
+  const place = (item) => target(item.querySelector("a[href^='#']"));
+  // In the order of the form, whoever found the errors; what is about the whole form stays on top.
+  list.append(...[...list.children].sort((one, other) => {
+    const [a, b] = [place(one), place(other)];
+    if (!a || !b || a === b) return Number(!!a) - Number(!!b);
+    return a.compareDocumentPosition(b) & Node.DOCUMENT_POSITION_FOLLOWING ? -1 : 1;
+  }));
   const colon = document.documentElement.lang === "fr" ? "\u00a0: " : ": ";
   for (const link of summary.querySelectorAll("a[href^='#']:not([data-named])")) {
     const field = target(link);
