@@ -49,6 +49,11 @@ def is_way_in(answer: httpx.Response) -> bool:
     return answer.status_code == httpx.codes.SEE_OTHER and location.startswith(("/auth/start", "/login"))
 
 
+def is_way_out(answer: httpx.Response) -> bool:
+    """Whether the answer sends the reader, who belongs nowhere, to the page that says so."""
+    return answer.status_code == httpx.codes.SEE_OTHER and answer.headers["location"] == "/organisations"
+
+
 class _Forms(HTMLParser):
     """All forms of a page: action → fields as a browser would send them untouched."""
 
