@@ -3,7 +3,7 @@
 import secrets
 import uuid
 
-from cases import OWN, STAFF_ONLY, Rightful, case
+from cases import NOT_FOUND, OWN, STAFF_ONLY, Rightful, case
 from people import ADMINISTRATOR, FIRM
 from world import World
 
@@ -129,3 +129,49 @@ async def end_my_session(world: World) -> pb.EndMySessionRequest:
 )
 async def register_client(_: World) -> pb.RegisterClientRequest:
     return pb.RegisterClientRequest(name="Isolation", redirect_uris=["https://isolation.example/callback"])
+
+
+#: A client is its provider's; of the provider's own people, tenancy asks for the right.
+OF_PROVIDER = {"administrator": NOT_FOUND, "provider-no-right": TENANCY_DECIDED, "other-firm-client": STAFF_ONLY}
+#: A try-out is of whoever began it.
+OF_ONE_PERSON = OF_PROVIDER | {"provider-no-right": NOT_FOUND}
+PAGE = "/o/isolation/settings/products/x/try"
+
+
+@case("ClientService.GetClient", through=("tenancy",), by="provider", others=NOT_FOUND, differs=OF_PROVIDER)
+async def get_client(world: World) -> pb.GetClientRequest:
+    return pb.GetClientRequest(client_id=world.product_client_id)
+
+
+@case("ClientService.UpdateClient", through=("tenancy",), by="provider", others=NOT_FOUND, differs=OF_PROVIDER)
+async def update_client(world: World) -> pb.UpdateClientRequest:
+    settings = pb.ClientSettings(
+        redirect_uris=["https://isolation.example/callback"],
+        application_type="web",
+        token_endpoint_auth_method="client_secret_basic",
+        id_token_signed_response_alg="ES256",
+        subject_type="public",
+    )
+    made = await world.registered_product()
+    return pb.UpdateClientRequest(client_id=made.client_id, name="Isolation", settings=settings)
+
+
+@case("ClientService.RotateClientSecret", through=("tenancy",), by="provider", others=NOT_FOUND, differs=OF_PROVIDER)
+async def rotate_client_secret(world: World) -> pb.RotateClientSecretRequest:
+    return pb.RotateClientSecretRequest(client_id=(await world.registered_product()).client_id, keep_hours=1)
+
+
+@case("ClientService.SetClientOpen", through=("tenancy",), by="provider", others=NOT_FOUND, differs=OF_PROVIDER)
+async def set_client_open(world: World) -> pb.SetClientOpenRequest:
+    return pb.SetClientOpenRequest(client_id=(await world.registered_product()).client_id, open=False)
+
+
+@case("ClientService.StartTrial", through=("tenancy",), by="provider", others=NOT_FOUND, differs=OF_PROVIDER)
+async def start_trial(world: World) -> pb.StartTrialRequest:
+    return pb.StartTrialRequest(client_id=world.product_client_id, return_path=PAGE)
+
+
+@case("ClientService.FinishTrial", through=("tenancy",), by="provider", others=NOT_FOUND, differs=OF_ONE_PERSON)
+async def finish_trial(world: World) -> pb.FinishTrialRequest:
+    state = await world.trial_state(PAGE)
+    return pb.FinishTrialRequest(client_id=world.product_client_id, state=state, error="access_denied")

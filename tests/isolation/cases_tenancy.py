@@ -6,6 +6,7 @@ from cases import NOT_FOUND, OWN, Refused, Rightful, case
 from people import FIRM
 from world import World
 
+from parvis.identity.v1 import identity_pb2
 from parvis.tenancy.v1 import tenancy_pb2 as pb
 from parvis_kit.errors import Kind
 
@@ -172,6 +173,53 @@ async def list_my_products(_: World) -> pb.ListMyProductsRequest:
 async def register_product(_: World) -> pb.RegisterProductRequest:
     address = f"https://{secrets.token_hex(4)}.example"
     return pb.RegisterProductRequest(name="Isolation", launch_url=address, redirect_uris=[f"{address}/callback"])
+
+
+_SETTINGS = identity_pb2.ClientSettings(
+    redirect_uris=["https://isolation.example/callback"],
+    application_type="web",
+    token_endpoint_auth_method="client_secret_basic",
+    id_token_signed_response_alg="ES256",
+    subject_type="public",
+)
+
+
+@case("ProductService.GetProduct", by="provider")
+async def get_product(world: World) -> pb.GetProductRequest:
+    return pb.GetProductRequest(id=world.product_id)
+
+
+@case("ProductService.UpdateProduct", by="provider")
+async def update_product(world: World) -> pb.UpdateProductRequest:
+    made = await world.registered_product()
+    return pb.UpdateProductRequest(
+        id=made.id, name="Isolation", launch_url="https://isolation.example", version=1, client=_SETTINGS
+    )
+
+
+@case("ProductService.RotateProductSecret", by="provider")
+async def rotate_product_secret(world: World) -> pb.RotateProductSecretRequest:
+    return pb.RotateProductSecretRequest(id=(await world.registered_product()).id, keep_hours=1)
+
+
+@case("ProductService.SetProductOpen", by="provider")
+async def set_product_open(world: World) -> pb.SetProductOpenRequest:
+    return pb.SetProductOpenRequest(id=(await world.registered_product()).id, open=False)
+
+
+_PAGE = "/o/isolation/settings/products/x/try"
+
+
+@case("ProductService.StartProductTrial", by="provider")
+async def start_product_trial(world: World) -> pb.StartProductTrialRequest:
+    return pb.StartProductTrialRequest(id=world.product_id, return_path=_PAGE)
+
+
+@case("ProductService.FinishProductTrial", by="provider")
+async def finish_product_trial(world: World) -> pb.FinishProductTrialRequest:
+    return pb.FinishProductTrialRequest(
+        id=world.product_id, state=await world.trial_state(_PAGE), error="access_denied"
+    )
 
 
 @case("ProductService.SubscribeCustomer", by="provider")

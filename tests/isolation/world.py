@@ -6,6 +6,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from urllib.parse import parse_qs, urlsplit
 
 from callers import Caller
 from forging import read
@@ -165,6 +166,20 @@ class World:
             if upload.state != documents_pb2.UPLOAD_STATE_VERIFYING:
                 break
         return upload.document_id
+
+    async def registered_product(self) -> tenancy_pb2.RegisteredProduct:
+        """A product of the provider that nobody has yet."""
+        address = f"https://{secrets.token_hex(4)}.example"
+        request = tenancy_pb2.RegisterProductRequest(
+            name="Isolation", launch_url=address, redirect_uris=[f"{address}/callback"]
+        )
+        return await self.call("ProductService.RegisterProduct", request, by="provider")
+
+    async def trial_state(self, page: str) -> str:
+        """The `state` of a try-out of the demonstration's product that the provider's administrator began."""
+        request = tenancy_pb2.StartProductTrialRequest(id=self.product_id, return_path=page)
+        begun = await self.call("ProductService.StartProductTrial", request, by="provider")
+        return parse_qs(urlsplit(begun.authorization_url).query)["state"][0]
 
     def draft_request(self) -> billing_pb2.SaveDraftRequest:
         """A draft invoice for the contact."""

@@ -18,7 +18,8 @@ from sqlalchemy import text
 from parvis_identity.http.app import make_app
 from parvis_identity.http.site import Site
 from parvis_identity.models import Account, AccountState, Client
-from parvis_identity.service import accounts, housekeeping
+from parvis_identity.rpc import ClientRpc
+from parvis_identity.service import accounts, housekeeping, product_clients
 from parvis_identity.service.authentication import Authentication
 from parvis_identity.service.authorization import Authorization
 from parvis_identity.service.client_keys import ClientKeys
@@ -28,13 +29,16 @@ from parvis_identity.service.hashing import Hasher
 from parvis_identity.service.keys import KeyRing
 from parvis_identity.service.organisations import Face, Membership, ProductAnswer
 from parvis_identity.service.outgoing import Outgoing
+from parvis_identity.service.product_clients import Wanted
 from parvis_identity.service.pushed import PushedRequests
 from parvis_identity.service.registration import Registration
 from parvis_identity.service.request_objects import RequestObjects
 from parvis_identity.service.sealing import Seal
 from parvis_identity.service.sessions import OrganisationTokens
 from parvis_identity.service.sign_in import Passwords
+from parvis_identity.service.token_endpoint import TokenEndpoint
 from parvis_identity.service.tokens import Tokens
+from parvis_identity.service.trials import Trials
 from parvis_identity.settings import Settings
 from parvis_identity.store import accounts as account_store
 from parvis_kit.caller import Caller
@@ -108,6 +112,9 @@ class Stage:
         self.passwords = Passwords(
             database, self.hasher, ring, settings.password_policy, even_seconds=settings.refusal_seconds
         )
+        self.endpoint = TokenEndpoint(self.tokens, self.clients, self.town)
+        self.trials = Trials(self.endpoint, self.outgoing, issuer=PUBLIC_URL, secret=ring.link_secret)
+        self.client_rpc = ClientRpc(self.clients, self.trials)
         self.exchange = OrganisationTokens(self.tokens, self.town, gateway_client="web")
         self.site = Site(
             settings,
@@ -171,10 +178,8 @@ class Stage:
     async def relying_party(self, **changes: Any) -> tuple[Client, str]:
         """A product that people can sign in to."""
         async with self.unit() as unit:
-            client, secret = await self.clients.register(
-                unit, name="Paie", redirect_uris=["https://paie.example/retour"],
-                post_logout_redirect_uris=["https://paie.example/"], product_id=None,
-            )  # fmt: skip
+            wanted = Wanted(["https://paie.example/retour"], ["https://paie.example/"])
+            client, secret = await product_clients.register(unit, "Paie", wanted, product_id=None, organisation_id=None)
             for name, value in changes.items():
                 setattr(client, name, value)
         return client, secret

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from parvis.identity.v1 import identity_pb2 as pb
 from parvis_identity.main import Settings
 from parvis_identity.models import Base
-from parvis_identity.rpc import AccountRpc, ClientRpc, SessionRpc
+from parvis_identity.rpc import AccountRpc, SessionRpc
 from parvis_identity.service import sessions
 from parvis_identity.service.keys import INTERNAL, OPENID
 from parvis_identity.service.organisations import Membership
@@ -312,19 +312,17 @@ async def test_a_session_can_be_checked(stage, sessions_rpc):
 async def test_a_client_with_an_unsafe_address_is_not_registered(stage, uri):
     with pytest.raises(ServiceError, match="client_invalid"):
         async with stage.unit() as unit:
-            await ClientRpc(stage.clients).RegisterClient(
-                unit, pb.RegisterClientRequest(name="Paie", redirect_uris=[uri])
-            )
+            await stage.client_rpc.RegisterClient(unit, pb.RegisterClientRequest(name="Paie", redirect_uris=[uri]))
 
 
 async def test_a_product_has_one_client(stage):
     request = pb.RegisterClientRequest(name="Paie", redirect_uris=["https://a.example/"], product_id=str(uuid7()))
     async with stage.unit() as unit:
-        await ClientRpc(stage.clients).RegisterClient(unit, request)
+        await stage.client_rpc.RegisterClient(unit, request)
 
     with pytest.raises(ServiceError, match="product_has_client"):
         async with stage.unit() as unit:
-            await ClientRpc(stage.clients).RegisterClient(unit, request)
+            await stage.client_rpc.RegisterClient(unit, request)
 
 
 async def test_keys_stay_the_same_from_start_to_start(database, stage):

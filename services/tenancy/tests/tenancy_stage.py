@@ -55,6 +55,9 @@ class PlayedIdentity:
         self.revoked = []
         self.links = []
         self.products = {}
+        self.clients = {}
+        #: What identity answers to a change, when it is an error.
+        self.refusal = None
 
     async def EnsurePersonalAccount(self, request):
         account = identity_pb2.Account(id=str(uuid7()), mail=request.mail, identifier=request.mail, locale="fr")
@@ -80,7 +83,34 @@ class PlayedIdentity:
     async def RegisterClient(self, request):
         client = identity_pb2.RegisteredClient(client_id=f"client-{request.product_id}", client_secret="shown once")
         self.products[request.product_id] = client
+        self.clients[client.client_id] = identity_pb2.Client(client_id=client.client_id, settings=request.settings)
         return client
+
+    async def GetClient(self, request):
+        return self.clients[request.client_id]
+
+    async def UpdateClient(self, request):
+        if self.refusal is not None:
+            raise self.refusal
+        self.clients[request.client_id].settings.CopyFrom(request.settings)
+        return identity_pb2.RegisteredClient(client_id=request.client_id)
+
+    async def RotateClientSecret(self, request):
+        return identity_pb2.RegisteredClient(client_id=request.client_id, client_secret=f"kept {request.keep_hours} h")
+
+    async def SetClientOpen(self, request):
+        client = self.clients[request.client_id]
+        if request.open:
+            client.ClearField("closed_at")
+        else:
+            client.closed_at.GetCurrentTime()
+        return client
+
+    async def StartTrial(self, request):
+        return identity_pb2.Trial(authorization_url=f"{ISSUER}{request.return_path}?client_id={request.client_id}")
+
+    async def FinishTrial(self, request):
+        return identity_pb2.TrialReport(scope=f"{request.client_id} {request.state}")
 
 
 @dataclass

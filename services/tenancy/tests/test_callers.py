@@ -225,6 +225,7 @@ ELSEWHERE = {
     "CreateCustomer", "GetFace", "SetUp", "ListStructures", "ListMembers", "ListProfiles", "ListRights",
     "ListMyProducts", "RegisterProduct", "SubscribeCustomer", "ListAssignments", "ListContacts", "BatchGetContacts",
     "ResolveMembership", "ResolveProduct", "GetGrantSet",
+    "GetProduct", "UpdateProduct", "RotateProductSecret", "SetProductOpen", "StartProductTrial", "FinishProductTrial",
 }  # fmt: skip
 
 

@@ -28,7 +28,9 @@ from parvis_identity.service.request_objects import RequestObjects
 from parvis_identity.service.sealing import Seal
 from parvis_identity.service.sessions import OrganisationTokens
 from parvis_identity.service.sign_in import Passwords
+from parvis_identity.service.token_endpoint import TokenEndpoint
 from parvis_identity.service.tokens import Tokens
+from parvis_identity.service.trials import Trials
 from parvis_identity.settings import Settings
 from parvis_kit.app import Service, run
 from parvis_kit.caller import Caller
@@ -59,13 +61,16 @@ async def wire(settings: Settings) -> Service[Settings]:
     links = Links(ring.link_secret, public_url=settings.public_url)
     exchange = OrganisationTokens(tokens, organisations, gateway_client=settings.web_client_id)
 
+    endpoint = TokenEndpoint(tokens, clients, organisations)
+    trials = Trials(endpoint, outgoing, issuer=settings.public_url, secret=ring.link_secret)
+
     pages = Pages("parvis_identity")
     asyncio.get_running_loop().run_in_executor(None, pages.warm)  # nobody waits for it, neither the start nor a reader
 
     contract = identity_pb2.DESCRIPTOR.services_by_name
     service.offer(contract["AccountService"], AccountRpc(links))
     service.offer(contract["SessionService"], SessionRpc(exchange, ring, gateway=settings.gateway))
-    service.offer(contract["ClientService"], ClientRpc(clients))
+    service.offer(contract["ClientService"], ClientRpc(clients, trials))
 
     service.pages = make_app(
         Site(

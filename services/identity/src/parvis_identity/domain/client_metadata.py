@@ -35,6 +35,7 @@ class MetadataRefused(ValueError):
 
     def __init__(self, member: str, why: str, *, error: str = "invalid_client_metadata") -> None:
         super().__init__(f"Invalid '{member}': {why}")
+        self.member = member
         self.error = error
 
 

@@ -20,6 +20,7 @@ from parvis_identity.service.authorization import (
     AskConsent,
     BadRequest,
     ChooseOrganisation,
+    Closed,
     Go,
     NotAssigned,
     Outcome,
@@ -121,7 +122,7 @@ class AuthorizationPages:
             return replace(outcome, continuation=asked.again(outcome.continuation))
         return outcome
 
-    async def _answer(self, request: Request, outcome: Outcome) -> Response:
+    async def _answer(self, request: Request, outcome: Outcome) -> Response:  # noqa: PLR0911 - one for each
         site = self._site
         match outcome:
             case Go():
@@ -140,6 +141,8 @@ class AuthorizationPages:
                 return site.page(request, "not_assigned.html", context, face=answer.organisation, status=403)
             case ChooseOrganisation(client):
                 return site.page(request, "choose_organisation.html", {"product": client.name}, status=409)
+            case Closed(client):
+                return site.page(request, "closed.html", {"product": client.name}, status=403)
             case BadRequest():
                 return site.bad_request(request, outcome)
 

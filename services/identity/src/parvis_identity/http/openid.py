@@ -2,6 +2,8 @@
 8414).
 """
 
+from http import HTTPStatus
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -57,6 +59,8 @@ class OpenIdPages:
         async with self._site.answering() as unit:
             proof = await proof_of(self._site.proofs, unit, request)
             answer = await self._tokens.token(unit, form, proven, proof)
+            if answer.status == HTTPStatus.OK:
+                await self._site.clients.used(unit, proven.client)
             nonce = nonce_header(self._site.proofs, unit)
         return JSONResponse(answer.body, answer.status, headers={**plain(answer.headers), **NO_STORE, **nonce})
 

@@ -25,6 +25,7 @@ from parvis_identity.models.openid import (
     RevokedToken,
     SeenProof,
     SigningKey,
+    Trial,
 )
 
 __all__ = [
@@ -47,4 +48,5 @@ __all__ = [
     "Session",
     "SignInAttempt",
     "SigningKey",
+    "Trial",
 ]

@@ -83,7 +83,33 @@ class Client(Base, table=True):
     consent_required: bool = False
     #: SHA-256 of its registration access token (RFC 7592); None: it cannot change itself.
     registration_digest: bytes | None = Field(default=None, sa_type=LargeBinary)
+    #: The organisation whose product it is; None for all others, and for products of before this was known.
+    organisation_id: UUID | None = None
+    #: The secret before the present one, and until when it counts too.
+    previous_secret_digest: bytes = Field(default=b"", sa_type=LargeBinary)
+    previous_secret_until: datetime | None = instant(required=False)
+    #: Closed by its provider: nobody signs in with it.
+    closed_at: datetime | None = instant(required=False)
+    #: When it was last given tokens, to within a day.
+    used_at: datetime | None = instant(required=False)
     created_at: datetime = instant()
+
+
+class Trial(Base, table=True):
+    """A try-out of a client by whoever manages it (`service.trials`), found by the hash of its `state`."""
+
+    __tablename__ = "trials"
+
+    digest: bytes = Field(sa_type=LargeBinary, primary_key=True)
+    client_id: str = text(foreign_key="clients.client_id", ondelete="CASCADE", index=True)
+    account_id: UUID = Field(foreign_key="accounts.id", ondelete="CASCADE", index=True)
+    #: The page of ours that the answer comes to.
+    redirect_uri: str = text()
+    authorization_url: str = text()
+    created_at: datetime = instant()
+    expires_at: datetime = instant(index=True)
+    #: `TrialReport`, once it was made.
+    report: dict[str, Any] | None = Field(default=None, sa_type=JSONB(none_as_null=True), nullable=True)
 
 
 class Consent(Base, table=True):

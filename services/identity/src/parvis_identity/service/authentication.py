@@ -114,6 +114,8 @@ class Authentication:
                 client = await self._clients.find(unit, client_id)
         if client is None:
             raise ProtocolRefusal(unauthenticated())
+        if client.closed_at is not None:
+            raise ProtocolRefusal(unauthenticated("The client is closed."))
         return client
 
     async def _by_assertion(self, parameters: Mapping[str, str], path: str) -> Proven:

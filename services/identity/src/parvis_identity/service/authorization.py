@@ -12,7 +12,7 @@ from authlib.common.urls import add_params_to_uri
 from parvis_identity.domain import claims as asked_claims
 from parvis_identity.domain.interaction import SINCE, Interaction, after_login, needed
 from parvis_identity.models import Account, Client
-from parvis_identity.service import profiles
+from parvis_identity.service import profiles, trials
 from parvis_identity.service.clients import Clients
 from parvis_identity.service.organisations import Face, Organisations, ProductAnswer
 from parvis_identity.service.protocol import (
@@ -67,6 +67,13 @@ class ChooseOrganisation:
 
 
 @dataclass(frozen=True, slots=True)
+class Closed:
+    """The client was closed by its provider."""
+
+    client: Client
+
+
+@dataclass(frozen=True, slots=True)
 class BadRequest:
     """Nobody can be sent anywhere: the client or its address is unknown. `description` is for who made the link."""
 
@@ -86,7 +93,7 @@ class AskConsent:
     continuation: str
 
 
-Outcome = Go | SignIn | AskConsent | NotAssigned | ChooseOrganisation | BadRequest
+Outcome = Go | SignIn | AskConsent | NotAssigned | ChooseOrganisation | Closed | BadRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +115,8 @@ class _Valid:
     claims: dict[str, dict[str, Any]] | None
     #: The one whom the client means, empty for anybody.
     subject: str
+    #: Whether it is a try-out, whose answer nobody but us reads.
+    trial: bool = False
 
 
 class Authorization:
@@ -144,9 +153,9 @@ class Authorization:
         organisation: Face | None = None
         if valid.client.product_id is not None:
             found = await self._product(valid.client, who, parameters)
-            if not isinstance(found, Face):
+            if not isinstance(found, Face) and not valid.trial:
                 return self._unusable(unit, found, who, parameters)
-            organisation = found
+            organisation = found if isinstance(found, Face) else None
         answer = valid.provider.code_for(valid.request, valid.grant)
         if valid.provider.new_code is not None:
             grant, code = valid.provider.new_code
@@ -162,6 +171,8 @@ class Authorization:
         if "request_uri" in parameters:
             return Refusal("invalid_request", "A pushed request must not hold a 'request_uri'.")
         valid = await self._validate(unit, parameters, None, pushed=True)
+        if isinstance(valid, Closed):
+            return Refusal("unauthorized_client", "The client is closed.")
         if not isinstance(valid, _Valid):
             return valid
         try:
@@ -185,17 +196,23 @@ class Authorization:
             return BadRequest(refusal.error, refusal.description)
         return self._refuse(parameters, refusal.error, refusal.description)
 
-    async def _validate(
+    async def _validate(  # noqa: PLR0911 - each check has its answer
         self, unit: UnitOfWork, parameters: Mapping[str, str], signed_in: SignedIn | None, *, pushed: bool
-    ) -> _Valid | BadRequest | Refusal:
+    ) -> _Valid | BadRequest | Closed | Refusal:
         """The request, checked: an error page where nobody can be sent anywhere, else an error for the client."""
         if name := unacceptable(parameters):
             return BadRequest("invalid_request", f"Invalid '{name}' in request.")
         client = await self._clients.find(unit, parameters.get("client_id", ""))
+        trial = False
+        if client is not None and not ClientPolicy(client).check_redirect_uri(parameters.get("redirect_uri", "")):
+            admitted = await trials.admitted(unit, client, parameters, signed_in)
+            trial, client = admitted is not None, admitted or client
         if client is None or not ClientPolicy(client).check_redirect_uri(parameters.get("redirect_uri", "")):
             what = "client_id" if client is None else "redirect_uri"
             return BadRequest("invalid_request", f"Unknown '{what}'.")
-        if not pushed and profiles.pushes(client):
+        if client.closed_at is not None:
+            return Closed(client)
+        if not pushed and not trial and profiles.pushes(client):
             return Refusal("invalid_request", "The client must push its requests (RFC 9126).")
         if refusal := _unsupported(parameters):
             return Refusal(*refusal)
@@ -207,7 +224,9 @@ class Authorization:
         provider = Provider(self._tokens, unit.now, client=client, signed_in=signed_in)
         request = ProtocolRequest("GET", parameters, {})
         grant, failure = provider.validate(request)
-        return _Valid(client, provider, request, grant, claims, subject) if failure is None else Refusal(*failure)
+        if failure is not None:
+            return Refusal(*failure)
+        return _Valid(client, provider, request, grant, claims, subject, trial)
 
     def _subject(self, client: Client, parameters: Mapping[str, str], claims: Mapping[str, Any] | None) -> str:
         """Whom the client means (`id_token_hint`, the claim `sub` with a value); empty: anybody. Raises ValueError."""

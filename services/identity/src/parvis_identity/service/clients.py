@@ -1,26 +1,20 @@
-"""OpenID clients: the gateway's own, and the products."""
+"""OpenID clients as they are read, and the gateway's own. Products: `product_clients`; those that register themselves:
+`registration`.
+"""
 
-import secrets
 import time
-from collections.abc import Sequence
-from datetime import datetime
-from uuid import UUID
+from datetime import datetime, timedelta
 
-from sqlalchemy.exc import IntegrityError
-
-from parvis_identity.domain.addresses import is_redirect_uri
 from parvis_identity.domain.links import digest_of
 from parvis_identity.models import Client
 from parvis_identity.settings import Settings
 from parvis_identity.store import openid as store
-from parvis_kit.errors import Violation, conflict, invalid
-from parvis_kit.ids import uuid7
 from parvis_kit.unit import UnitOfWork
 
 #: Seconds that a client is used without reading it again: it changes rarely and is needed by every request.
 _FRESH = 30.0
 _KNOWN = 1000
-_MOST_ADDRESSES = 20
+_USED_EVERY = timedelta(days=1)
 
 
 class Clients:
@@ -51,52 +45,11 @@ class Clients:
             self._known[client_id] = (time.monotonic() + _FRESH, found)
         return found
 
-    async def register(
-        self,
-        unit: UnitOfWork,
-        *,
-        name: str,
-        redirect_uris: Sequence[str],
-        post_logout_redirect_uris: Sequence[str],
-        product_id: UUID | None,
-    ) -> tuple[Client, str]:
-        """A new confidential client and its secret, which is shown this once.
-
-        Raises INVALID with violations on its addresses, CONFLICT product_has_client.
-        """
-        violations = [
-            Violation(field, "not_a_redirect_address", {"address": address[:200]})
-            for field, addresses in (
-                ("redirect_uris", redirect_uris),
-                ("post_logout_redirect_uris", post_logout_redirect_uris),
-            )
-            for address in addresses
-            if not is_redirect_uri(address)
-        ]
-        if not redirect_uris or len(redirect_uris) > _MOST_ADDRESSES:
-            violations.append(Violation("redirect_uris", "required"))
-        if not name.strip() or "\x00" in name:
-            violations.append(Violation("name", "required"))
-        if violations:
-            raise invalid("client_invalid", violations)
-        secret = secrets.token_urlsafe(32)
-        client = Client(
-            client_id=uuid7().hex,
-            name=name.strip(),
-            secret_digest=digest_of(secret),
-            redirect_uris=list(redirect_uris),
-            post_logout_redirect_uris=list(post_logout_redirect_uris),
-            grant_types=["authorization_code", "refresh_token", "client_credentials"],
-            product_id=product_id,
-            created_at=unit.now,
-        )
-        unit.add(client)
-        try:
-            await unit.flush()
-        except IntegrityError as error:
-            raise conflict("product_has_client") from error
-        unit.record("client.registered", target_kind="client", target_id=client.client_id, name=client.name)
-        return client, secret
+    async def used(self, unit: UnitOfWork, client: Client) -> None:
+        """Remembers, once a day, that a client was given tokens."""
+        if client.used_at is None or unit.now - client.used_at >= _USED_EVERY:
+            client.used_at = unit.now
+            await store.used_client(unit, client.client_id)
 
 
 def gateway_client(settings: Settings, now: datetime) -> Client:

@@ -4,6 +4,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from authlib.oauth2.rfc6749 import ClientMixin, OAuth2Request
@@ -83,7 +84,13 @@ class ClientPolicy(_Client):  # type: ignore[misc] # see above
         return is_registered(redirect_uri, self.row.redirect_uris, native=native)
 
     def check_client_secret(self, client_secret: str) -> bool:
-        return secrets.compare_digest(digest_of(client_secret), self.row.secret_digest)
+        """The present secret, or the one before it as long as both count."""
+        digest, row = digest_of(client_secret), self.row
+        until = row.previous_secret_until
+        before = until is not None and until > datetime.now(UTC)
+        return secrets.compare_digest(digest, row.secret_digest) or (
+            before and secrets.compare_digest(digest, row.previous_secret_digest)
+        )
 
     def check_endpoint_auth_method(self, method: str, endpoint: Any) -> bool:  # noqa: ARG002 - Authlib's signature
         return method == self.row.token_endpoint_auth_method

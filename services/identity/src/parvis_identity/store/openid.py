@@ -30,6 +30,7 @@ from parvis_identity.models import (
     SeenProof,
     Session,
     SigningKey,
+    Trial,
 )
 from parvis_kit.unit import UnitOfWork
 
@@ -246,7 +247,7 @@ async def find_client(unit: UnitOfWork, client_id: str) -> Client | None:
 async def save_client(unit: UnitOfWork, client: Client) -> None:
     """Adds a client, or brings one that is there to what is given."""
     values = client.model_dump()
-    kept = {name: value for name, value in values.items() if name not in {"client_id", "created_at"}}
+    kept = {name: value for name, value in values.items() if name not in {"client_id", "created_at", "used_at"}}
     statement = insert(Client).values(**values)
     await unit.execute(statement.on_conflict_do_update(index_elements=["client_id"], set_=kept))
 
@@ -254,6 +255,23 @@ async def save_client(unit: UnitOfWork, client: Client) -> None:
 async def delete_client(unit: UnitOfWork, client_id: str) -> None:
     """Deletes a client, and all that it was granted."""
     await unit.execute(delete(Client).where(col(Client.client_id) == client_id))
+
+
+async def is_client_of(unit: UnitOfWork, client_id: str, organisation_id: UUID | None) -> bool:
+    """Whether there is a client of a product of this organisation."""
+    query = "SELECT 1 FROM clients WHERE client_id = $1 AND product_id IS NOT NULL AND organisation_id = $2"
+    return "\x00" not in client_id and bool(await unit.fetch(query, client_id, organisation_id))
+
+
+async def revoke_of_client(unit: UnitOfWork, client_id: str) -> None:
+    """Makes everything worthless that a client was granted."""
+    statement = update(Grant).where(col(Grant.client_id) == client_id, col(Grant.revoked_at).is_(None))
+    await unit.execute(statement.values(revoked_at=unit.now))
+
+
+async def used_client(unit: UnitOfWork, client_id: str) -> None:
+    """Remembers that a client was given tokens."""
+    await unit.fetch("UPDATE clients SET used_at = $2 WHERE client_id = $1", client_id, unit.now)
 
 
 async def keys(unit: UnitOfWork) -> Sequence[SigningKey]:
@@ -290,7 +308,7 @@ async def sweep(unit: UnitOfWork) -> None:
     await unit.execute(
         delete(AuthorizationCode).where(col(AuthorizationCode.expires_at) < unit.now - timedelta(days=1))
     )
-    for table in (PushedRequest, DeviceCode, SeenProof, RevokedToken):
+    for table in (PushedRequest, DeviceCode, SeenProof, RevokedToken, Trial):
         await unit.execute(delete(table).where(col(table.expires_at) < unit.now - timedelta(hours=1)))
     old = unit.now - timedelta(days=90)
     await unit.execute(delete(RefreshToken).where(col(RefreshToken.expires_at) < old))

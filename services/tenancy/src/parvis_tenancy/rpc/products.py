@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
+from parvis.identity.v1 import identity_pb2
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.ids import parse, parse_optional
+from parvis_kit.server import Begin, in_steps
 from parvis_kit.unit import UnitOfWork
-from parvis_tenancy.service import home, products
+from parvis_tenancy.service import catalogue, home, products
 from parvis_tenancy.service.accounts import Identity
 
 
@@ -24,7 +26,47 @@ class ProductRpc:
     async def RegisterProduct(
         self, unit: UnitOfWork, request: tenancy_pb2.RegisterProductRequest
     ) -> tenancy_pb2.RegisteredProduct:
-        return await products.register(unit, self.identity, request)
+        return await catalogue.register(unit, self.identity, request)
+
+    async def GetProduct(self, unit: UnitOfWork, request: tenancy_pb2.GetProductRequest) -> tenancy_pb2.Product:
+        return await catalogue.described(unit, self.identity, parse(request.id))
+
+    async def UpdateProduct(
+        self, unit: UnitOfWork, request: tenancy_pb2.UpdateProductRequest
+    ) -> tenancy_pb2.RegisteredProduct:
+        return await catalogue.update(unit, self.identity, request)
+
+    async def RotateProductSecret(
+        self, unit: UnitOfWork, request: tenancy_pb2.RotateProductSecretRequest
+    ) -> tenancy_pb2.RegisteredProduct:
+        return await catalogue.rotate_secret(unit, self.identity, parse(request.id), request.keep_hours)
+
+    async def SetProductOpen(self, unit: UnitOfWork, request: tenancy_pb2.SetProductOpenRequest) -> tenancy_pb2.Product:
+        return await catalogue.set_open(unit, self.identity, parse(request.id), open_=request.open)
+
+    async def StartProductTrial(
+        self, unit: UnitOfWork, request: tenancy_pb2.StartProductTrialRequest
+    ) -> identity_pb2.Trial:
+        product = await catalogue.owned(unit, parse(request.id))
+        unit.record("product.trial_started", target_kind="product", target_id=product.id)
+        asked = identity_pb2.StartTrialRequest(client_id=product.client_id, return_path=request.return_path)
+        return await self.identity.clients.StartTrial(asked)
+
+    @in_steps
+    async def FinishProductTrial(
+        self, begin: Begin, request: tenancy_pb2.FinishProductTrialRequest
+    ) -> identity_pb2.TrialReport:
+        async with begin() as unit:
+            client_id = (await catalogue.owned(unit, parse(request.id))).client_id
+        return await self.identity.clients.FinishTrial(
+            identity_pb2.FinishTrialRequest(
+                client_id=client_id,
+                state=request.state,
+                code=request.code,
+                error=request.error,
+                error_description=request.error_description,
+            )
+        )
 
     async def SubscribeCustomer(
         self, unit: UnitOfWork, request: tenancy_pb2.SubscribeCustomerRequest

@@ -60,16 +60,3 @@ class Identity:
     async def revoke_links(self, account_id: UUID) -> None:
         """Links that were sent for the organisation stop working."""
         await self.accounts.RevokeLinks(identity_pb2.RevokeLinksRequest(account_id=str(account_id)))
-
-    async def register_client(
-        self, *, name: str, product_id: UUID, redirect_uris: list[str], post_logout_redirect_uris: list[str]
-    ) -> identity_pb2.RegisteredClient:
-        """Makes the OpenID client of a product."""
-        return await self.clients.RegisterClient(
-            identity_pb2.RegisterClientRequest(
-                name=name,
-                redirect_uris=redirect_uris,
-                post_logout_redirect_uris=post_logout_redirect_uris,
-                product_id=str(product_id),
-            )
-        )

@@ -4,50 +4,11 @@ from uuid import UUID
 
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.errors import not_found, precondition
-from parvis_kit.ids import uuid7
 from parvis_kit.unit import UnitOfWork
 from parvis_tenancy.domain.states import OPEN_STATES
-from parvis_tenancy.models import Assignment, Product, Subscription
+from parvis_tenancy.models import Assignment, Subscription
 from parvis_tenancy.service import authority
-from parvis_tenancy.service.accounts import Identity
-from parvis_tenancy.service.fields import LINE, Fields
 from parvis_tenancy.store import members, organisations, products, rights
-from parvis_tenancy.store.search import sort_key
-
-
-async def register(
-    unit: UnitOfWork, identity: Identity, request: tenancy_pb2.RegisterProductRequest
-) -> tenancy_pb2.RegisteredProduct:
-    """Registers a product and its OpenID client, whose secret is shown this once. Raises INVALID fields_invalid."""
-    fields = Fields()
-    name = fields.text("name", request.name, required=True)
-    description = fields.text("description", request.description, longest=LINE)
-    launch_url = fields.web_address("launch_url", request.launch_url)
-    redirects = [fields.web_address("redirect_uris", each) for each in request.redirect_uris]
-    after_logout = [fields.web_address("post_logout_redirect_uris", each) for each in request.post_logout_redirect_uris]
-    if not redirects:
-        fields.wrong("redirect_uris", "required")
-    fields.settle()
-    product_id = uuid7()
-    client = await identity.register_client(
-        name=name, product_id=product_id, redirect_uris=redirects, post_logout_redirect_uris=after_logout
-    )
-    unit.add(
-        Product(
-            provider_id=unit.organisation_id,
-            id=product_id,
-            client_id=client.client_id,
-            name=name,
-            description=description,
-            launch_url=launch_url,
-            sort_key=sort_key(name),
-            created_at=unit.now,
-        )
-    )
-    unit.record("product.registered", target_kind="product", target_id=product_id, name=name)
-    return tenancy_pb2.RegisteredProduct(
-        id=str(product_id), client_id=client.client_id, client_secret=client.client_secret
-    )
 
 
 async def subscribe(unit: UnitOfWork, product_id: UUID, organisation_id: UUID) -> None:

@@ -15,9 +15,9 @@ LEFT JOIN assignments a ON a.organisation_id = $1 AND a.product_id = p.id AND a.
 WHERE p.client_id = $3"""
 
 
-async def load(unit: UnitOfWork, product_id: UUID) -> Product | None:
+async def load(unit: UnitOfWork, product_id: UUID, *, lock: bool = False) -> Product | None:
     """A product of the provider that is the organisation of the transaction."""
-    return await unit.get(Product, (unit.organisation_id, product_id))
+    return await unit.get(Product, (unit.organisation_id, product_id), lock=lock)
 
 
 async def subscription(unit: UnitOfWork, organisation_id: UUID, product_id: UUID) -> Subscription | None:
