@@ -81,6 +81,11 @@ async def reopen_access(world: World) -> pb.ReopenAccessRequest:
     return pb.ReopenAccessRequest(membership_id=membership_id)
 
 
+@case("ContactService.CorrectAccessMail")
+async def correct_access_mail(world: World) -> pb.CorrectAccessMailRequest:
+    return pb.CorrectAccessMailRequest(membership_id=await _access(world), mail="iso-2@isolation.example")
+
+
 @case("ContactService.SetAccessFolders")
 async def set_access_folders(world: World) -> pb.SetAccessFoldersRequest:
     return pb.SetAccessFoldersRequest(membership_id=await _access(world), folder_template_ids=[world.template.id])

@@ -3,11 +3,12 @@
 import secrets
 import uuid
 
-from cases import NOT_FOUND, OWN, STAFF_ONLY, Rightful, case
+from cases import NOT_FOUND, OWN, STAFF_ONLY, Refused, Rightful, case
 from people import ADMINISTRATOR, FIRM
 from world import World
 
 from parvis.identity.v1 import identity_pb2 as pb
+from parvis_kit.errors import Kind
 
 TENANCY_DECIDED = Rightful("only tenancy may call, and it asked for the right of the person before")
 A_PERSONS = Rightful("a personal account is the person's: every firm may invite its address")
@@ -73,6 +74,30 @@ async def get_my_account(_: World) -> pb.GetMyAccountRequest:
 @case("AccountService.UpdateMyAccount", differs={"other-client": Rightful("their own account is the firm's too")})
 async def update_my_account(_: World) -> pb.UpdateMyAccountRequest:
     return pb.UpdateMyAccountRequest(given_name="Claire", family_name="Orsel", locale="fr")
+
+
+NOTHING_WAITS = Refused((Kind.PRECONDITION,), ("no_address_change",))
+
+
+@case("AccountService.ResendMyAddressChange", answer=NOTHING_WAITS)
+async def resend_my_address_change(_: World) -> pb.ResendMyAddressChangeRequest:
+    return pb.ResendMyAddressChangeRequest()
+
+
+@case(
+    "AccountService.CancelMyAddressChange",
+    differs={"other-client": Rightful("their own account is the firm's too")},
+)
+async def cancel_my_address_change(_: World) -> pb.CancelMyAddressChangeRequest:
+    return pb.CancelMyAddressChangeRequest()
+
+
+@case("AccountService.CorrectManagedMail", through=("tenancy",), differs={"no-right": TENANCY_DECIDED})
+async def correct_managed_mail(world: World) -> pb.CorrectManagedMailRequest:
+    access, _ = await world.cast.grant_access((await world.fresh_contact()).contact.id)
+    return pb.CorrectManagedMailRequest(
+        account_id=access.account_id, mail=f"iso-{secrets.token_hex(4)}@isolation.example"
+    )
 
 
 OF_THE_INSTALLATION = Rightful("a session is of a person, whatever organisations they then act for")

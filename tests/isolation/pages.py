@@ -49,6 +49,7 @@ def places_of(world: World) -> dict[str, Ids]:
         "/o/{slug}/contacts/{id}/people/{person_id}": contact | person,
         "/o/{slug}/contacts/{id}/people/{person_id}/access": contact | person,
         "/o/{slug}/contacts/{id}/accesses/{membership_id}/folders": contact | {"membership_id": world.access_id},
+        "/o/{slug}/contacts/{id}/accesses/{membership_id}/mail": contact | {"membership_id": world.access_id},
         "/o/{slug}/contacts/{id}/advisers": contact,
         "/o/{slug}/settings/folders/{id}": {"id": world.template.id},
         "/o/{slug}/contacts/{id}/folders/{folder_id}": folder,

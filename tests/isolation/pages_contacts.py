@@ -58,6 +58,11 @@ async def limit_access(world: World) -> Sent:
     return Sent(await _access(world), {"reach": "some", "folders": [world.template.id]})
 
 
+@fills("POST /o/{slug}/contacts/{id}/accesses/{membership_id}/mail")
+async def correct_mail(world: World) -> Sent:
+    return Sent(await _access(world), {"mail": "iso-2@isolation.example"})
+
+
 @fills("POST /o/{slug}/contacts/{id}/accesses/{membership_id}/resend")
 @fills("POST /o/{slug}/contacts/{id}/accesses/{membership_id}/cut")
 async def open_access(world: World) -> Sent:
@@ -138,6 +143,12 @@ async def reset_template(_: World) -> Sent:
 @fills("POST /o/{slug}/account")
 async def save_account(_: World) -> Sent:
     return Sent({}, {}, "/o/{slug}/account")
+
+
+@fills("POST /account/address/resend")
+@fills("POST /account/address/cancel")
+async def change_of_address(_: World) -> Sent:
+    return Sent({}, {"back": "/account"})
 
 
 @fills("POST /o/{slug}/account/sessions/{id}/end")

@@ -23,6 +23,8 @@ OPEN = {
     "GET /.well-known/oauth-authorization-server": "RFC 8414",
     "GET /oauth2/jwks": "public keys",
     "POST /oauth2/authorize": "goes on as GET, which has the cookies",
+    "GET /address/new/{token}": "the secret is in the address",
+    "GET /address/old/{token}": "the secret is in the address",
     "GET /activate": "leads to a step, whoever asks for whatever account",
     **{f"{method} /oauth2/par": "says 405" for method in ("GET", "PUT", "PATCH", "DELETE", "OPTIONS")},
 }
@@ -32,6 +34,9 @@ FORMS = {
     "POST /login/{slug}": {"identifier": "C0404", "password": "not-this-one"},
     "POST /reset": {"identifier": "nobody@isolation.example"},
     "POST /password": {"current": "not-this-one", "password": PASSWORD},
+    "POST /address": {"mail": "iso@isolation.example", "password": "not-this-one"},
+    "POST /address/new/{token}": {},
+    "POST /address/old/{token}": {},
     "POST /activate/{token}": {"password": PASSWORD},
     "POST /activate/{token}/again": {},
     "POST /reset/{token}": {"password": PASSWORD},
@@ -43,6 +48,7 @@ FORMS = {
 #: What asks for a proof; each has a test below.
 PROVEN = {
     "GET /password",
+    "GET /address",
     "GET /oauth2/authorize",
     "POST /oauth2/token",
     "POST /oauth2/par",
@@ -127,8 +133,9 @@ async def test_a_client_code_opens_its_own_firm_only(nobody, url, cast, slug, id
     assert (page.status_code == 200 and "Kervella" in page.text) == (slug == FIRM)
 
 
-async def test_ones_password_is_changed_by_who_is_signed_in(nobody, url):
-    answer = await nobody.get(f"{url}/password", follow_redirects=False)
+@pytest.mark.parametrize("path", ["/password", "/address"])
+async def test_ones_own_is_changed_by_who_is_signed_in(nobody, url, path):
+    answer = await nobody.get(f"{url}{path}", follow_redirects=False)
     assert answer.headers["location"].startswith("/login")
 
 

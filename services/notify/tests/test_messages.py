@@ -272,3 +272,46 @@ async def test_event_to_mail_takes_less_than_half_a_second(suite, firm, contact,
 def test_other_address_than_smtp_is_refused_at_start():
     with pytest.raises(ValueError, match="PARVIS_SMTP_URL"):
         MailServer("http://127.0.0.1", name="x", connections=1, command_timeout=1)
+
+
+def address_change(**fields):
+    return identity_events.AddressChangeRequested(
+        account_id=str(uuid7()), change_id=str(uuid7()), mail=mail(), new_mail=mail(), given_name="Claire",
+        family_name="Le Goff", locale="fr", **fields,
+    )  # fmt: skip
+
+
+async def test_a_new_address_proves_itself_and_the_old_one_is_told(suite, mailbox):
+    event = address_change()
+    await suite.tell(None, event)
+    for to, subject in ((event.new_mail, "Confirmez"), (event.mail, "va changer")):
+        await suite.message_to(NOBODY, to)
+        assert subject in mailbox.to(to)[0]["Subject"]
+
+
+async def test_who_has_the_new_address_is_told_and_learns_nothing_of_who_asked(suite, mailbox):
+    event = address_change(taken=True)
+    await suite.tell(None, event)
+    await suite.message_to(NOBODY, event.new_mail)
+    said = str(mailbox.to(event.new_mail)[0])
+    assert "Claire" not in said
+    assert "Goff" not in said
+    assert "/address/" not in said
+
+
+async def test_the_old_address_is_told_once(suite, mailbox):
+    event = address_change(again=True)
+    await suite.tell(None, event)
+    await suite.message_to(NOBODY, event.new_mail)
+    assert mailbox.to(event.mail) == []
+
+
+async def test_a_corrected_address_is_told_in_the_name_of_the_firm(suite, firm, mailbox):
+    event = identity_events.ManagedMailCorrected(
+        account_id=str(uuid7()), old_mail=mail(), identifier="C0042", given_name="Claire", family_name="Le Goff",
+        locale="en",
+    )  # fmt: skip
+    await suite.tell(firm.id, event)
+    row = await suite.message_to(firm.id, event.old_mail)
+    assert row["kind"] == "address_corrected"
+    assert "C0042" in mailbox.to(event.old_mail)[0].get_body(("plain",)).get_content()

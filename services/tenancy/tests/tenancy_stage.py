@@ -54,6 +54,7 @@ class PlayedIdentity:
         self.managed = {}
         self.revoked = []
         self.links = []
+        self.corrected = []
         self.products = {}
         self.clients = {}
         #: What identity answers to a change, when it is an error.
@@ -79,6 +80,10 @@ class PlayedIdentity:
     async def RevokeLinks(self, request):
         self.revoked.append(request.account_id)
         return identity_pb2.RevokeLinksResponse()
+
+    async def CorrectManagedMail(self, request):
+        self.corrected.append((request.account_id, request.mail))
+        return identity_pb2.Account(id=request.account_id, mail=request.mail)
 
     async def RegisterClient(self, request):
         client = identity_pb2.RegisteredClient(client_id=f"client-{request.product_id}", client_secret="shown once")

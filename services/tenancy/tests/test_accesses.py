@@ -67,7 +67,7 @@ async def test_an_access_out_of_scope_does_not_exist(stage, admin, record):
     adviser = await stage.colleague(admin, "adviser")
     with refused(Kind.NOT_FOUND, "contact_not_found"):
         await grant(adviser, record)
-    for method in ("ResendAccess", "CutAccess", "ReopenAccess", "SetAccessFolders"):
+    for method in ("ResendAccess", "CutAccess", "ReopenAccess", "SetAccessFolders", "CorrectAccessMail"):
         with refused(Kind.NOT_FOUND, "access_not_found"):
             await adviser.call(method, membership_id=access.membership_id)
 
@@ -128,3 +128,20 @@ async def test_the_home_counts_accesses_that_nobody_used(stage, admin, record):
     adviser = await stage.colleague(admin, "adviser")
     assert (await adviser.call("GetHome")).pending_accesses == 0
     assert (await admin.call("ListContacts")).contacts[0].accesses == 1
+
+
+async def test_a_corrected_address_keeps_the_identifier_and_the_mail_goes_there_again(stage, admin, record):
+    access = await grant(admin, record)
+    corrected = await admin.call("CorrectAccessMail", membership_id=access.membership_id, mail="loic@neuve.example")
+    found = await admin.call("GetContact", id=record.contact.id)
+    assert corrected.identifier == access.identifier
+    assert found.people[0].mail == "loic@neuve.example"
+    assert (access.account_id, "loic@neuve.example") in stage.identity.corrected
+    assert [each.mail for each in await stage.events(admin, events_pb2.AccessGranted)][-1] == "loic@neuve.example"
+
+
+async def test_an_address_is_corrected_by_another_address_only(admin, record):
+    access = await grant(admin, record)
+    for wrong in ("", "loic", "loic@"):
+        with refused(Kind.INVALID, "fields_invalid"):
+            await admin.call("CorrectAccessMail", membership_id=access.membership_id, mail=wrong)

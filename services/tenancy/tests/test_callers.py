@@ -216,6 +216,7 @@ CASES = {
     "ResendAccess": lambda w: {"membership_id": w.unused.membership_id},
     "CutAccess": lambda w: {"membership_id": w.access.membership_id},
     "ReopenAccess": lambda w: {"membership_id": w.access.membership_id},
+    "CorrectAccessMail": lambda w: {"membership_id": w.access.membership_id, "mail": "neuve@kerautret.example"},
     "SetAccessFolders": lambda w: {"membership_id": w.access.membership_id},
     "Check": lambda w: {"right": "contacts.read", "contact_id": w.record.contact.id},
 }  # fmt: skip

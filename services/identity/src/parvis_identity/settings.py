@@ -30,6 +30,8 @@ class Settings(ServiceSettings):
         "parvis.identity.v1.AccountService.MintLink": frozenset({"tenancy", "notify"}),
         "parvis.identity.v1.AccountService.GetMyAccount": frozenset({"web"}),
         "parvis.identity.v1.AccountService.UpdateMyAccount": frozenset({"web"}),
+        "parvis.identity.v1.AccountService.ResendMyAddressChange": frozenset({"web"}),
+        "parvis.identity.v1.AccountService.CancelMyAddressChange": frozenset({"web"}),
         "parvis.identity.v1.SessionService": frozenset({"web"}),
         "parvis.identity.v1.SessionService.ListSigningKeys": _VERIFIERS,
         "parvis.identity.v1.SessionService.CheckSession": _VERIFIERS,

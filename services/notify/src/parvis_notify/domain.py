@@ -30,6 +30,11 @@ class Kind(StrEnum):
     DEPOSIT_RECEIVED = "deposit_received"
     PASSWORD_RESET = "password_reset"  # noqa: S105 - a kind of mail
     ACCOUNT_IMPORTED = "account_imported"
+    ADDRESS_NEW = "address_new"
+    ADDRESS_TAKEN = "address_taken"
+    ADDRESS_ASKED = "address_asked"
+    ADDRESS_CHANGED = "address_changed"
+    ADDRESS_CORRECTED = "address_corrected"
 
 
 class State(StrEnum):
@@ -76,6 +81,7 @@ _GIVEN = Field("prénom", "Claire", "Claire")
 _FAMILY = Field("nom", "Le Goff", "Le Goff")
 _CONTACT = Field("client", "Menuiserie Kerautret", "Kerautret Joinery")
 _DOCUMENT = Field("document", "Facture F2026-00042", "Invoice F2026-00042")
+_NEW_ADDRESS = Field("adresse", "claire.legoff@exemple.fr", "claire.legoff@example.com")
 _FOLDER = Field("dossier", "Factures", "Invoices")
 
 FIELDS: Final[Mapping[Kind, tuple[Field, ...]]] = {
@@ -100,9 +106,16 @@ FIELDS: Final[Mapping[Kind, tuple[Field, ...]]] = {
     Kind.ACCOUNT_IMPORTED: (
         _LINK, Field("identifiant", "C0042", "C0042", required=True), _GIVEN, _FAMILY, _DOMAIN,
     ),
+    Kind.ADDRESS_NEW: (_LINK, _NEW_ADDRESS, _GIVEN, _FAMILY, _DOMAIN),
+    Kind.ADDRESS_TAKEN: (_LINK, _NEW_ADDRESS, _DOMAIN),
+    Kind.ADDRESS_ASKED: (_LINK, _NEW_ADDRESS, _GIVEN, _FAMILY, _DOMAIN),
+    Kind.ADDRESS_CHANGED: (_LINK, _NEW_ADDRESS, _GIVEN, _FAMILY, _DOMAIN),
+    Kind.ADDRESS_CORRECTED: (
+        _LINK, Field("identifiant", "C0042", "C0042"), _GIVEN, _FAMILY, _FIRM, _DOMAIN,
+    ),
 }  # fmt: skip
 #: Kinds that a firm may word itself. Mails about an account itself are the same for everybody.
-CUSTOMISABLE: Final = frozenset(Kind) - {Kind.PASSWORD_RESET, Kind.ACCOUNT_IMPORTED}
+CUSTOMISABLE: Final = frozenset({Kind.MEMBER_INVITED, Kind.ACCESS_GRANTED, Kind.DOCUMENT_FILED, Kind.DEPOSIT_RECEIVED})
 
 
 @dataclass(frozen=True)

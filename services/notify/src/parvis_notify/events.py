@@ -221,7 +221,7 @@ class Events:
                 "organisation_slug": "",
             },
         )
-        await self._announce_personal(delivery, what, event)
+        await self._announce_personal(delivery, (what, _owner(event)))
 
     async def account_imported(self, delivery: "Delivery", event: identity_events.AccountImported) -> None:
         """An account came from another platform: its owner is told the identifier, with a link (requirement D1)."""
@@ -236,19 +236,96 @@ class Events:
                 "organisation_slug": event.organisation_slug,
             },
         )
-        await self._announce_personal(delivery, what, event)
+        await self._announce_personal(delivery, (what, _owner(event)))
 
-    async def _announce_personal(
-        self,
-        delivery: "Delivery",
-        what: Announcement,
-        event: identity_events.PasswordResetRequested | identity_events.AccountImported,
+    async def address_change_requested(
+        self, delivery: "Delivery", event: identity_events.AddressChangeRequested
     ) -> None:
-        to = Recipient(f"{event.given_name} {event.family_name}", event.mail, event.locale)
+        """Another address was asked for: the new one proves itself, the old one is told how to stop it. Who has the new
+        one already is told that there, and nobody else is.
+        """
+        known = {"prénom": event.given_name, "nom": event.family_name}
+        new = Announcement(
+            kind=Kind.ADDRESS_NEW,
+            event_id=delivery.envelope.id,
+            values=known | {"adresse": event.new_mail},
+            one_time_link=_of_change(event, "LINK_PURPOSE_ADDRESS_NEW"),
+        )
+        if event.taken:
+            link = f"{self._composer.public_url}/login"
+            new = replace(new, kind=Kind.ADDRESS_TAKEN, one_time_link=None, link=link)
+        old = Announcement(
+            kind=Kind.ADDRESS_ASKED,
+            event_id=delivery.envelope.id,
+            values=known | {"adresse": event.new_mail},
+            one_time_link=_of_change(event, "LINK_PURPOSE_ADDRESS_OLD"),
+        )
+        said = [(new, Recipient("" if event.taken else _name(event), event.new_mail, event.locale, "new"))]
+        if not event.again:
+            said.append((old, Recipient(_name(event), event.mail, event.locale, "old")))
+        await self._announce_personal(delivery, *said)
+
+    async def address_changed(self, delivery: "Delivery", event: identity_events.AddressChanged) -> None:
+        """An address was replaced: the old one is told, and can undo it for a week."""
+        what = Announcement(
+            kind=Kind.ADDRESS_CHANGED,
+            event_id=delivery.envelope.id,
+            values={"prénom": event.given_name, "nom": event.family_name, "adresse": event.mail},
+            one_time_link=_of_change(event, "LINK_PURPOSE_ADDRESS_OLD"),
+        )
+        await self._announce_personal(delivery, (what, Recipient(_name(event), event.old_mail, event.locale)))
+
+    async def managed_mail_corrected(
+        self, unit: "UnitOfWork", event: identity_events.ManagedMailCorrected, envelope: "Envelope"
+    ) -> None:
+        """The firm put another address in the place of one (N7), which is told."""
+        if not event.old_mail:
+            return
+        face = await self._composer.face(unit, envelope)
+        what = Announcement(
+            kind=Kind.ADDRESS_CORRECTED,
+            event_id=envelope.id,
+            values={
+                "prénom": event.given_name,
+                "nom": event.family_name,
+                "identifiant": event.identifier,
+                "société": face.name,
+            },
+            link=f"{self._composer.public_url}/login/{face.slug}",
+        )
+        await self._composer.announce(unit, what, Recipient(_name(event), event.old_mail, event.locale))
+
+    async def _announce_personal(self, delivery: "Delivery", *said: tuple[Announcement, Recipient]) -> None:
         organisation_id = delivery.envelope.organisation_id or NOBODY
         async with self._database.begin(Caller("notify"), organisation_id=organisation_id) as unit:
-            await self._composer.announce(unit, what, to)
+            for what, to in said:
+                await self._composer.announce(unit, what, to)
             await delivery.finish(unit)
+
+
+def _name(
+    event: identity_events.PasswordResetRequested
+    | identity_events.AccountImported
+    | identity_events.AddressChangeRequested
+    | identity_events.AddressChanged
+    | identity_events.ManagedMailCorrected,
+) -> str:
+    return f"{event.given_name} {event.family_name}"
+
+
+def _owner(event: identity_events.PasswordResetRequested | identity_events.AccountImported) -> Recipient:
+    return Recipient(_name(event), event.mail, event.locale)
+
+
+def _of_change(
+    event: identity_events.AddressChangeRequested | identity_events.AddressChanged, purpose: str
+) -> dict[str, str]:
+    return {
+        "link_id": event.change_id,
+        "account_id": event.account_id,
+        "purpose": purpose,
+        "organisation_slug": "",
+    }
 
 
 def _activation(event: tenancy_events.MemberInvited | tenancy_events.AccessGranted) -> dict[str, str]:

@@ -65,5 +65,8 @@ def subscribe(bus: Bus, events: Events, sender: Sender) -> None:
     bus.on(documents_events.DocumentOpened, events.document_opened)
     bus.on_steps(identity_events.PasswordResetRequested, events.password_reset_requested)
     bus.on_steps(identity_events.AccountImported, events.account_imported)
+    bus.on_steps(identity_events.AddressChangeRequested, events.address_change_requested)
+    bus.on_steps(identity_events.AddressChanged, events.address_changed)
+    bus.on(identity_events.ManagedMailCorrected, events.managed_mail_corrected)
 
     bus.on_steps(notify_events.MessageQueued, sender.send)

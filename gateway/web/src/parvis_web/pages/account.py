@@ -6,13 +6,21 @@ from parvis.identity.v1 import identity_pb2
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.errors import ServiceError
 from parvis_ui.forms import Errors
+from parvis_ui.frame import Flash
 from parvis_ui.languages import LANGUAGE_COOKIE, LANGUAGES
 from parvis_web.access import ACCOUNT, MEMBER, Area
 from parvis_web.rights import in_order, right_label
-from parvis_web.sentences import N_
-from parvis_web.visit import AccountVisit, OrganisationVisit, at_once, or_down
+from parvis_web.sentences import N_, sentence
+from parvis_web.visit import AccountVisit, OrganisationVisit, at_once, local_path, or_down
 
-pages = Area("account", sentences={"session_not_found": N_("This session has already ended.")})
+pages = Area(
+    "account",
+    sentences={
+        "session_not_found": N_("This session has already ended."),
+        "no_address_change": N_("No change of address waits any more: it was confirmed, stopped, or has expired."),
+        "too_many_mails": N_("You have asked for this mail several times. Wait a quarter of an hour."),
+    },
+)
 
 _FIELDS = ("given_name", "family_name", "locale")
 _YEAR = 365 * 24 * 3600
@@ -83,6 +91,31 @@ async def save(visit: OrganisationVisit) -> Response:
             secure=visit.portal.settings.secure,
         )  # fmt: skip
     return answer
+
+
+@pages.post("/account/address/resend", ACCOUNT)
+async def resend_address(visit: AccountVisit) -> Response:
+    """Sends the mail again that proves a new address."""
+    _ = visit.words
+    try:
+        found = await visit.clients.accounts.ResendMyAddressChange(identity_pb2.ResendMyAddressChangeRequest())
+    except ServiceError as error:
+        if error.reason not in {"no_address_change", "too_many_mails"}:
+            raise
+        return visit.redirect(_back(visit), Flash("warn", sentence(_, error)))
+    return visit.redirect(_back(visit), _("A mail is on its way to %(mail)s.", mail=found.address_change.mail))
+
+
+@pages.post("/account/address/cancel", ACCOUNT)
+async def cancel_address(visit: AccountVisit) -> Response:
+    """Gives a change of address up."""
+    await visit.clients.accounts.CancelMyAddressChange(identity_pb2.CancelMyAddressChangeRequest())
+    return visit.redirect(_back(visit), visit.words("The change is given up: your address stays as it is."))
+
+
+def _back(visit: AccountVisit) -> str:
+    """The account page that the form stood on."""
+    return local_path(visit.form["back"] or "/account")
 
 
 @pages.post("/o/{slug}/account/sessions/{id}/end", MEMBER)

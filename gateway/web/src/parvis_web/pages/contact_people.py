@@ -201,6 +201,49 @@ async def limit_folders(visit: OrganisationVisit) -> Response:
     return visit.redirect(_here(visit), _("Saved. It takes effect at their next click."))
 
 
+@pages.get("/o/{slug}/contacts/{id}/accesses/{membership_id}/mail", staff("accesses.manage"))
+async def mail_form(visit: OrganisationVisit) -> Response:
+    """The form that corrects where the mails of an access go."""
+    return await _mail_form(visit, None, Errors())
+
+
+async def _mail_form(visit: OrganisationVisit, mail: str | None, errors: Errors, status: int = 200) -> Response:
+    _frame, record = await visit.together(visit.clients.contacts.GetContact(_contact(visit)))
+    person = _with_access(record, visit.request.path_params["membership_id"])
+    context = {
+        "contact": record.contact,
+        "person": person,
+        "name": f"{person.given_name} {person.family_name}".strip(),
+        "here": _here(visit),
+        "mail": person.mail if mail is None else mail,
+        "errors": errors,
+    }
+    return visit.render("contacts/access_mail.html", context, status=status)
+
+
+def _with_access(record: tenancy_pb2.ContactRecord, membership_id: str) -> tenancy_pb2.Person:
+    person = next((each for each in record.people if each.access.membership_id == membership_id), None)
+    if person is None:
+        raise not_found("access_not_found")
+    return person
+
+
+@pages.post("/o/{slug}/contacts/{id}/accesses/{membership_id}/mail", staff("accesses.manage"))
+async def correct_mail(visit: OrganisationVisit) -> Response:
+    """Corrects where the mails of an access go."""
+    _, mail = visit.words, visit.form["mail"]
+    membership_id = visit.request.path_params["membership_id"]
+    try:
+        access = await visit.clients.contacts.CorrectAccessMail(
+            tenancy_pb2.CorrectAccessMailRequest(membership_id=membership_id, mail=mail)
+        )
+    except ServiceError as error:
+        return await _mail_form(visit, mail, visit.errors(error, "mail"), status=422)
+    if access.state == tenancy_pb2.MEMBERSHIP_STATE_INVITED:
+        return visit.redirect(_here(visit), _("Corrected. The access mail is on its way to the new address."))
+    return visit.redirect(_here(visit), _("Corrected. The old address is told so by mail."))
+
+
 @pages.post("/o/{slug}/contacts/{id}/accesses/{membership_id}/resend", staff("accesses.manage"))
 async def resend(visit: OrganisationVisit) -> Response:
     """Sends the access mail again; the link of the earlier one stops working."""

@@ -30,6 +30,7 @@ MAIL_KINDS = {
     "deposit-received": notify_pb2.TEMPLATE_KIND_DEPOSIT_RECEIVED,
     "password-reset": notify_pb2.TEMPLATE_KIND_PASSWORD_RESET,
     "account-imported": notify_pb2.TEMPLATE_KIND_ACCOUNT_IMPORTED,
+    "address-corrected": notify_pb2.TEMPLATE_KIND_ADDRESS_CORRECTED,
 }
 _MAILS = {
     "member-invited": (N_("Invitation of a colleague"), N_("Sent when somebody is invited to work here.")),
@@ -42,6 +43,10 @@ _MAILS = {
     "password-reset": (
         N_("New password"),
         N_("Sent when somebody asks for a new password. It is the same for everybody."),
+    ),
+    "address-corrected": (
+        N_("Corrected address"),
+        N_("Sent to the old address when the mail address of an access is corrected. It is the same for everybody."),
     ),
     "account-imported": (
         N_("Account from an older platform"),

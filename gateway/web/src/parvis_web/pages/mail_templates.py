@@ -30,7 +30,13 @@ pages = Area(
 )
 _FIELDS = ("subject", "body")
 #: Mails about an account itself, which are the same for everybody.
-_FIXED = frozenset({notify_pb2.TEMPLATE_KIND_PASSWORD_RESET, notify_pb2.TEMPLATE_KIND_ACCOUNT_IMPORTED})
+_FIXED = frozenset(
+    {
+        notify_pb2.TEMPLATE_KIND_PASSWORD_RESET,
+        notify_pb2.TEMPLATE_KIND_ACCOUNT_IMPORTED,
+        notify_pb2.TEMPLATE_KIND_ADDRESS_CORRECTED,
+    }
+)
 
 
 @pages.get("/o/{slug}/settings/templates", staff("notifications.configure"))

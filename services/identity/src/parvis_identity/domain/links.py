@@ -13,6 +13,9 @@ class Purpose(StrEnum):
 
     ACTIVATION = "activation"
     RESET = "reset"
+    #: Of a change of address, not in the table of links: see domain.address_changes.
+    ADDRESS_NEW = "address_new"
+    ADDRESS_OLD = "address_old"
 
 
 class LinkState(StrEnum):

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from parvis_identity.http.account_step import AccountStepPages
+from parvis_identity.http.address_change import AddressPages
 from parvis_identity.http.authorization import AuthorizationPages
 from parvis_identity.http.devices import DevicePages
 from parvis_identity.http.openid import OpenIdPages
@@ -32,6 +33,7 @@ def make_app(site: Site) -> Starlette:
     parts = (
         *(SignInPages(site), PasswordPages(site), AccountStepPages(site), SignOutPages(site), TokenStatePages(site)),
         *(AuthorizationPages(site), OpenIdPages(site), PushedPages(site), RegistrationPages(site), DevicePages(site)),
+        AddressPages(site),
     )
     routes = [route for part in parts for route in part.routes()]
     return Starlette(routes=routes, exception_handlers={404: no_such_page, 405: no_such_page})

@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from parvis_identity.domain.addresses import continuation, parameters_of
 from parvis_identity.http.browser import Cookies, origin_of
 from parvis_identity.http.form_post import form_post
+from parvis_identity.service.address_changes import AddressChanges
 from parvis_identity.service.authentication import Authentication
 from parvis_identity.service.authorization import Authorization, BadRequest, Go
 from parvis_identity.service.clients import Clients
@@ -84,6 +85,7 @@ class Site:
         self.ring = ring
         self.clients = clients
         self.organisations = organisations
+        self.address_changes = AddressChanges(database, passwords, ring)
         self.cookies = Cookies(instance=settings.instance, public_url=settings.public_url)
         self.origin = origin_of(settings.public_url)
 

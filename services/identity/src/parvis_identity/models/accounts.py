@@ -104,6 +104,20 @@ class Link(Identified, table=True):
     revoked_at: datetime | None = instant(required=False)
 
 
+class AddressChange(Identified, table=True):
+    """A change of the address of a personal account (domain.address_changes says what state it is in)."""
+
+    __tablename__ = "address_changes"
+
+    account_id: UUID = Field(foreign_key="accounts.id", ondelete="CASCADE", index=True)
+    old_mail: str = text()
+    new_mail: str = text()
+    asked_at: datetime = instant()
+    done_at: datetime | None = instant(required=False)
+    #: How it ended before its time, or after; empty while that follows from the time.
+    ended_as: str = text("")
+
+
 class Session(Identified, table=True):
     """One sign-in in one browser. The cookie holds a random secret, the row its hash."""
 

@@ -5,9 +5,10 @@ from datetime import datetime
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from parvis.identity.v1 import identity_pb2 as pb
+from parvis_identity.domain.address_changes import PROVEN_WITHIN
 from parvis_identity.domain.links import Purpose
 from parvis_identity.models import Account, AccountKind, AccountState
-from parvis_identity.service import accounts
+from parvis_identity.service import accounts, address_changes
 from parvis_kit import ids
 from parvis_kit.errors import Violation, invalid
 from parvis_kit.unit import UnitOfWork
@@ -24,6 +25,8 @@ _STATES = {
 _PURPOSES = {
     pb.LINK_PURPOSE_ACTIVATION: Purpose.ACTIVATION,
     pb.LINK_PURPOSE_RESET: Purpose.RESET,
+    pb.LINK_PURPOSE_ADDRESS_NEW: Purpose.ADDRESS_NEW,
+    pb.LINK_PURPOSE_ADDRESS_OLD: Purpose.ADDRESS_OLD,
 }
 
 
@@ -82,17 +85,34 @@ class AccountRpc:
 
     async def GetMyAccount(self, unit: UnitOfWork, request: pb.GetMyAccountRequest) -> pb.Account:
         del request
-        return message(await accounts.mine(unit))
+        return await _own(unit, await accounts.mine(unit))
 
     async def UpdateMyAccount(self, unit: UnitOfWork, request: pb.UpdateMyAccountRequest) -> pb.Account:
-        return message(
-            await accounts.update_mine(
-                unit,
-                given_name=request.given_name,
-                family_name=request.family_name,
-                locale=request.locale,
-            )
+        account = await accounts.update_mine(
+            unit, given_name=request.given_name, family_name=request.family_name, locale=request.locale
         )
+        return await _own(unit, account)
+
+    async def ResendMyAddressChange(self, unit: UnitOfWork, request: pb.ResendMyAddressChangeRequest) -> pb.Account:
+        del request
+        return await _own(unit, await address_changes.resend_mine(unit))
+
+    async def CancelMyAddressChange(self, unit: UnitOfWork, request: pb.CancelMyAddressChangeRequest) -> pb.Account:
+        del request
+        return await _own(unit, await address_changes.cancel_mine(unit))
+
+    async def CorrectManagedMail(self, unit: UnitOfWork, request: pb.CorrectManagedMailRequest) -> pb.Account:
+        account_id = ids.parse(request.account_id, "account_id")
+        return message(await accounts.correct_managed_mail(unit, account_id, request.mail))
+
+
+async def _own(unit: UnitOfWork, account: Account) -> pb.Account:
+    """One's own account, with what nobody else is told of it."""
+    told, change = message(account), await address_changes.pending(unit, account.id)
+    if change is not None:
+        told.address_change.mail = change.new_mail
+        told.address_change.expires_at.FromDatetime(change.asked_at + PROVEN_WITHIN)
+    return told
 
 
 def message(account: Account) -> pb.Account:

@@ -5,9 +5,16 @@ from datetime import datetime
 from uuid import UUID
 
 from parvis.identity.v1 import events_pb2
+from parvis_identity.domain.address_changes import (
+    PROVEN_WITHIN,
+    UNDONE_WITHIN,
+    ChangeState,
+    address_token,
+    state_of,
+)
 from parvis_identity.domain.identifiers import identifier_key, is_identifier, is_mail, mail_key
 from parvis_identity.domain.links import Purpose, token_of
-from parvis_identity.models import Account, AccountKind, AccountState, Link
+from parvis_identity.models import Account, AccountKind, AccountState, AddressChange, Link
 from parvis_identity.service.sign_in import new_link
 from parvis_identity.store import accounts as store
 from parvis_kit.errors import Violation, conflict, forbidden, invalid, not_found, precondition, unauthenticated
@@ -17,6 +24,11 @@ from parvis_kit.unit import UnitOfWork
 LOCALES = ("fr", "en")
 MOST_AT_ONCE = 200
 _LONGEST_NAME = 100
+#: In which states of a change its links are worth a mail.
+_OF_ADDRESSES = {
+    Purpose.ADDRESS_NEW: {ChangeState.PENDING},
+    Purpose.ADDRESS_OLD: {ChangeState.PENDING, ChangeState.DONE},
+}
 
 
 async def ensure_personal(unit: UnitOfWork, *, mail: str, given_name: str, family_name: str, locale: str) -> Account:
@@ -113,6 +125,8 @@ class Links:
         account = await store.lock(unit, account_id)
         if account is None or not _is_reached(unit, account):
             raise not_found("account_not_found")
+        if purpose in _OF_ADDRESSES:
+            return await self._of_address(unit, link_id, account_id, purpose)
         if purpose is Purpose.ACTIVATION and account.state != AccountState.PENDING:
             return self._entrance(account, slug), None
         link = await unit.get(Link, link_id)
@@ -133,6 +147,19 @@ class Links:
             raise precondition("link_withdrawn")
         path = "activate" if purpose is Purpose.ACTIVATION else "reset"
         return f"{self._public_url}/{path}/{token_of(self._secret, link_id, purpose)}", link.expires_at
+
+    async def _of_address(
+        self, unit: UnitOfWork, change_id: UUID, account_id: UUID, purpose: Purpose
+    ) -> tuple[str, datetime | None]:
+        change = await unit.get(AddressChange, change_id)
+        if change is None or change.account_id != account_id:
+            raise not_found("account_not_found")
+        state = state_of(unit.now, asked_at=change.asked_at, done_at=change.done_at, ended_as=change.ended_as)
+        if state not in _OF_ADDRESSES[purpose]:
+            raise precondition("link_withdrawn")
+        path = "new" if purpose is Purpose.ADDRESS_NEW else "old"
+        expires_at = change.done_at + UNDONE_WITHIN if change.done_at else change.asked_at + PROVEN_WITHIN
+        return f"{self._public_url}/address/{path}/{address_token(self._secret, change_id, purpose)}", expires_at
 
     def _entrance(self, account: Account, slug: str) -> str:
         if account.kind == AccountKind.MANAGED and slug:
@@ -171,6 +198,13 @@ async def update_mine(unit: UnitOfWork, *, given_name: str, family_name: str, lo
     _check_names(given_name, family_name)
     account.given_name, account.family_name = given_name.strip(), family_name.strip()
     account.locale = _locale(locale or account.locale)
+    tell_changed(unit, account)
+    unit.record("account.changed", target_kind="account", target_id=account.id)
+    return account
+
+
+def tell_changed(unit: UnitOfWork, account: Account) -> None:
+    """Tells the others what an account is now."""
     account.version += 1
     unit.emit(
         events_pb2.AccountChanged(
@@ -183,7 +217,33 @@ async def update_mine(unit: UnitOfWork, *, given_name: str, family_name: str, lo
         aggregate_id=account.id,
         version=account.version,
     )
-    unit.record("account.changed", target_kind="account", target_id=account.id)
+
+
+async def correct_managed_mail(unit: UnitOfWork, account_id: UUID, mail: str) -> Account:
+    """A firm corrects where mails for one of its accounts go (N7); the old address is told. Links that went there open
+    nothing any more. Raises NOT_FOUND, INVALID account_invalid.
+    """
+    account = await store.lock(unit, account_id)
+    if account is None or account.organisation_id != unit.organisation_id:
+        raise not_found("account_not_found")
+    _check_names("", "", mail=mail)
+    old, account.mail = account.mail, mail.strip()
+    if mail_key(old) == mail_key(mail):
+        return account
+    await store.revoke_links(unit, account.id)
+    tell_changed(unit, account)
+    unit.emit(
+        events_pb2.ManagedMailCorrected(
+            account_id=str(account.id),
+            old_mail=old,
+            identifier=account.identifier,
+            given_name=account.given_name,
+            family_name=account.family_name,
+            locale=account.locale,
+        ),
+        aggregate_id=account.id,
+    )
+    unit.record("account.mail_corrected", target_kind="account", target_id=account.id)
     return account
 
 

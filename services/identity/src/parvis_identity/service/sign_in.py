@@ -115,7 +115,7 @@ class Passwords:
     ) -> Begun | Refused:
         typed = identifier_key(identifier)[:LONGEST_MAIL]
         counted = _counted("identifier", typed, organisation_id)
-        by_address = _key("address", network_of(visitor.address))
+        by_address = throttle_key("address", network_of(visitor.address))
         async with self._database.begin(self._caller) as unit:
             await self._even.look(unit)
             address_free, address_wait = await session_store.charge(unit, by_address, BY_ADDRESS)
@@ -178,23 +178,31 @@ class Passwords:
         broken = await self.broken(new, who.account)
         if broken:
             return Broken(broken)
-        key = _key("change", str(who.account.id))
-        async with self._database.begin(self._caller) as unit:
-            may, wait = await session_store.charge(unit, key, BY_IDENTIFIER)
-            encoded = await store.password_hash(unit, who.account.id)
-        right = may and await self._hasher.matches(encoded, current)
-        if not right:
-            async with self._database.begin(self._caller) as unit:
-                unit.record("password.change_failed", target_kind="account", target_id=who.account.id)
-            return Refused(wait)
+        if (refused := await self.prove(who, current, "password.change_failed")) is not None:
+            return refused
         encoded = await self._hasher.hash(new)
         async with self._database.begin(self._caller) as unit:
-            await session_store.forgive(unit, key)
             await store.set_password_hash(unit, who.account.id, encoded)
             await store.revoke_links(unit, who.account.id)
             await sessions.end(unit, who.account.id, but=who.session.id)
             unit.record("password.changed", target_kind="account", target_id=who.account.id, address=visitor.address)
         return None
+
+    async def prove(self, who: SignedIn, password: str, failure: str) -> Refused | None:
+        """Whether somebody who is signed in knows their password: None when they do. `failure`: the act that is
+        recorded when not. Raises LIMIT hashing_busy.
+        """
+        key = throttle_key("change", str(who.account.id))
+        async with self._database.begin(self._caller) as unit:
+            may, wait = await session_store.charge(unit, key, BY_IDENTIFIER)
+            encoded = await store.password_hash(unit, who.account.id)
+        right = may and await self._hasher.matches(encoded, password)
+        async with self._database.begin(self._caller) as unit:
+            if right:
+                await session_store.forgive(unit, key)
+                return None
+            unit.record(failure, target_kind="account", target_id=who.account.id)
+            return Refused(wait)
 
     async def request_reset(
         self, identifier: str, organisation_id: UUID | None, organisation_slug: str, visitor: Visitor
@@ -203,7 +211,7 @@ class Passwords:
         typed = identifier_key(identifier)[:LONGEST_MAIL]
         async with self._database.begin(self._caller, organisation_id=organisation_id) as unit:
             may, _ = await session_store.charge(unit, _counted("reset", typed, organisation_id), RESETS)
-            by_address = _key("reset from", network_of(visitor.address))
+            by_address = throttle_key("reset from", network_of(visitor.address))
             address_may, _ = await session_store.charge(unit, by_address, RESETS_BY_ADDRESS)
             found = await store.find(unit, typed, organisation_id)
             if may and address_may and found is not None:
@@ -216,7 +224,7 @@ class Passwords:
         link, account = opened.link, opened.account
         if opened.state is LinkState.EXPIRED and link is not None and account is not None:
             async with self._database.begin(self._caller, organisation_id=link.organisation_id) as unit:
-                may, _ = await session_store.charge(unit, _key("again", str(account.id)), RESETS)
+                may, _ = await session_store.charge(unit, throttle_key("again", str(account.id)), RESETS)
                 if may:
                     await self._send_reset(unit, account, link.organisation_id, link.organisation_slug)
         return opened.state
@@ -335,15 +343,16 @@ def _account_key(account: Account) -> bytes:
 
 
 def _device_key(account: Account, device: str) -> bytes:
-    return _key("device", str(account.id), device)
+    return throttle_key("device", str(account.id), device)
 
 
 def _counted(what: str, typed: str, organisation_id: UUID | None) -> bytes:
     """What tries are counted under. A mail address opens the same personal account at every firm's door: one count
     for all of them, or each door would give the same guesses again.
     """
-    return _key(what, "" if "@" in typed else str(organisation_id or ""), typed)
+    return throttle_key(what, "" if "@" in typed else str(organisation_id or ""), typed)
 
 
-def _key(*parts: str) -> bytes:
+def throttle_key(*parts: str) -> bytes:
+    """What tries are counted under: a hash, so that what was typed is not stored."""
     return hashlib.sha256("\x00".join(parts).encode("utf-8", "surrogateescape")).digest()

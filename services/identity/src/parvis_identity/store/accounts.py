@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import and_, case, or_, select, update
+from sqlalchemy import and_, case, delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
@@ -78,6 +78,11 @@ async def set_password_hash(unit: UnitOfWork, account_id: UUID, encoded: str) ->
     values = {"password_hash": encoded, "changed_at": unit.now}
     statement = insert(Credential).values(account_id=account_id, **values)
     await unit.execute(statement.on_conflict_do_update(index_elements=["account_id"], set_=values))
+
+
+async def drop_password(unit: UnitOfWork, account_id: UUID) -> None:
+    """The account has no password any more: nothing opens it but a link."""
+    await unit.execute(delete(Credential).where(col(Credential.account_id) == account_id))
 
 
 async def replace_password_hash(unit: UnitOfWork, account_id: UUID, old: str, new: str) -> bool:

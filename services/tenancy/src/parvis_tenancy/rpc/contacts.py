@@ -63,6 +63,12 @@ class ContactRpc:
     async def ReopenAccess(self, unit: UnitOfWork, request: tenancy_pb2.ReopenAccessRequest) -> tenancy_pb2.Access:
         return await accesses.reopen(unit, parse(request.membership_id, "membership_id"))
 
+    async def CorrectAccessMail(
+        self, unit: UnitOfWork, request: tenancy_pb2.CorrectAccessMailRequest
+    ) -> tenancy_pb2.Access:
+        membership_id = parse(request.membership_id, "membership_id")
+        return await accesses.correct_mail(unit, self.identity, membership_id, request.mail)
+
     async def SetAccessFolders(
         self, unit: UnitOfWork, request: tenancy_pb2.SetAccessFoldersRequest
     ) -> tenancy_pb2.Access:

@@ -13,6 +13,7 @@ from parvis_tenancy.domain.states import MembershipKind, MembershipState
 from parvis_tenancy.models import AccessContact, Contact, Membership, Person
 from parvis_tenancy.service import authority, invitations, members, messages, reach
 from parvis_tenancy.service.accounts import Identity, PersonName
+from parvis_tenancy.service.contacts import set_person_mail
 from parvis_tenancy.service.fields import Fields
 from parvis_tenancy.store import accesses, contacts, rights
 from parvis_tenancy.store import members as memberships
@@ -110,6 +111,28 @@ async def reopen(unit: UnitOfWork, membership_id: UUID) -> tenancy_pb2.Access:
         state = MembershipState.ACTIVE if used else MembershipState.INVITED
         _set_state(unit, membership, contact_ids, state, revision)
         unit.record("access.reopened", target_kind="contact", target_id=contact_ids[0])
+    return await _answer(unit, membership_id)
+
+
+async def correct_mail(unit: UnitOfWork, identity: Identity, membership_id: UUID, mail: str) -> tenancy_pb2.Access:
+    """Corrects where mails for an access go, in the record of its person too (N7). Who was invited and has not
+    arrived is sent the access mail again. Raises INVALID fields_invalid, NOT_FOUND, FORBIDDEN out_of_scope.
+    """
+    membership, contact_ids = await _to_change(unit, membership_id)
+    fields = Fields()
+    mail = fields.mail("mail", mail, required=True)
+    fields.settle()
+    await identity.correct_mail(membership.account_id, mail)
+    membership.mail = mail
+    membership.version += 1
+    invitations.refresh_keys(membership)
+    for row in await accesses.read(unit, membership_id):
+        await set_person_mail(unit, row["contact_id"], row["person_id"], mail)
+    if membership.state == MembershipState.INVITED:
+        membership.invited_at = unit.now
+        await _announce(unit, membership, contact_ids[0])
+    authority.membership_changed(unit, membership, contact_ids)
+    unit.record("access.mail_corrected", target_kind="contact", target_id=contact_ids[0])
     return await _answer(unit, membership_id)
 
 

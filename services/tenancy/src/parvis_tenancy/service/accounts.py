@@ -60,3 +60,8 @@ class Identity:
     async def revoke_links(self, account_id: UUID) -> None:
         """Links that were sent for the organisation stop working."""
         await self.accounts.RevokeLinks(identity_pb2.RevokeLinksRequest(account_id=str(account_id)))
+
+    async def correct_mail(self, account_id: UUID, mail: str) -> None:
+        """Mails for an account of the firm go to another address. Raises INVALID account_invalid."""
+        request = identity_pb2.CorrectManagedMailRequest(account_id=str(account_id), mail=mail)
+        await self.accounts.CorrectManagedMail(request)

@@ -156,6 +156,15 @@ async def save_person(
     return await record(unit, contact_id)
 
 
+async def set_person_mail(unit: UnitOfWork, contact_id: UUID, person_id: UUID, mail: str) -> None:
+    """A person of a contact has another address; nothing for a person who is gone. The caller has authorised it."""
+    contact, person = await contacts.load(unit, contact_id), await contacts.load_person(unit, contact_id, person_id)
+    if contact is not None and person is not None:
+        person.mail = mail
+        await unit.flush()
+        _refresh_keys(contact, await contacts.people_of(unit, contact_id))
+
+
 async def set_advisers(
     unit: UnitOfWork, contact_id: UUID, advisers: Iterable[tuple[UUID, int]]
 ) -> tenancy_pb2.ContactRecord:

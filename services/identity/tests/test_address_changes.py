@@ -1,0 +1,332 @@
+"""A personal account gets another address: proven from the new one, stopped and undone from the old one."""
+
+import asyncio
+import secrets
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import pytest
+from identity_stage import PASSWORD, read
+
+from parvis.identity.v1 import events_pb2
+from parvis_identity.domain.links import Purpose
+from parvis_identity.models import Account, AccountState
+from parvis_identity.service import accounts, address_changes
+from parvis_kit.errors import ServiceError
+
+pytestmark = pytest.mark.usefixtures("nobody_failed_before")
+
+
+def new_mail():
+    return f"{secrets.token_hex(6)}@nouvelle.example"
+
+
+@pytest.fixture
+async def person(stage):
+    return await stage.person()
+
+
+@pytest.fixture
+async def browser(stage, person):
+    browser = stage.browser()
+    await browser.sign_in(person.mail)
+    return browser
+
+
+async def asked(stage, browser, mail, password=PASSWORD):
+    """Asks for another address; the event of the mails."""
+    answer = await browser.submit("/address", mail=mail, password=password)
+    assert answer.status_code == 200, read(answer)
+    return events_pb2.AddressChangeRequested.FromString((await stage.events("AddressChangeRequested"))[-1])
+
+
+async def link(stage, event, purpose=Purpose.ADDRESS_NEW):
+    async with stage.unit() as unit:
+        url, _ = await stage.links.mint(
+            unit, link_id=UUID(event.change_id), account_id=UUID(event.account_id), purpose=purpose, slug=""
+        )
+    return urlsplit(url).path
+
+
+async def changed(stage, browser, mail):
+    """Changes an address all the way; the links of the old one and of the new one."""
+    event = await asked(stage, browser, mail)
+    old, new = await link(stage, event, Purpose.ADDRESS_OLD), await link(stage, event)
+    answer = await stage.browser().submit(new)
+    assert answer.status_code == 200, read(answer)
+    return old, new
+
+
+async def now(stage, person):
+    async with stage.unit() as unit:
+        return await unit.get(Account, person.id)
+
+
+async def test_the_address_changes_once_the_new_one_is_proven(stage, person, browser):
+    mail = new_mail()
+    event = await asked(stage, browser, mail)
+    before = (await now(stage, person)).mail
+
+    answer = await stage.browser().submit(await link(stage, event))
+
+    assert (before, event.mail, event.new_mail) == (person.mail, person.mail, mail)
+    assert "Vous vous connectez désormais avec" in read(answer)
+    assert (await stage.browser().sign_in(mail)).status_code == 303
+    assert (await stage.browser().sign_in(person.mail)).status_code == 422
+    told = events_pb2.AccountChanged.FromString((await stage.events("AccountChanged"))[-1])
+    assert (told.account_id, told.mail) == (str(person.id), mail)
+    old = events_pb2.AddressChanged.FromString((await stage.events("AddressChanged"))[-1])
+    assert (old.old_mail, old.mail) == (person.mail, mail)
+
+
+async def test_opening_the_link_changes_nothing_yet(stage, person, browser):
+    event = await asked(stage, browser, new_mail())
+    page = await stage.browser().get(await link(stage, event))
+    assert "Confirmer l'adresse" in read(page)
+    assert (await now(stage, person)).mail == person.mail
+
+
+async def test_it_takes_the_password(stage, person, browser):
+    before = await stage.events("AddressChangeRequested")
+    answer = await browser.submit("/address", mail=new_mail(), password="pas celui-ci")
+    assert answer.status_code == 422
+    assert "Ce n'est pas votre mot de passe actuel" in read(answer)
+    assert await stage.events("AddressChangeRequested") == before
+    assert await stage.audited("address.change_failed")
+
+
+@pytest.mark.parametrize("mail", ["", "claire", "claire@", "a b@exemple.fr"])
+async def test_what_is_no_address_is_told_so(browser, mail):
+    assert (await browser.submit("/address", mail=mail, password=PASSWORD)).status_code == 422
+
+
+async def test_ones_own_address_is_no_new_one(person, browser):
+    answer = await browser.submit("/address", mail=person.mail.upper(), password=PASSWORD)
+    assert "C'est déjà votre adresse" in read(answer)
+
+
+async def test_the_page_says_the_same_of_an_address_that_somebody_has(stage, browser):
+    other, nobodys = await stage.person(), new_mail()
+    pages = {}
+    for mail in (other.mail, nobodys):
+        answer = await browser.submit("/address", mail=mail, password=PASSWORD)
+        pages[mail] = read(answer).replace(mail, "…")
+    events = [events_pb2.AddressChangeRequested.FromString(e) for e in await stage.events("AddressChangeRequested")]
+    assert pages[other.mail] == pages[nobodys]
+    assert [each.taken for each in events[-2:]] == [True, False]
+
+
+async def test_an_address_that_somebody_got_in_between_stays_theirs(stage, person, browser):
+    mail = new_mail()
+    address = await link(stage, await asked(stage, browser, mail))
+    other = await stage.person(mail=mail)
+
+    answer = await stage.browser().submit(address)
+
+    assert answer.status_code == 410
+    assert "utilisée par un autre compte" in read(answer)
+    assert [(await now(stage, each)).mail for each in (person, other)] == [person.mail, mail]
+
+
+async def test_of_two_who_want_one_address_the_first_to_prove_it_gets_it(stage, person, browser):
+    mail, other = new_mail(), await stage.person()
+    rival = stage.browser()
+    await rival.sign_in(other.mail)
+    links = [await link(stage, await asked(stage, each, mail)) for each in (browser, rival)]
+
+    answers = await asyncio.gather(*(stage.browser().submit(each) for each in links))
+
+    assert sorted(answer.status_code for answer in answers) == [200, 410]
+    assert [(await now(stage, each)).mail for each in (person, other)].count(mail) == 1
+
+
+async def test_a_link_opened_by_two_changes_the_address_once(stage, person, browser):
+    mail = new_mail()
+    address = await link(stage, await asked(stage, browser, mail))
+    before = len(await stage.events("AddressChanged"))
+    tabs = [stage.browser() for _ in range(2)]
+    forms = [await tab.form(address) for tab in tabs]
+
+    answers = await asyncio.gather(*(tab.send(form) for tab, form in zip(tabs, forms, strict=True)))
+
+    assert {answer.status_code for answer in answers} <= {200, 410}
+    assert all("Vous vous connectez désormais avec" in read(answer) for answer in answers)
+    assert len(await stage.events("AddressChanged")) == before + 1
+    assert (await now(stage, person)).mail == mail
+
+
+async def test_a_newer_change_replaces_one_that_waits(stage, person, browser):
+    first = await asked(stage, browser, new_mail())
+    address = await link(stage, first)
+    await asked(stage, browser, new_mail())
+
+    answer = await stage.browser().get(address)
+
+    assert "Une demande plus récente remplace celle-ci" in read(answer)
+    with pytest.raises(ServiceError, match="link_withdrawn"):
+        await link(stage, first)
+
+
+async def test_the_old_address_stops_a_change(stage, person, browser):
+    event = await asked(stage, browser, new_mail())
+    new = await link(stage, event)
+
+    stopped = await stage.browser().submit(await link(stage, event, Purpose.ADDRESS_OLD))
+    late = await stage.browser().get(new)
+
+    assert "Votre adresse reste la même" in read(stopped)
+    assert late.status_code == 410
+    assert (await now(stage, person)).mail == person.mail
+
+
+async def test_an_undo_restores_the_address_ends_every_session_and_asks_for_a_password(stage, person, browser):
+    mail = new_mail()
+    old, _ = await changed(stage, browser, mail)
+    victim = stage.browser()
+
+    answer = await victim.submit(old)
+
+    assert (await now(stage, person)).mail == person.mail
+    assert (await browser.get("/address")).headers["location"].startswith("/login")
+    assert (await stage.browser().sign_in(person.mail)).status_code == 422  # the password was known to somebody
+    assert answer.headers["location"].startswith("/reset/")
+    chosen = await victim.submit(answer.headers["location"], password="Retrouve-2027!")
+    assert chosen.status_code == 303
+    assert (await stage.browser().sign_in(person.mail, "Retrouve-2027!")).status_code == 303
+    told = events_pb2.AccountChanged.FromString((await stage.events("AccountChanged"))[-1])
+    assert told.mail == person.mail
+
+
+async def test_a_second_change_does_not_take_the_undo_from_the_first_address(stage, person, browser):
+    first, _ = await changed(stage, browser, new_mail())
+    second, _ = await changed(stage, browser, new_mail())
+
+    await stage.browser().submit(first)
+    late = await stage.browser().get(second)
+
+    assert (await now(stage, person)).mail == person.mail
+    assert "Ce changement a été annulé" in read(late)
+
+
+async def test_an_undo_of_the_second_change_leaves_the_first_address_its_own(stage, person, browser):
+    between = new_mail()
+    first, _ = await changed(stage, browser, between)
+    second, _ = await changed(stage, browser, new_mail())
+
+    await stage.browser().submit(second)
+    restored = (await now(stage, person)).mail
+    await stage.browser().submit(first)
+
+    assert restored == between
+    assert (await now(stage, person)).mail == person.mail
+
+
+async def test_an_undo_ends_what_waits(stage, person, browser):
+    old, _ = await changed(stage, browser, new_mail())
+    waiting = await link(stage, await asked(stage, browser, new_mail()))
+
+    await stage.browser().submit(old)
+
+    assert (await stage.browser().get(waiting)).status_code == 410
+    assert (await now(stage, person)).mail == person.mail
+
+
+async def test_an_undo_works_for_a_week(stage, person, browser):
+    old, _ = await changed(stage, browser, new_mail())
+    await stage.run(
+        "UPDATE address_changes SET done_at = now() - interval '7 days' WHERE account_id = :id", id=person.id
+    )
+    answer = await stage.browser().get(old)
+    assert answer.status_code == 410
+    assert "il y a plus d'une semaine" in read(answer)
+
+
+async def test_an_account_whose_old_address_is_gone_is_closed_rather_than_left_to_a_thief(stage, person, browser):
+    old, _ = await changed(stage, browser, new_mail())
+    await stage.person(mail=person.mail)
+
+    answer = await stage.browser().submit(old)
+
+    assert "il est fermé" in read(answer)
+    assert (await now(stage, person)).state == AccountState.DISABLED
+
+
+async def test_the_proof_works_for_a_day(stage, person, browser):
+    address = await link(stage, await asked(stage, browser, new_mail()))
+    await stage.run(
+        "UPDATE address_changes SET asked_at = now() - interval '1 day' WHERE account_id = :id", id=person.id
+    )
+    assert "Ce lien a expiré" in read(await stage.browser().get(address))
+
+
+async def test_a_change_of_password_does_not_take_the_undo_away(stage, person, browser):
+    old, _ = await changed(stage, browser, new_mail())
+    await browser.submit("/password", current=PASSWORD, password="Voleur-2027!")
+
+    await stage.browser().submit(old)
+
+    assert (await now(stage, person)).mail == person.mail
+
+
+async def test_reset_links_that_went_to_the_old_address_open_nothing(stage, person, browser):
+    await stage.browser().submit("/reset", identifier=person.mail)
+    sent = events_pb2.PasswordResetRequested.FromString((await stage.events("PasswordResetRequested"))[-1])
+    async with stage.unit() as unit:
+        url, _ = await stage.links.mint(
+            unit, link_id=UUID(sent.link_id), account_id=person.id, purpose=Purpose.RESET, slug=""
+        )
+    await changed(stage, browser, new_mail())
+    assert (await stage.browser().get(urlsplit(url).path)).status_code == 410
+
+
+async def test_the_owner_gives_a_change_up_and_has_its_mail_sent_again(stage, person, browser):
+    event = await asked(stage, browser, new_mail())
+    address = await link(stage, event)
+    async with stage.unit(account_id=person.id) as unit:
+        await address_changes.resend_mine(unit)
+    again = events_pb2.AddressChangeRequested.FromString((await stage.events("AddressChangeRequested"))[-1])
+    async with stage.unit(account_id=person.id) as unit:
+        await address_changes.cancel_mine(unit)
+        await address_changes.cancel_mine(unit)
+    assert (again.change_id, again.again) == (event.change_id, True)
+    assert "Ce changement a été abandonné" in read(await stage.browser().get(address))
+
+
+async def test_nobody_makes_us_write_to_many(stage, browser):
+    for _ in range(3):
+        await asked(stage, browser, new_mail())
+    answer = await browser.submit("/address", mail=new_mail(), password=PASSWORD)
+    assert answer.status_code == 422
+    assert "Patientez" in read(answer)
+
+
+async def test_a_firm_keeps_the_address_of_its_own_accounts(stage):
+    firm = stage.town.found("armor", "Cabinet Armor")
+    await stage.client_of(firm, "C0900")
+    browser = stage.browser()
+    await browser.sign_in("C0900", at="/login/armor")
+    page = await browser.get("/address")
+    assert "demandez-lui de la corriger" in read(page)
+    assert 'name="mail"' not in page.text
+
+
+async def test_a_firm_corrects_the_mail_of_its_own_account_and_the_old_address_is_told(stage):
+    firm, other = stage.town.found("iroise", "Cabinet Iroise"), stage.town.found("ponant", "Cabinet Ponant")
+    client = await stage.client_of(firm, "C0901")
+    async with stage.unit(firm.id) as unit:
+        corrected = await accounts.correct_managed_mail(unit, client.id, "luc@nouvelle.example")
+    told = events_pb2.ManagedMailCorrected.FromString((await stage.events("ManagedMailCorrected"))[-1])
+    assert (corrected.mail, corrected.identifier) == ("luc@nouvelle.example", "C0901")
+    assert (told.old_mail, told.identifier) == ("client@exemple.fr", "C0901")
+    for organisation, account in ((other, client), (firm, await stage.person())):
+        with pytest.raises(ServiceError, match="account_not_found"):
+            async with stage.unit(organisation.id) as unit:
+                await accounts.correct_managed_mail(unit, account.id, "voleur@exemple.fr")
+
+
+@pytest.mark.parametrize("side", ["new", "old"])
+@pytest.mark.parametrize("token", ["x", "A" * 65, "A" * 22 + "é" * 43, "%00" * 40])
+async def test_a_link_that_nobody_wrote_is_unknown(stage, side, token):
+    answer = await stage.browser().get(f"/address/{side}/{token}")
+    assert answer.status_code == 404
+    assert "Ce lien ne fonctionne pas" in read(answer)

@@ -1,0 +1,113 @@
+"""What people do about their own account: another address, confirmed at both ends and taken back from the old one."""
+
+import re
+
+import pytest
+from acts import ORSEL, create_client, give_access, invite, mails_about
+from people import CLAIRE, Identity, Person, Seat, field_of
+from playwright.sync_api import expect
+
+PASSWORD = "Corsaire&2026"
+
+
+@pytest.fixture(scope="module")
+def claire(person) -> Person:
+    return person(CLAIRE)
+
+
+@pytest.fixture
+def colleague(person, claire, mails):
+    """Makes a colleague who has just activated their account, French at a desk or English at a phone."""
+
+    def made(name: str, mail: str, seat: Seat) -> Person:
+        who = Identity(name, mail, password=PASSWORD)
+        since = mails.now()
+        invite(claire, who, "Conseiller junior")
+        someone = person(who, seat, signed_in=False)
+        someone.open(mails.wait(mail, since=since).link("/activate/"))
+        someone.page.locator("input[name=password]").fill(PASSWORD)
+        someone.page.locator("main button[type=submit]").first.click()
+        someone.page.wait_for_url(re.compile(r"/o/"))
+        return someone
+
+    return made
+
+
+def test_an_address_changes_at_both_ends_and_the_old_one_takes_it_back(colleague, person, mails, tag):
+    old, new = f"iris.{tag}@avant.example", f"iris.{tag}@apres.example"
+    iris, since = colleague("Iris Morvan", old, Seat()), mails.now()
+    iris.open(f"{ORSEL}/account")
+    iris.follow("Changer mon adresse mail")
+    iris.write({"Nouvelle adresse mail": new, "Mot de passe actuel": PASSWORD})
+    iris.press("Recevoir le lien de confirmation")
+    iris.reads_title("Consultez votre messagerie")
+    proof, warning = mails_about(mails, new, "Confirmez", since), mails_about(mails, old, "va changer", since)
+    assert new in warning.body
+    iris.open(f"{ORSEL}/account")
+    iris.sees("Votre nouvelle adresse attend sa confirmation")
+    iris.press("Renvoyer le mail")
+    iris.is_told(f"Un mail part à l’instant vers {new}")
+
+    elsewhere = person(iris.who, Seat(), signed_in=False)  # another browser: nobody is signed in there
+    elsewhere.open(proof.link("/address/new/"))
+    elsewhere.press("Confirmer l’adresse")
+    elsewhere.reads_title("Votre nouvelle adresse est confirmée")
+    told = mails_about(mails, old, "a changé", since)
+    iris.open(f"{ORSEL}/account")
+    iris.sees(new, within=iris.section("Qui je suis"))
+
+    elsewhere.open(told.link("/address/old/"))
+    elsewhere.reads_title("Reprenez votre adresse")
+    elsewhere.press("Reprendre mon adresse")
+    elsewhere.reads_title("Choisissez un nouveau mot de passe")
+    field_of(elsewhere.page, "Nouveau mot de passe").fill("Retrouve&2027")
+    elsewhere.press("Enregistrer et se connecter")
+    elsewhere.open(f"{ORSEL}/account")
+    elsewhere.sees(old, within=elsewhere.section("Qui je suis"))
+    iris.open(f"{ORSEL}/account")
+    expect(iris.page.get_by_role("button", name="Se connecter")).to_be_visible()
+
+
+def test_the_old_address_stops_a_change_in_english_on_a_phone(colleague, mails, tag):
+    old, new = f"ewan.{tag}@before.example", f"ewan.{tag}@after.example"
+    ewan, since = colleague("Ewan Price", old, Seat(390, 844, touch=True, locale="en-GB")), mails.now()
+    ewan.context.add_cookies([{"name": "parvis_lang", "value": "en", "url": ewan.portal}])
+    ewan.open("/address")
+    ewan.write({"New mail address": new, "Current password": PASSWORD})
+    ewan.press("Send me the link to confirm it")
+    ewan.reads_title("Look at your mail")
+    warning = mails.wait(old, "va changer", since=since)
+    proof = mails.wait(new, since=since)
+    ewan.open(warning.link("/address/old/"))
+    ewan.reads_title("Keep your address")
+    ewan.press("Stop the change")
+    ewan.reads_title("Your address stays as it is")
+    ewan.open(proof.link("/address/new/"))
+    ewan.reads_title("Your address stays as it is")
+
+
+def test_an_address_that_has_an_account_is_told_so_by_mail_only(colleague, mails, tag):
+    zoe, since = colleague("Zoé Kerlan", f"zoe.{tag}@avant.example", Seat()), mails.now()
+    zoe.open("/address")
+    zoe.write({"Nouvelle adresse mail": CLAIRE.identifier, "Mot de passe actuel": PASSWORD})
+    zoe.press("Recevoir le lien de confirmation")
+    zoe.reads_title("Consultez votre messagerie")
+    mail = mails_about(mails, CLAIRE.identifier, "a déjà un compte", since)
+    assert not any("/address/" in link for link in mail.links)
+    assert "Zoé" not in mail.body
+
+
+def test_the_firm_corrects_the_mail_of_an_access(claire, mails, tag):
+    wrong, right = f"rse.{tag}@bellevue.example", f"rose.{tag}@bellevue.example"
+    since = mails.now()
+    create_client(claire, f"Ateliers {tag}", {}, (("Rose", "Delorme", wrong),))
+    give_access(claire, "Rose Delorme")
+    first = mails_about(mails, wrong, "ouvert", since)
+    claire.page.get_by_role("button", name="Actions pour Rose Delorme").click()
+    claire.page.get_by_role("link", name="Corriger l’adresse mail").click()
+    claire.reads_title("Corriger l’adresse mail de Rose Delorme")
+    claire.write({"Adresse mail": right})
+    claire.press("Corriger l’adresse")
+    claire.is_told("Adresse corrigée")
+    assert mails_about(mails, right, "ouvert", since).link("/activate/") != first.link("/activate/")
+    assert "Cabinet Orsel" in mails_about(mails, wrong, "a corrigé", since).body
