@@ -119,6 +119,9 @@ class Rights:
                 raise conflict("second_step")
             return tenancy_pb2.Membership(id=str(unit.organisation_id), profile_name=f"{within} {between}")
 
+    async def ResolveViewing(self, unit, request):
+        return tenancy_pb2.ViewingSubject()
+
     async def ResolveProduct(self, unit, request):
         return tenancy_pb2.ProductGrant()
 
@@ -379,3 +382,19 @@ async def test_a_method_without_implementation_does_not_start(stage, database):
     )  # fmt: skip
     with pytest.raises(RuntimeError, match="RightsService"):
         server.add(tenancy_pb2.DESCRIPTOR.services_by_name["RightsService"], object())
+
+
+async def test_who_views_as_somebody_else_calls_what_is_marked_as_shown(stage):
+    assert (await stage.check(act={"sub": str(uuid4())})).allowed
+
+
+async def test_who_views_as_somebody_else_calls_nothing_else(stage):
+    with pytest.raises(ServiceError) as caught:
+        await stage.members("InviteMember", act={"sub": str(uuid4())})
+    assert (caught.value.kind, caught.value.reason) == (Kind.FORBIDDEN, "viewing_read_only")
+
+
+async def test_what_is_marked_as_shown_writes_nothing_for_who_views(stage, database):
+    before = await acts(database)
+    assert await refusal(stage.check("traced", act={"sub": str(uuid4())})) == (Kind.INTERNAL, "internal")
+    assert await acts(database) == before

@@ -58,6 +58,15 @@ _OTHER_CLIENT = behind(f"{ORSEL}/contacts", "Librairie L’Encrier")
 _COLLEAGUE = behind(f"{ORSEL}/settings/people", "Lucie Tanguy")
 _DRAFT = behind(f"{ORSEL}/invoices?state=draft", "Brouillon")
 
+
+def _view_of(reader: Person) -> str:
+    """Where the portal as a client sees it begins: behind a menu of the record."""
+    reader.open(_CLIENT(reader))
+    found = reader.page.locator("main a[href$='/view']").first.get_attribute("href")
+    assert found
+    return found
+
+
 OUTSIDE = (
     Place("connexion", None, "/login"),
     Place("connexion-cabinet", None, "/login/cabinet-orsel"),
@@ -102,6 +111,7 @@ STAFF = (
     Place("client-personne-nouvelle", CLAIRE, behind(_CLIENT, "Ajouter une personne")),
     Place("client-acces", CLAIRE, behind(_OTHER_CLIENT, "Donner accès")),
     Place("client-acces-adresse", CLAIRE, behind(_CLIENT, "Corriger l’adresse mail")),
+    Place("client-voir-comme", CLAIRE, _view_of),
     Place("client-dossier", CLAIRE, behind(_CLIENT, "Contrats", "")),
     Place("client-dossier-vide", CLAIRE, behind(_OTHER_CLIENT, "Factures")),
     Place("documents", CLAIRE, f"{ORSEL}/documents"),

@@ -63,6 +63,7 @@ EXPIRED = Refused((Kind.UNAUTHENTICATED,), ("token_expired",))
 ENDED = Refused((Kind.UNAUTHENTICATED,), ("session_ended",))
 NO_TOKEN = Refused((Kind.UNAUTHENTICATED,), ("token_missing",))
 NO_MEMBERSHIP = Refused((Kind.UNAUTHENTICATED,), ("no_membership",))
+READ_ONLY = Refused((Kind.FORBIDDEN,), ("viewing_read_only",))
 NOT_LISTED = Refused((Kind.FORBIDDEN,), ("service_not_allowed",))
 SERVICES_ONLY = Refused((Kind.FORBIDDEN,), ("services_only",))
 #: A service says for whom it acts, or nothing at all is done.
@@ -82,6 +83,8 @@ TOKENS = {
     "cut-member": ENDED,
     "cut-client": ENDED,
 }
+#: Who sees the portal as somebody else does: never lets them change anything, or learn what is the other's alone.
+VIEWERS = ("viewer-of-client", "viewer-of-colleague")
 #: Who may be a wrong caller only where a case says so.
 PEOPLE = {"client", "no-right", "reader", "out-of-scope"}
 OTHERS = ("other-firm", "two-firms", "other-firm-client")
@@ -144,6 +147,8 @@ def wrong_callers(found: Case) -> dict[str, Refused | Own]:
         expected |= {"with-subject": SERVICES_ONLY, "own-name-other-firm": NOT_FOUND, "own-name-of-nobody": NOBODYS}
     else:
         expected |= TOKENS | _persons(found)
+        if not found.rule.viewable:
+            expected |= dict.fromkeys(VIEWERS, READ_ONLY)
         if subject == access_pb2.SUBJECT_MEMBER_OR_SERVICE:
             expected |= {"own-name-other-firm": NOT_FOUND, "own-name-of-nobody": NOBODYS}
         else:

@@ -3,7 +3,7 @@
 import secrets
 import uuid
 
-from cases import NOT_FOUND, OWN, STAFF_ONLY, Refused, Rightful, case
+from cases import NOT_FOUND, OWN, RIGHT_MISSING, STAFF_ONLY, Refused, Rightful, case
 from people import ADMINISTRATOR, FIRM
 from world import World
 
@@ -132,6 +132,28 @@ async def list_my_sessions(_: World) -> pb.ListMySessionsRequest:
 @case("SessionService.EndMySession")
 async def end_my_session(world: World) -> pb.EndMySessionRequest:
     return pb.EndMySessionRequest(session_id=await world.fresh_session_id())
+
+
+VIEWED_BY = dict.fromkeys(("no-right", "out-of-scope", "reader"), RIGHT_MISSING) | {"other-firm-client": STAFF_ONLY}
+NOT_YOURS = Refused((Kind.NOT_FOUND, Kind.FORBIDDEN), ("membership_not_found", "right_missing"))
+
+
+@case("ViewingService.StartViewing", others=NOT_YOURS, differs=VIEWED_BY)
+async def start_viewing(world: World) -> pb.StartViewingRequest:
+    client = await world.cast.member("client")
+    return pb.StartViewingRequest(membership_id=client.membership_id, reason="isolation")
+
+
+@case("ViewingService.EndViewing")
+async def end_viewing(world: World) -> pb.EndViewingRequest:
+    begun = await world.call("ViewingService.StartViewing", await start_viewing(world))
+    return pb.EndViewingRequest(id=begun.id)
+
+
+@case("ViewingService.ListViewings", others=NOT_YOURS, differs=VIEWED_BY)
+async def list_viewings(world: World) -> pb.ListViewingsRequest:
+    client = await world.cast.member("client")
+    return pb.ListViewingsRequest(membership_id=client.membership_id)
 
 
 @case(

@@ -253,6 +253,14 @@ async def resolve_product(world: World) -> pb.ResolveProductRequest:
     return pb.ResolveProductRequest(account_id=member.account_id, client_id=client_id, organisation_id=world.cast.firm)
 
 
+@case("RightsService.ResolveViewing", through=("identity",), by="service", differs=IDENTITY_ASKS)
+async def resolve_viewing(world: World) -> pb.ResolveViewingRequest:
+    member, client = await world.cast.member("administrator"), await world.cast.member("client")
+    return pb.ResolveViewingRequest(
+        account_id=member.account_id, organisation_id=world.cast.firm, membership_id=client.membership_id
+    )
+
+
 @case(
     "RightsService.GetGrantSet",
     through=("documents", "notify", "billing"),

@@ -50,6 +50,8 @@ def places_of(world: World) -> dict[str, Ids]:
         "/o/{slug}/contacts/{id}/people/{person_id}/access": contact | person,
         "/o/{slug}/contacts/{id}/accesses/{membership_id}/folders": contact | {"membership_id": world.access_id},
         "/o/{slug}/contacts/{id}/accesses/{membership_id}/mail": contact | {"membership_id": world.access_id},
+        "/o/{slug}/contacts/{id}/accesses/{membership_id}/view": contact | {"membership_id": world.access_id},
+        "/o/{slug}/settings/people/{id}/view": {"id": world.member.id},
         "/o/{slug}/contacts/{id}/advisers": contact,
         "/o/{slug}/settings/folders/{id}": {"id": world.template.id},
         "/o/{slug}/contacts/{id}/folders/{folder_id}": folder,
@@ -112,6 +114,22 @@ def _mail() -> str:
 @fills("POST /o/{slug}/applications/{id}/assign-to-me")
 async def assign_to_me(world: World) -> Sent:
     return Sent({"id": world.product_id}, {})
+
+
+@fills("POST /o/{slug}/settings/people/{id}/view")
+async def view_as_member(world: World) -> Sent:
+    return Sent({"id": world.member.id}, {"reason": "isolation"}, "/o/{slug}/settings/people/{id}/view")
+
+
+@fills("POST /o/{slug}/contacts/{id}/accesses/{membership_id}/view")
+async def view_as_client(world: World) -> Sent:
+    page = "/o/{slug}/contacts/{id}/accesses/{membership_id}/view"
+    return Sent({"id": world.contact.id, "membership_id": world.access_id}, {"reason": "isolation"}, page)
+
+
+@fills("POST /o/{slug}/viewing/end")
+async def leave_viewing(_: World) -> Sent:
+    return Sent({}, {})
 
 
 @fills("POST /o/{slug}/settings/people/invite")

@@ -38,6 +38,8 @@ EVERYWHERE = {
     "TemplateService.ListTemplates": notify_pb2.ListTemplatesRequest(),
     "InvoiceService.GetOverview": billing_pb2.GetOverviewRequest(),
 }
+#: Who sees the portal as whom.
+VIEWED = {"viewer-of-client": "client", "viewer-of-colleague": "colleague"}
 #: Of the products' code flow (RFC 7636).
 VERIFIER = b"a-verifier-that-is-as-long-as-the-rules-of-pkce-ask"
 SCOPED = (
@@ -57,6 +59,8 @@ class Member:
     account_id: str = ""
     #: Of the session in the browser; empty until they have opened the portal.
     csrf: str = ""
+    #: Of somebody who sees the portal as somebody else does.
+    viewing_id: str = ""
     _token: str = ""
     _since: float = field(default=float("-inf"))
 
@@ -69,7 +73,9 @@ class Member:
     async def take_token(self, wires: Wires) -> None:
         """Asks identity for a new token."""
         request = identity_pb2.GetOrganisationTokenRequest(
-            refresh_token=self.person._refresh_token, organisation_id=self.organisation_id
+            refresh_token=self.person._refresh_token,
+            organisation_id=self.organisation_id,
+            viewing_id=self.viewing_id,
         )
         issued = await wires.call(Caller("web"), "SessionService.GetOrganisationToken", request)
         self._token, self._since = issued.token, time.monotonic()
@@ -127,7 +133,25 @@ class Cast:
         made = self._members.get(name)
         if name.startswith("cut-") and (made is None or time.monotonic() - self._cut_at[name] > FRESH):
             await (self._cut_member() if name == "cut-member" else self._cut_client())
+        if made is None and name in VIEWED:
+            await self._view(name, VIEWED[name])
         return self._members[name]
+
+    async def _view(self, name: str, whom: str) -> None:
+        """The administrator, in a session of its own, as somebody else sees the portal."""
+        if whom == "colleague":
+            invited = await self.invite((await self.profiles())["administrator"].id)
+            await self._play(whom, await self.portal.activated(invited.mail), self.firm)
+        viewer = await self.sign_in_again("administrator")
+        await viewer.take_token(self.wires)
+        request = identity_pb2.StartViewingRequest(
+            membership_id=(await self.member(whom)).membership_id, reason="isolation"
+        )
+        caller = Caller("web", await viewer.token(self.wires))
+        begun = await self.wires.call(caller, "ViewingService.StartViewing", request)
+        viewer.viewing_id = begun.id
+        await viewer.take_token(self.wires)
+        self._members[name] = viewer
 
     async def reader(self, name: str) -> Member:
         """Somebody by name, with the portal open in their browser."""

@@ -7,8 +7,9 @@ import asyncio
 import statistics
 
 from callers import Caller
-from people import EVERYWHERE
+from people import EVERYWHERE, Member
 
+from parvis.identity.v1 import identity_pb2
 from parvis.tenancy.v1 import tenancy_pb2
 
 CUTS = 5
@@ -34,3 +35,53 @@ async def test_a_cut_access_is_refused_everywhere(world, capsys):
     with capsys.disabled():
         print(f" cut to refusal by the slowest service, median of {CUTS}: {statistics.median(slowest):.3f} s ", end="")
     assert len(slowest) == CUTS
+
+
+#: What is shown to who views as a client.
+SHOWN = ("OrganisationService.GetFrame", "DocumentService.GetOverview", "InvoiceService.GetOverview")
+
+
+async def looking(cast, viewer) -> Caller:
+    """Somebody who sees the portal as the client does, at work in every service."""
+    caller = Caller("web", await viewer.token(cast.wires))
+    request = identity_pb2.StartViewingRequest(
+        membership_id=(await cast.member("client")).membership_id, reason="isolation"
+    )
+    begun = await cast.wires.call(caller, "ViewingService.StartViewing", request)
+    looks = Member(viewer.person, viewer.organisation_id, viewing_id=begun.id)
+    caller = Caller("web", await looks.token(cast.wires))
+    await asyncio.gather(*(cast.wires.call(caller, method, EVERYWHERE[method]) for method in SHOWN))
+    return caller
+
+
+async def test_who_looks_as_somebody_else_is_refused_everywhere_when_their_own_access_is_cut(world, capsys):
+    cast = world.cast
+    invited = await cast.invite((await cast.profiles())["administrator"].id)
+    viewer = await cast._play("cut-viewer", await cast.portal.activated(invited.mail), cast.firm)
+    caller = await looking(cast, viewer)
+
+    await cast.as_administrator("MemberService.CutMember", tenancy_pb2.CutMemberRequest(id=viewer.membership_id))
+
+    took = await asyncio.gather(*(cast.refused_after(caller, method) for method in SHOWN))
+    with capsys.disabled():
+        print(f" cut of the viewer to refusal by the slowest service: {max(took):.3f} s ", end="")
+
+
+async def test_who_looks_as_somebody_else_is_refused_everywhere_when_they_lose_the_right(world, capsys):
+    cast = world.cast
+    profiles = await cast.profiles()
+    invited = await cast.invite(profiles["administrator"].id)
+    viewer = await cast._play("former-viewer", await cast.portal.activated(invited.mail), cast.firm)
+    caller = await looking(cast, viewer)
+    member = await cast.as_administrator(
+        "MemberService.GetMember", tenancy_pb2.GetMemberRequest(id=viewer.membership_id)
+    )
+
+    request = tenancy_pb2.UpdateMemberRequest(
+        id=member.id, profile_id=profiles["back_office"].id, version=member.version
+    )
+    await cast.as_administrator("MemberService.UpdateMember", request)
+
+    took = await asyncio.gather(*(cast.refused_after(caller, method) for method in SHOWN))
+    with capsys.disabled():
+        print(f" loss of the right to refusal by the slowest service: {max(took):.3f} s ", end="")

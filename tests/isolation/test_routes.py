@@ -104,9 +104,11 @@ class Trials:
         if reader.endswith("-at-home"):
             home = cast.slug_of(member)
             request = request.at(PROVIDER, home).at(FIRM, home)
-        return await request.send(
-            member.person._http, cast.portal.url, member.csrf if csrf is None else csrf, sender=sender
-        )
+        http = member.person._http
+        answer = await request.send(http, cast.portal.url, member.csrf if csrf is None else csrf, sender=sender)
+        for cookie in [each for each in http.cookies.jar if "viewing-" in each.name]:
+            http.cookies.jar.clear(cookie.domain, cookie.path, cookie.name)  # else all that follows is only seen
+        return answer
 
     async def opened(self, reader):
         """Somebody has the portal open: signing in changes rows too."""

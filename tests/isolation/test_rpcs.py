@@ -8,7 +8,7 @@ import cases_notify
 import cases_tenancy
 import grpc
 import pytest
-from cases import CASES, wrong_callers
+from cases import CASES, RIGHT_MISSING, wrong_callers
 from contract import METHODS, SERVICES
 from google.protobuf.message import Message
 
@@ -67,6 +67,25 @@ async def test_a_client_reaches_what_is_theirs(stage, method):
     outcome = await stage.attempt(CASES[method], await CASES[method].make(stage.world), "client")
     assert isinstance(outcome, Message), str(outcome)
     await stage.world.give_up(outcome, by="client")
+
+
+VIEWABLE = [method for method, case in CASES.items() if case.rule.viewable]
+
+
+@pytest.mark.parametrize("method", VIEWABLE, ids=map(called, VIEWABLE))
+async def test_who_views_as_somebody_else_sees_what_they_see_and_changes_nothing(stage, method):
+    trial = await stage.trial(method)
+    subject, name = trial.case.rule.subject, "viewer-of-client"
+    if subject == access_pb2.SUBJECT_STAFF:
+        name = "viewer-of-colleague"
+    await stage.caller(trial.case, name)
+    before = await stage.rows(method)
+
+    outcome = await stage.attempt(trial.case, trial.request, name)
+
+    of_the_provider = trial.case.by == "provider"
+    assert isinstance(outcome, Message) or (of_the_provider and RIGHT_MISSING.fits(outcome, frozenset())), str(outcome)
+    assert await stage.rows(method) == before
 
 
 def succeeded(case, outcome):

@@ -135,6 +135,7 @@ def test_the_readme_lists_every_macro_with_its_arguments(pages):
         "tab_bar",
         "me",
         "flashes",
+        "viewing_banner",
         "field_label",
         "field_notes",
         "field_aria",

@@ -134,7 +134,6 @@ class GrpcServer:
             raise RuntimeError(f"{method.full_name}: no rule")
         if handler is None:
             raise RuntimeError(f"{method.full_name}: not implemented")
-        handled = RPCS.labels
         observe = RPC_SECONDS.labels(method.full_name).observe
 
         async def serve(request: Message, context: Context) -> Message:
@@ -147,7 +146,7 @@ class GrpcServer:
                 code = answer.kind.value
                 await context.abort(*status_of(answer))
             finally:
-                handled(method.full_name, code).inc()
+                RPCS.labels(method.full_name, code).inc()
                 observe(time.perf_counter() - started)
             raise AssertionError("abort raises")
 
@@ -212,6 +211,8 @@ class GrpcServer:
         caller = await self._verifier.verify(token, service=service)
         if self._revocations.is_revoked(caller) or (self._revocations.stale and not await self._confirm(caller)):
             raise unauthenticated("session_ended")
+        if caller.actor is not None and not rule.viewable:
+            raise forbidden("viewing_read_only")
         if rule.subject != access_pb2.SUBJECT_ACCOUNT and caller.membership_id is None:
             raise unauthenticated("no_membership")
         if rule.subject == access_pb2.SUBJECT_STAFF and not caller.is_staff:

@@ -105,8 +105,6 @@ class TokenVerifier:
 
 
 def _caller(claims: dict[str, Any], *, token: str, service: str) -> Caller:
-    actor = claims.get("act")
-    authenticated = claims.get("auth_time")
     try:
         return Caller(
             service=service,
@@ -117,9 +115,9 @@ def _caller(claims: dict[str, Any], *, token: str, service: str) -> Caller:
             session_id=_uuid(claims.get("sid")),
             acr=claims.get("acr", ""),
             amr=tuple(claims.get("amr", ())),
-            auth_time=datetime.fromtimestamp(authenticated, UTC) if authenticated else None,
+            auth_time=datetime.fromtimestamp(when, UTC) if (when := claims.get("auth_time")) else None,
             issued_at=datetime.fromtimestamp(claims["iat"], UTC),
-            actor=_uuid(actor["sub"]) if actor else None,
+            actor=_uuid(claims["act"]["sub"]) if claims.get("act") else None,
             token=token,
         )
     except (KeyError, TypeError, ValueError):

@@ -8,6 +8,7 @@ import html
 import re
 import secrets
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
@@ -27,7 +28,7 @@ from parvis_identity.service.clients import Clients
 from parvis_identity.service.dpop import Nonces, Proofs
 from parvis_identity.service.hashing import Hasher
 from parvis_identity.service.keys import KeyRing
-from parvis_identity.service.organisations import Face, Membership, ProductAnswer
+from parvis_identity.service.organisations import Face, Membership, ProductAnswer, Viewed
 from parvis_identity.service.outgoing import Outgoing
 from parvis_identity.service.product_clients import Wanted
 from parvis_identity.service.pushed import PushedRequests
@@ -39,10 +40,11 @@ from parvis_identity.service.sign_in import Passwords
 from parvis_identity.service.token_endpoint import TokenEndpoint
 from parvis_identity.service.tokens import Tokens
 from parvis_identity.service.trials import Trials
+from parvis_identity.service.viewings import Viewings
 from parvis_identity.settings import Settings
 from parvis_identity.store import accounts as account_store
 from parvis_kit.caller import Caller
-from parvis_kit.errors import not_found, precondition
+from parvis_kit.errors import ServiceError, not_found, precondition
 from parvis_kit.ids import uuid7
 from parvis_kit.unit import Database
 from parvis_ui.pages import Pages
@@ -60,6 +62,8 @@ class Town:
     faces: dict[str, Face] = field(default_factory=dict)
     memberships: dict[tuple[UUID, UUID], Membership] = field(default_factory=dict)
     products: dict[tuple[UUID, str], list[Face]] = field(default_factory=dict)
+    #: (who views, where, as which membership) → whom they see, or why they do not.
+    views: dict[tuple[UUID, UUID, UUID], Viewed | ServiceError] = field(default_factory=dict)
     assigners: tuple[str, ...] = ("Anne Roche",)
 
     async def face(self, slug: str) -> Face | None:
@@ -69,6 +73,12 @@ class Town:
         found = self.memberships.get((account_id, organisation_id))
         if found is None:
             raise not_found("membership_not_found")
+        return found
+
+    async def viewed(self, account_id: UUID, organisation_id: UUID, membership_id: UUID) -> Viewed:
+        found = self.views.get((account_id, organisation_id, membership_id), not_found("membership_not_found"))
+        if isinstance(found, ServiceError):
+            raise found
         return found
 
     async def product(self, account_id: UUID, client_id: str, organisation_id: UUID | None) -> ProductAnswer:
@@ -115,7 +125,8 @@ class Stage:
         self.endpoint = TokenEndpoint(self.tokens, self.clients, self.town)
         self.trials = Trials(self.endpoint, self.outgoing, issuer=PUBLIC_URL, secret=ring.link_secret)
         self.client_rpc = ClientRpc(self.clients, self.trials)
-        self.exchange = OrganisationTokens(self.tokens, self.town, gateway_client="web")
+        self.viewings = Viewings(self.town, lifetime=timedelta(minutes=settings.viewing_minutes))
+        self.exchange = OrganisationTokens(self.tokens, self.town, self.viewings, gateway_client="web")
         self.site = Site(
             settings,
             database,

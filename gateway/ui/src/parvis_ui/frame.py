@@ -42,12 +42,24 @@ class Organisation:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who is signed in. `sign_out_href` receives a POST."""
+    """Who is signed in. `sign_out_href` receives a POST. What has no address is not offered."""
 
     name: str
     mail: str
     account_href: str
     sign_out_href: str
+
+
+@dataclass(frozen=True, slots=True)
+class Viewing:
+    """That the page is shown as somebody else sees it: who that is, who reads, for how many minutes more. `leave_href`
+    receives a POST.
+    """
+
+    name: str
+    viewer_name: str
+    minutes: int
+    leave_href: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +87,7 @@ class Frame:
     help_href: str = ""
     legal_href: str = "/legal"
     csrf: str = ""
-    banner: str = ""
+    viewing: Viewing | None = None
     entries: tuple[Entry, ...] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -67,6 +67,8 @@ class PageRoute:
     area: str
     entry: str
     api: bool = False
+    #: It is the reader's own page even while they see the organisation's as somebody else does.
+    leaves_viewing: bool = False
 
 
 class Area:
@@ -84,19 +86,28 @@ class Area:
         """A page."""
         return self.route(("GET",), path, rule, entry=entry)
 
-    def post(self, path: str, rule: Rule, *, entry: str = "") -> Callable[[Handler], Handler]:
+    def post(
+        self, path: str, rule: Rule, *, entry: str = "", leaves_viewing: bool = False
+    ) -> Callable[[Handler], Handler]:
         """What a form does; it answers with a redirect, or with the form and what was typed."""
-        return self.route(("POST",), path, rule, entry=entry)
+        return self.route(("POST",), path, rule, entry=entry, leaves_viewing=leaves_viewing)
 
     def route(
-        self, methods: Sequence[str], path: str, rule: Rule, *, api: bool = False, entry: str = ""
+        self,
+        methods: Sequence[str],
+        path: str,
+        rule: Rule,
+        *,
+        api: bool = False,
+        entry: str = "",
+        leaves_viewing: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Any other route; `api=True` for addresses that scripts call with JSON."""
         if rule.inside != path.startswith("/o/{slug}"):
             raise ValueError(f"{path}: the organisation of a page is in its address, and only there")
 
         def add(handler: Handler) -> Handler:
-            route = PageRoute(tuple(methods), path, rule, handler, self.name, entry or self.entry, api)
+            route = PageRoute(tuple(methods), path, rule, handler, self.name, entry or self.entry, api, leaves_viewing)
             self.routes.append(route)
             return handler
 

@@ -19,6 +19,7 @@ class Clients:
         documents, notify, billing = channel("documents"), channel("notify"), channel("billing")
         self.accounts = identity_pb2_grpc.AccountServiceStub(identity)
         self.sessions = identity_pb2_grpc.SessionServiceStub(identity)
+        self.viewings = identity_pb2_grpc.ViewingServiceStub(identity)
         self.organisations = tenancy_pb2_grpc.OrganisationServiceStub(tenancy)
         self.members = tenancy_pb2_grpc.MemberServiceStub(tenancy)
         self.products = tenancy_pb2_grpc.ProductServiceStub(tenancy)

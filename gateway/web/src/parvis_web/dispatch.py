@@ -15,10 +15,21 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from parvis_kit.caller import Acting, acting_as, acting_for
-from parvis_kit.errors import Kind, ServiceError, forbidden, internal, invalid, limit, not_found, unauthenticated
+from parvis_kit.errors import (
+    Kind,
+    ServiceError,
+    forbidden,
+    internal,
+    invalid,
+    limit,
+    not_found,
+    precondition,
+    unauthenticated,
+)
 from parvis_kit.telemetry import new_traceparent
-from parvis_web import errors
+from parvis_web import errors, viewings
 from parvis_web.access import Area, PageRoute
+from parvis_web.sessions import Session
 from parvis_web.visit import AccountVisit, Form, OrganisationVisit, Portal, Visit
 
 #: Seconds that a page may take; what it asks of the services takes no longer either.
@@ -90,8 +101,10 @@ class _Page:
                 slug = visit.request.path_params["slug"]
                 visit.enter(await self._portal.sessions.organisation(visit.session, slug))
                 organisation_id = visit.organisation.face.id
+                self._as_whom(visit, visit.session)
+            viewing_id = visit.viewing.id if isinstance(visit, OrganisationVisit) and visit.viewing else ""
             try:
-                token = await self._portal.sessions.token(visit.session, organisation_id)
+                token = await self._portal.sessions.token(visit.session, organisation_id, viewing_id)
             except ServiceError as error:
                 if error.kind is Kind.NOT_FOUND and isinstance(visit, OrganisationVisit):
                     visit.session.organisations_at = float("-inf")
@@ -111,6 +124,20 @@ class _Page:
                     await self._portal.sessions.token(visit.session, organisation_id)
                     raise unauthenticated("token_replaced") from error
         raise AssertionError  # the second turn returned or raised
+
+    def _as_whom(self, visit: OrganisationVisit, session: Session) -> None:
+        """Says as whom the organisation's pages are seen, by the viewing that the browser holds. Raises PRECONDITION
+        viewing_ended, FORBIDDEN viewing_read_only for whatever is no reading.
+        """
+        slug = visit.organisation.face.slug
+        held = viewings.unpack(session, visit.request.cookies.get(self._portal.cookie(viewings.purpose(slug)), ""))
+        if held is None or held.organisation_id != visit.organisation.face.id or self._route.leaves_viewing:
+            return
+        visit.view(held)
+        if held.over:
+            raise precondition("viewing_ended")
+        if visit.request.method not in SAFE:
+            raise forbidden("viewing_read_only", name=held.name)
 
     async def _take_form(self, visit: Visit) -> None:
         """Reads the body and refuses what does not come from a page of ours (CSRF)."""

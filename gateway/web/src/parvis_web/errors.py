@@ -10,8 +10,10 @@ from starlette.responses import RedirectResponse, Response
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.caller import acting_as
 from parvis_kit.errors import Kind, ServiceError
+from parvis_ui.frame import Flash
 from parvis_web.rights import right_label
 from parvis_web.sentences import either, sentence, violation
+from parvis_web.viewings import Viewing, purpose
 from parvis_web.visit import OrganisationVisit, Visit, if_allowed, local_path, sign_in_path
 
 STATUS = {
@@ -32,8 +34,18 @@ _AGAIN = {Kind.UNAVAILABLE, Kind.UNAUTHENTICATED, Kind.INTERNAL}
 _INVISIBLE = ("id", "version", "token", "locale", "act", "assigned")
 
 
-async def answer(visit: Visit, error: ServiceError) -> Response:  # noqa: PLR0911 - one answer for each kind
+async def answer(visit: Visit, error: ServiceError) -> Response:
     """The answer to a request that ended with an error."""
+    viewing = visit.viewing if isinstance(visit, OrganisationVisit) else None
+    if viewing is not None and isinstance(visit, OrganisationVisit) and not visit.route.api:
+        if error.reason == "viewing_ended":
+            return _viewing_over(visit, viewing)
+        if error.reason == "viewing_read_only":
+            return _read_only(visit, viewing)
+    return await _answer(visit, error)
+
+
+async def _answer(visit: Visit, error: ServiceError) -> Response:  # noqa: PLR0911 - one answer for each kind
     if visit.route.api:
         return _problem(visit, error)
     if error.kind is Kind.UNAUTHENTICATED and visit.request.method == "GET":
@@ -129,6 +141,14 @@ def _kept(visit: Visit, error: ServiceError) -> Response:
     return visit.bare("frame/kept.html", context, status=STATUS[error.kind])
 
 
+def _viewing_over(visit: OrganisationVisit, viewing: Viewing) -> Response:
+    """Back to one's own page, which says why."""
+    said = visit.words("You no longer see the portal as %(name)s: the time is up, or the view was ended.")
+    answer = visit.redirect(viewing.back, Flash("warn", said % {"name": viewing.name}))
+    visit.portal.drop_cookie(answer, purpose(visit.organisation.face.slug))
+    return answer
+
+
 def _ended(visit: Visit, organisation: str) -> Response:
     _ = visit.words
     return visit.error(
@@ -178,6 +198,19 @@ async def _refused(visit: Visit, error: ServiceError) -> Response:
         "message": body,
     }
     return visit.render("frame/refused.html", context, status=403)
+
+
+def _read_only(visit: OrganisationVisit, viewing: Viewing) -> Response:
+    _ = visit.words
+    return visit.error(
+        403,
+        _("Not while you see the portal as %(name)s", name=viewing.name),
+        _(
+            "Nothing was changed. You see what they see, and can change nothing; what is theirs alone (account, "
+            "password, devices) and the documents themselves are not opened. Leave this view to act as yourself."
+        ),
+        actions=((_("Back"), _back(visit)), *_ways_out(visit)),
+    )
 
 
 def _problem(visit: Visit, error: ServiceError) -> Response:

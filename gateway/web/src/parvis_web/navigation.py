@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from parvis_ui.frame import MAXIMUM_ENTRIES, Entry, Frame, Group, Organisation, Person
+from parvis_ui.frame import MAXIMUM_ENTRIES, Entry, Frame, Group, Organisation, Person, Viewing
 
 if TYPE_CHECKING:
     from parvis.tenancy.v1 import tenancy_pb2
@@ -14,7 +14,7 @@ def frame_of(visit: "OrganisationVisit", frame: "tenancy_pb2.Frame") -> Frame:
     """The frame of a page, in the reader's language."""
     _, face, member = visit.words, frame.organisation, frame.membership
     name = f"{member.given_name} {member.family_name}".strip() or _("My account")
-    mine = visit.session.organisations
+    mine = () if visit.viewing else visit.session.organisations
     others = [
         Organisation(
             each.face.name,
@@ -28,10 +28,24 @@ def frame_of(visit: "OrganisationVisit", frame: "tenancy_pb2.Frame") -> Frame:
     return Frame(
         organisation=Organisation(face.name, f"{visit.base}/", current=True, accent=face.accent),
         navigation=_portal(visit) if visit.is_portal else _staff(visit),
-        person=Person(name, member.profile_name or _("Client access"), f"{visit.base}/account", "/auth/sign-out"),
+        person=_person(visit, name, member.profile_name or _("Client access")),
         organisations=others if len(others) > 1 else (),
         csrf=visit.csrf,
+        viewing=_viewing(visit),
     )
+
+
+def _person(visit: "OrganisationVisit", name: str, detail: str) -> Person:
+    """Whoever views as somebody else has neither their account nor their session."""
+    own = visit.viewing is None
+    return Person(name, detail, f"{visit.base}/account" if own else "", "/auth/sign-out" if own else "")
+
+
+def _viewing(visit: "OrganisationVisit") -> Viewing | None:
+    seen = visit.viewing
+    if seen is None:
+        return None
+    return Viewing(seen.name, seen.viewer_name, seen.minutes_left(), f"{visit.base}/viewing/end")
 
 
 def _portal(visit: "OrganisationVisit") -> list[Group]:

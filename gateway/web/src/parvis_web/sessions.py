@@ -71,7 +71,7 @@ class Session:
     organisations_at: float = float("-inf")
     #: Slug and name of those that closed the access during this session: every tab is told so, not only the first.
     ended: dict[str, str] = field(default_factory=dict)
-    #: The frame of each organisation as it last came, shown when tenancy is down.
+    #: The frame of each organisation (or viewing) as it last came, shown when tenancy is down.
     frames: dict[str, tenancy_pb2.Frame] = field(default_factory=dict)
 
     def sign(self, text: str) -> str:
@@ -176,18 +176,19 @@ class Sessions:
         for digest in [digest for digest, session in self._known.items() if over(session)]:
             del self._known[digest]
 
-    async def token(self, session: Session, organisation_id: str = "") -> Token:
-        """A token for an organisation, or for the account alone.
+    async def token(self, session: Session, organisation_id: str = "", viewing_id: str = "") -> Token:
+        """A token for an organisation, for a viewing there, or for the account alone.
 
-        Raises UNAUTHENTICATED when the session has ended, NOT_FOUND when the account has no open membership there.
+        Raises UNAUTHENTICATED when the session has ended, NOT_FOUND when the account has no open membership there,
+        PRECONDITION viewing_ended.
         """
-        held = session.tokens.get(organisation_id)
+        held = session.tokens.get(viewing_id or organisation_id)
         if held is not None and held.expires_at > time.time() + TOKEN_MARGIN:
             return held
         request = identity_pb2.GetOrganisationTokenRequest(
-            refresh_token=session.refresh_token, organisation_id=organisation_id
+            refresh_token=session.refresh_token, organisation_id=organisation_id, viewing_id=viewing_id
         )
-        session.tokens.pop(organisation_id, None)
+        session.tokens.pop(viewing_id or organisation_id, None)
         try:
             with acting_for(None):
                 made = await self._clients.sessions.GetOrganisationToken(request)
@@ -196,7 +197,7 @@ class Sessions:
                 await self.end(session)
             raise
         held = Token(made.token, made.expires_at.ToDatetime(UTC).timestamp(), made.membership_id)
-        session.tokens[organisation_id] = held
+        session.tokens[viewing_id or organisation_id] = held
         return held
 
     async def organisations(self, session: Session, *, fresh: bool = False) -> tuple[tenancy_pb2.MyOrganisation, ...]:

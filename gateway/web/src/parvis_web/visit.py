@@ -34,6 +34,7 @@ from parvis_web.relying_party import RelyingParty
 from parvis_web.sentences import form_errors
 from parvis_web.sessions import Session, Sessions
 from parvis_web.settings import WebSettings
+from parvis_web.viewings import Viewing
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -222,6 +223,8 @@ class AccountVisit(Visit):
 class OrganisationVisit(AccountVisit):
     """A request of a member, in the organisation of the address."""
 
+    #: As whom the reader sees the organisation's portal, when that is somebody else.
+    viewing: Viewing | None = None
     _organisation: tenancy_pb2.MyOrganisation | None = None
     _frame: tenancy_pb2.Frame | None = None
 
@@ -235,6 +238,16 @@ class OrganisationVisit(AccountVisit):
     def enter(self, organisation: tenancy_pb2.MyOrganisation) -> None:
         """The reader belongs to the organisation."""
         self._organisation = organisation
+
+    def view(self, viewing: Viewing) -> None:
+        """The reader sees the organisation's pages as somebody else does, from here on."""
+        self.viewing = viewing
+        self._organisation = tenancy_pb2.MyOrganisation(face=self.organisation.face, kind=viewing.membership_kind)
+
+    @property
+    def _seen_as(self) -> str:
+        """What frames are kept by: nobody's is ever shown to somebody else."""
+        return self.viewing.id if self.viewing else self.organisation.face.id
 
     @property
     def base(self) -> str:
@@ -256,7 +269,7 @@ class OrganisationVisit(AccountVisit):
         """The frame that came with this page, else the one before, else what is known without tenancy."""
         if self._frame is not None:
             return self._frame
-        return self.session.frames.get(self.organisation.face.id) or tenancy_pb2.Frame(
+        return self.session.frames.get(self._seen_as) or tenancy_pb2.Frame(
             organisation=self.organisation.face,
             membership=tenancy_pb2.Membership(kind=self.organisation.kind, profile_name=self.organisation.profile_name),
         )
@@ -275,7 +288,7 @@ class OrganisationVisit(AccountVisit):
         right_missing.
         """
         self._frame = frame
-        self.session.frames[self.organisation.face.id] = frame
+        self.session.frames[self._seen_as] = frame
         self.__dict__.pop("rights", None)
         rule = self.route.rule
         portal = frame.membership.kind == tenancy_pb2.MEMBERSHIP_KIND_PORTAL
@@ -322,10 +335,11 @@ class OrganisationVisit(AccountVisit):
         status: int = 200,
         blocks: Sequence[str] = (),
     ) -> HTMLResponse:
-        """The page in its frame. Templates also know `base`, `rights` and `portal` (whether the reader is a
-        portal access).
+        """The page in its frame. Templates also know `base`, `rights`, `portal` (whether the reader is a portal access)
+        and `viewing` (as whom they see it).
         """
-        values = {"base": self.base, "rights": self.rights, "portal": self.is_portal, **(context or {})}
+        around = {"base": self.base, "rights": self.rights, "portal": self.is_portal, "viewing": self.viewing}
+        values = {**around, **(context or {})}
         frame = self.frame
         return self._answer(
             template, values, status=status, blocks=blocks, frame=navigation.frame_of(self, frame),

@@ -4,13 +4,21 @@ from uuid import UUID
 
 from parvis.tenancy.v1 import events_pb2 as tenancy_events
 from parvis_identity.service import sessions
+from parvis_identity.service.viewings import Viewings
 from parvis_kit.bus import Bus, Envelope
 from parvis_kit.unit import UnitOfWork
 
 
-def listen(bus: Bus) -> None:
+def listen(bus: Bus, viewings: Viewings) -> None:
     """Takes part in events."""
+
+    async def grants_changed(unit: UnitOfWork, event: tenancy_events.GrantsChanged, envelope: Envelope) -> None:
+        """Rights changed, accesses among them: viewings that are not allowed any more end."""
+        if envelope.organisation_id is not None:
+            await viewings.check(unit, envelope.organisation_id, frozenset(map(UUID, event.membership_ids)))
+
     bus.on(tenancy_events.MembershipCut, membership_cut)
+    bus.on(tenancy_events.GrantsChanged, grants_changed)
 
 
 async def membership_cut(unit: UnitOfWork, event: tenancy_events.MembershipCut, envelope: Envelope) -> None:

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 
 from parvis.identity.v1 import events_pb2, identity_pb2
 from parvis_identity import events
 from parvis_identity.commands import COMMANDS
 from parvis_identity.http.app import make_app
 from parvis_identity.http.site import Site
-from parvis_identity.rpc import AccountRpc, ClientRpc, SessionRpc
+from parvis_identity.rpc import AccountRpc, ClientRpc, SessionRpc, ViewingRpc
 from parvis_identity.service import housekeeping, rotation
 from parvis_identity.service.accounts import Links
 from parvis_identity.service.authentication import Authentication
@@ -31,6 +32,7 @@ from parvis_identity.service.sign_in import Passwords
 from parvis_identity.service.token_endpoint import TokenEndpoint
 from parvis_identity.service.tokens import Tokens
 from parvis_identity.service.trials import Trials
+from parvis_identity.service.viewings import Viewings
 from parvis_identity.settings import Settings
 from parvis_kit.app import Service, run
 from parvis_kit.caller import Caller
@@ -50,7 +52,6 @@ async def wire(settings: Settings) -> Service[Settings]:
 
     service = Service(settings, fetch_keys=own_keys, confirm=own_sessions, knows_rights=False)
     service.heartbeat = events_pb2.RevocationHeartbeat()
-    events.listen(service.bus)
     await housekeeping.prepare(service.database, ring, settings)
 
     organisations = Tenancy(service.peers)
@@ -59,7 +60,9 @@ async def wire(settings: Settings) -> Service[Settings]:
     keys = ClientKeys(outgoing)
     tokens = Tokens(ring, issuer=settings.public_url)
     links = Links(ring.link_secret, public_url=settings.public_url)
-    exchange = OrganisationTokens(tokens, organisations, gateway_client=settings.web_client_id)
+    viewings = Viewings(organisations, lifetime=timedelta(minutes=settings.viewing_minutes))
+    exchange = OrganisationTokens(tokens, organisations, viewings, gateway_client=settings.web_client_id)
+    events.listen(service.bus, viewings)
 
     endpoint = TokenEndpoint(tokens, clients, organisations)
     trials = Trials(endpoint, outgoing, issuer=settings.public_url, secret=ring.link_secret)
@@ -71,6 +74,7 @@ async def wire(settings: Settings) -> Service[Settings]:
     service.offer(contract["AccountService"], AccountRpc(links))
     service.offer(contract["SessionService"], SessionRpc(exchange, ring, gateway=settings.gateway))
     service.offer(contract["ClientService"], ClientRpc(clients, trials))
+    service.offer(contract["ViewingService"], ViewingRpc(viewings))
 
     service.pages = make_app(
         Site(

@@ -35,6 +35,7 @@ class Settings(ServiceSettings):
         "parvis.identity.v1.SessionService": frozenset({"web"}),
         "parvis.identity.v1.SessionService.ListSigningKeys": _VERIFIERS,
         "parvis.identity.v1.SessionService.CheckSession": _VERIFIERS,
+        "parvis.identity.v1.ViewingService": frozenset({"web"}),
         "parvis.identity.v1.ClientService": frozenset({"tenancy"}),
     }
 
@@ -63,6 +64,9 @@ class Settings(ServiceSettings):
     #: Whether DPoP proofs must carry a nonce of ours (RFC 9449, 8): it costs clients a second request now and then, and
     #: makes proofs worthless that somebody had a client sign for later.
     dpop_nonces: bool = False
+
+    #: Minutes that somebody may see the portal as somebody else does before they give a reason again.
+    viewing_minutes: int = 30
 
     #: Argon2id (RFC 9106): KiB of memory, passes, lanes. A hash with others is replaced when its owner signs in.
     argon2_memory_kib: int = 19 * 1024

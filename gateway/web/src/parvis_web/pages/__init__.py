@@ -23,6 +23,7 @@ from parvis_web.pages import (
     setup,
     sign_in,
     uploads,
+    viewing,
 )
 
 AREAS: tuple[Area, ...] = (
@@ -37,6 +38,7 @@ AREAS: tuple[Area, ...] = (
     products.pages,
     contacts.pages,
     contact_people.pages,
+    viewing.pages,
     folders.pages,
     documents.pages,
     uploads.pages,

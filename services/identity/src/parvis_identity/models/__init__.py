@@ -28,6 +28,7 @@ from parvis_identity.models.openid import (
     SigningKey,
     Trial,
 )
+from parvis_identity.models.viewings import Viewing
 
 __all__ = [
     "Account",
@@ -51,4 +52,5 @@ __all__ = [
     "SignInAttempt",
     "SigningKey",
     "Trial",
+    "Viewing",
 ]

@@ -6,7 +6,6 @@ from parvis.identity.v1 import identity_pb2 as pb
 from parvis_identity.rpc.accounts import timestamp
 from parvis_identity.service import sessions
 from parvis_identity.service.keys import KeyRing
-from parvis_identity.store import sessions as store
 from parvis_kit import ids
 from parvis_kit.errors import forbidden
 from parvis_kit.unit import UnitOfWork
@@ -26,7 +25,8 @@ class SessionRpc:
         if unit.caller.service != self._gateway:
             raise forbidden("service_not_allowed", service=unit.caller.service)
         organisation_id = ids.parse_optional(request.organisation_id, "organisation_id")
-        issued = await self._tokens.issue(unit, request.refresh_token, organisation_id)
+        viewing_id = ids.parse_optional(request.viewing_id, "viewing_id")
+        issued = await self._tokens.issue(unit, request.refresh_token, organisation_id, viewing_id)
         return pb.OrganisationToken(
             token=issued.token,
             expires_at=Timestamp(seconds=issued.expires),
@@ -42,7 +42,7 @@ class SessionRpc:
     async def CheckSession(self, unit: UnitOfWork, request: pb.CheckSessionRequest) -> pb.SessionState:
         session_id = ids.parse(request.session_id, "session_id")
         account_id = ids.parse(request.account_id, "account_id")
-        return pb.SessionState(open=await store.is_open(unit, session_id, account_id))
+        return pb.SessionState(open=await sessions.is_open(unit, session_id, account_id))
 
     async def ListMySessions(self, unit: UnitOfWork, request: pb.ListMySessionsRequest) -> pb.ListMySessionsResponse:
         del request

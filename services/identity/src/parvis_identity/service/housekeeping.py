@@ -2,10 +2,11 @@
 
 import asyncio
 
+from parvis_identity.service import sessions as session_rules
 from parvis_identity.service.clients import gateway_client
 from parvis_identity.service.keys import KeyRing
 from parvis_identity.settings import Settings
-from parvis_identity.store import logout, openid, sessions
+from parvis_identity.store import logout, openid, sessions, viewings
 from parvis_kit.caller import Caller
 from parvis_kit.unit import Database
 
@@ -25,7 +26,7 @@ async def session_is_open(database: Database, caller: Caller) -> bool:
     if caller.session_id is None or caller.account_id is None:
         return False
     async with database.begin(_SELF) as unit:
-        return await sessions.is_open(unit, caller.session_id, caller.account_id)
+        return await session_rules.is_open(unit, caller.session_id, caller.account_id)
 
 
 async def sweep_for_ever(database: Database) -> None:
@@ -35,4 +36,5 @@ async def sweep_for_ever(database: Database) -> None:
             await sessions.sweep(unit)
             await openid.sweep(unit)
             await logout.sweep(unit)
+            await viewings.sweep(unit)
         await asyncio.sleep(_SWEEP_EVERY)

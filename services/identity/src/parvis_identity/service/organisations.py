@@ -36,6 +36,17 @@ class Membership:
 
 
 @dataclass(frozen=True, slots=True)
+class Viewed:
+    """Who may be viewed, and who views: names as the organisation knows them."""
+
+    account_id: UUID
+    kind: str
+    name: str
+    viewer_name: str
+    viewer_membership_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class ProductAnswer:
     """Whether somebody may use a product, for which organisation, and else who can assign it."""
 
@@ -53,6 +64,10 @@ class Organisations(Protocol):
 
     async def membership(self, account_id: UUID, organisation_id: UUID) -> Membership:
         """The open membership of an account. Raises NOT_FOUND, UNAVAILABLE."""
+        ...
+
+    async def viewed(self, account_id: UUID, organisation_id: UUID, membership_id: UUID) -> Viewed:
+        """Whom an account views as a membership, where it may. Raises as RightsService.ResolveViewing."""
         ...
 
     async def product(self, account_id: UUID, client_id: str, organisation_id: UUID | None) -> ProductAnswer:
@@ -103,8 +118,17 @@ class Tenancy:
         request = tenancy_pb2.ResolveMembershipRequest(account_id=str(account_id), organisation_id=str(organisation_id))
         with _in_own_name():
             found = await self._rights.ResolveMembership(request)
-        portal = found.kind == tenancy_pb2.MEMBERSHIP_KIND_PORTAL
-        return Membership(UUID(found.id), "portal" if portal else "staff")
+        return Membership(UUID(found.id), _kind(found.kind))
+
+    async def viewed(self, account_id: UUID, organisation_id: UUID, membership_id: UUID) -> Viewed:
+        """See Organisations."""
+        request = tenancy_pb2.ResolveViewingRequest(
+            account_id=str(account_id), organisation_id=str(organisation_id), membership_id=str(membership_id)
+        )
+        with _in_own_name():
+            found = await self._rights.ResolveViewing(request)
+        viewer_id = UUID(found.viewer_membership_id)
+        return Viewed(UUID(found.account_id), _kind(found.kind), found.name, found.viewer_name, viewer_id)
 
     async def product(self, account_id: UUID, client_id: str, organisation_id: UUID | None) -> ProductAnswer:
         """See Organisations."""
@@ -115,6 +139,10 @@ class Tenancy:
             found = await self._rights.ResolveProduct(request)
         organisation = _face(found.organisation) if found.organisation.id else None
         return ProductAnswer(found.assigned, organisation, tuple(found.assigners))
+
+
+def _kind(kind: int) -> str:
+    return "portal" if kind == tenancy_pb2.MEMBERSHIP_KIND_PORTAL else "staff"
 
 
 def _face(message: tenancy_pb2.Face) -> Face:

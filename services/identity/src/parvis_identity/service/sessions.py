@@ -16,9 +16,11 @@ from parvis_identity.service import logout
 from parvis_identity.service.organisations import Organisations
 from parvis_identity.service.provider import SignedIn
 from parvis_identity.service.tokens import Tokens
+from parvis_identity.service.viewings import Viewings, end_of_sessions
 from parvis_identity.store import accounts as account_store
 from parvis_identity.store import openid as openid_store
 from parvis_identity.store import sessions as store
+from parvis_identity.store import viewings as viewing_store
 from parvis_kit.errors import not_found, unauthenticated
 from parvis_kit.unit import UnitOfWork
 
@@ -100,6 +102,7 @@ async def end(
     for each in ended:
         unit.emit(events_pb2.SessionEnded(session_id=str(each), account_id=str(account_id)), aggregate_id=each)
         unit.record("session.ended", target_kind="account", target_id=account_id, session=str(each))
+    await end_of_sessions(unit, ended)
     await logout.tell(unit, account_id, ended)
     return ended
 
@@ -136,6 +139,13 @@ async def list_mine(unit: UnitOfWork) -> Sequence[Session]:
     return await store.list_open(unit, unit.caller.account_id)
 
 
+async def is_open(unit: UnitOfWork, session_id: UUID, account_id: UUID) -> bool:
+    """Whether a session of an account still counts, or a viewing of it."""
+    return await store.is_open(unit, session_id, account_id) or await viewing_store.is_open(
+        unit, session_id, account_id
+    )
+
+
 async def disable_account(unit: UnitOfWork, account_id: UUID) -> None:
     """Closes an account: nobody signs in with it, every session of it is over. Raises NOT_FOUND."""
     account = await account_store.lock(unit, account_id)
@@ -151,12 +161,17 @@ async def disable_account(unit: UnitOfWork, account_id: UUID) -> None:
 class OrganisationTokens:
     """Exchanges the gateway's refresh token for a token of one organisation: the busiest call of the service."""
 
-    def __init__(self, tokens: Tokens, organisations: Organisations, *, gateway_client: str) -> None:
+    def __init__(
+        self, tokens: Tokens, organisations: Organisations, viewings: Viewings, *, gateway_client: str
+    ) -> None:
         self._tokens = tokens
         self._organisations = organisations
+        self._viewings = viewings
         self._client_id = gateway_client
 
-    async def issue(self, unit: UnitOfWork, refresh_token: str, organisation_id: UUID | None) -> OrganisationToken:
+    async def issue(
+        self, unit: UnitOfWork, refresh_token: str, organisation_id: UUID | None, viewing_id: UUID | None = None
+    ) -> OrganisationToken:
         """See SessionService.GetOrganisationToken."""
         presented = await openid_store.presented_refresh_token(unit, digest_of(refresh_token))
         if (
@@ -169,6 +184,10 @@ class OrganisationTokens:
             raise unauthenticated("session_ended")
         granted = presented.granted
         account, grant = granted.account, granted.grant
+        if viewing_id is not None:
+            viewing = await self._viewings.going_on(unit, viewing_id, grant.session_id, organisation_id)
+            token, expires = self._tokens.viewing(viewing, grant)
+            return OrganisationToken(token, expires, viewing.id, viewing.subject_account_id, viewing.membership_id)
         membership = None
         if organisation_id is not None:
             if account.kind == AccountKind.MANAGED and account.organisation_id != organisation_id:

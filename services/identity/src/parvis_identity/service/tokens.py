@@ -15,7 +15,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from parvis_identity.domain import claims as asked
-from parvis_identity.models import Account, AccountKind, Client, Grant
+from parvis_identity.models import Account, AccountKind, Client, Grant, Viewing
 from parvis_identity.service import profiles
 from parvis_identity.service.keys import ALGORITHMS, INTERNAL, OPENID, KeyRing
 from parvis_identity.service.organisations import Membership
@@ -61,6 +61,31 @@ class Tokens:
         }
         if membership is not None:
             claims |= {"org": organisation, "mbr": str(membership.id), "mkind": membership.kind}
+        return self._sign(claims, INTERNAL, "ES256", typ="at+jwt"), expires
+
+    def viewing(self, viewing: Viewing, grant: Grant) -> tuple[str, int]:
+        """As `internal`, for somebody who views as somebody else: that one is the subject, they are the actor (RFC
+        8693, 4.1), and the viewing is the session, so that whatever ends it ends its tokens.
+        """
+        now = time.time()
+        expires = min(int(now) + INTERNAL_LIFETIME, int(viewing.expires_at.timestamp()))
+        claims: dict[str, Any] = {
+            "iss": self.issuer,
+            "aud": AUDIENCE,
+            "sub": str(viewing.subject_account_id),
+            "act": {"sub": str(viewing.account_id)},
+            "sid": str(viewing.id),
+            "client_id": grant.client_id,
+            "acr": grant.acr,
+            "amr": grant.amr,
+            "auth_time": int(grant.auth_time.timestamp()),
+            "org": str(viewing.organisation_id),
+            "mbr": str(viewing.membership_id),
+            "mkind": viewing.kind,
+            "iat": now,
+            "exp": expires,
+            "jti": secrets.token_urlsafe(12),
+        }
         return self._sign(claims, INTERNAL, "ES256", typ="at+jwt"), expires
 
     def access(self, client: Client, scope: str, grant: Grant | None, *, jkt: str = "") -> str:

@@ -3,7 +3,7 @@
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.ids import parse, parse_optional
 from parvis_kit.unit import UnitOfWork
-from parvis_tenancy.service import rights
+from parvis_tenancy.service import rights, viewings
 
 
 class RightsRpc:
@@ -23,6 +23,16 @@ class RightsRpc:
             parse(request.account_id, "account_id"),
             request.client_id,
             parse_optional(request.organisation_id, "organisation_id"),
+        )
+
+    async def ResolveViewing(
+        self, unit: UnitOfWork, request: tenancy_pb2.ResolveViewingRequest
+    ) -> tenancy_pb2.ViewingSubject:
+        return await viewings.resolve(
+            unit,
+            parse(request.account_id, "account_id"),
+            parse(request.organisation_id, "organisation_id"),
+            parse(request.membership_id, "membership_id"),
         )
 
     async def GetGrantSet(self, unit: UnitOfWork, request: tenancy_pb2.GetGrantSetRequest) -> tenancy_pb2.GrantSet:

@@ -67,7 +67,8 @@ async def my_products(unit: UnitOfWork, membership_id: UUID) -> list[tenancy_pb2
         )
         if row["assigned"]:
             product.state = tenancy_pb2.PRODUCT_STATE_ASSIGNED
-            product.launch_url = row["launch_url"]
+            # Nobody is signed in to a product while they view the portal as somebody else.
+            product.launch_url = "" if unit.caller.actor else row["launch_url"]
         elif row["subscribed"]:
             product.state = tenancy_pb2.PRODUCT_STATE_NOT_ASSIGNED
             product.assigners.extend(row["assigners"])
