@@ -24,8 +24,10 @@ def test_the_lock_of_python_packages_names_no_address():
     assert "://" not in (ROOT / "requirements.lock").read_text()
 
 
-def test_the_lock_of_npm_packages_names_no_address_to_fetch_from():
-    assert '"resolved"' not in (ROOT / "gateway" / "ui" / "package-lock.json").read_text()
+def test_the_locks_of_npm_packages_name_no_address_to_fetch_from():
+    locks = tracked("*package-lock.json")
+    assert len(locks) >= 2
+    assert [lock for lock in locks if '"resolved"' in lock.read_text()] == []
 
 
 def test_generated_and_third_party_code_is_not_in_git():

@@ -5,7 +5,8 @@ import json
 import shutil
 import socket
 import subprocess
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -30,7 +31,23 @@ class Load:
         return self.requests / self.seconds
 
 
-def press(url: str, *, clients: int, seconds: int, headers: Mapping[str, str] | None = None) -> Load:
+def post(url: str, forms: Sequence[str], *, authorization: str, clients: int, seconds: int) -> Load:
+    """The same with encoded forms, in turns; each refresh token is followed by what replaces it."""
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as told:
+        told.write("\n".join([authorization, *forms]))
+        told.flush()
+        return press(url, clients=clients, seconds=seconds, script="forms.lua", arguments=[told.name])
+
+
+def press(
+    url: str,
+    *,
+    clients: int,
+    seconds: int,
+    headers: Mapping[str, str] | None = None,
+    script: str = "load.lua",
+    arguments: Sequence[str] = (),
+) -> Load:
     """`clients` connections that ask again as soon as they have an answer, for `seconds` (60 at most).
 
     Raises ValueError for an address that is not this machine's, RuntimeError when wrk is missing or anything failed.
@@ -41,9 +58,9 @@ def press(url: str, *, clients: int, seconds: int, headers: Mapping[str, str] | 
     if shutil.which("wrk") is None:
         raise RuntimeError("wrk is missing. On Debian: apt-get install wrk.")
     told = [part for name, value in (headers or {}).items() for part in ("-H", f"{name}: {value}")]
-    script = Path(__file__).with_name("load.lua")
+    program = str(Path(__file__).with_name(script))
     done = subprocess.run(
-        ["wrk", "-t1", f"-c{clients}", f"-d{min(seconds, LONGEST)}s", "-s", str(script), *told, url],
+        ["wrk", "-t1", f"-c{clients}", f"-d{min(seconds, LONGEST)}s", "-s", program, *told, url, "--", *arguments],
         capture_output=True, text=True, check=True, timeout=LONGEST + 30,
     )  # fmt: skip
     load = Load(**json.loads(done.stdout.splitlines()[-1]))

@@ -12,13 +12,16 @@ console = Console()
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One line. `value`, `baseline` and `target` are in `unit`, `ratio` and `least_ratio` are value over baseline."""
+    """One line. `value`, `baseline`, `at_most` and `at_least` are in `unit`; `ratio` and `least_ratio` are value over
+    baseline.
+    """
 
     name: str
     value: float
     unit: str
     baseline: float | None = None
     at_most: float | None = None
+    at_least: float | None = None
     ratio: float | None = None
     least_ratio: float | None = None
 
@@ -27,16 +30,22 @@ class Figure:
         """The target for a person, empty when there is none."""
         if self.at_most is not None:
             return f"≤ {self.at_most:g} {self.unit}"
+        if self.at_least is not None:
+            return f"≥ {self.at_least:g} {self.unit}"
         return f"ratio ≥ {self.least_ratio:g}" if self.least_ratio is not None else ""
 
     @property
     def verdict(self) -> str:
         """Whether the target is met; empty when there is none."""
         if self.at_most is not None:
-            return "[green]met[/green]" if self.value <= self.at_most else "[red]missed[/red]"
-        if self.least_ratio is not None and self.ratio is not None:
-            return "[green]met[/green]" if self.ratio >= self.least_ratio else "[red]missed[/red]"
-        return ""
+            met = self.value <= self.at_most
+        elif self.at_least is not None:
+            met = self.value >= self.at_least
+        elif self.least_ratio is not None and self.ratio is not None:
+            met = self.ratio >= self.least_ratio
+        else:
+            return ""
+        return "[green]met[/green]" if met else "[red]missed[/red]"
 
 
 def show(title: str, figures: Sequence[Figure], *notes: str) -> None:

@@ -70,8 +70,8 @@ class Local:
     ) -> None:
         self._pool, self._caller, self._grants, self._method = pool, caller, grants, method
         self._begin = (
-            f"BEGIN; SELECT set_config('parvis.organisation', '{caller.organisation_id}', true),"
-            f" set_config('parvis.account', '{caller.account_id}', true);"
+            f"BEGIN; SET LOCAL parvis.organisation = '{caller.organisation_id}';"
+            f" SET LOCAL parvis.account = '{caller.account_id}';"
         )
 
     async def __call__(self, request: Message, *, timeout: float | None = None) -> Message:  # noqa: ASYNC109 - as a stub
