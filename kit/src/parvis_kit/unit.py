@@ -282,11 +282,12 @@ class Database:
 
     async def _start(self, connections: Connections, organisation_id: UUID | None, caller: Caller) -> Line:
         """A connection with its transaction begun. Connections that died (PostgreSQL restarted) are thrown away."""
-        # UUIDs or empty: nothing to quote. Who views as somebody else changes nothing, whatever an RPC would do.
+        # UUIDs or empty: nothing to quote. Who views as somebody else changes nothing, whatever an RPC would do. (SET
+        # LOCAL is set_config(…, true) at half its price.)
         begin = (
             f"BEGIN{' READ ONLY' if caller.actor else ''};"
-            f" SELECT set_config('parvis.organisation', '{organisation_id or ''}', true),"
-            f" set_config('parvis.account', '{caller.account_id or ''}', true);"
+            f" SET LOCAL parvis.organisation = '{organisation_id or ''}';"
+            f" SET LOCAL parvis.account = '{caller.account_id or ''}';"
         )
         for _ in range(self._size + 1):
             try:

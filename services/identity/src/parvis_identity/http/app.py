@@ -30,9 +30,10 @@ def make_app(site: Site) -> Starlette:
             response.headers.update(error.headers or {})
         return response
 
+    # The busiest first: they are looked through in this order.
     parts = (
-        *(SignInPages(site), PasswordPages(site), AccountStepPages(site), SignOutPages(site), TokenStatePages(site)),
-        *(AuthorizationPages(site), OpenIdPages(site), PushedPages(site), RegistrationPages(site), DevicePages(site)),
+        *(OpenIdPages(site), TokenStatePages(site), AuthorizationPages(site), SignInPages(site), PushedPages(site)),
+        *(PasswordPages(site), AccountStepPages(site), SignOutPages(site), RegistrationPages(site), DevicePages(site)),
         AddressPages(site),
     )
     routes = [route for part in parts for route in part.routes()]

@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from parvis_identity.http.browser import read_form
 from parvis_identity.http.proofs import bad_proof, bad_token, no_token, nonce_header, proof_for, proof_of
-from parvis_identity.http.protocol import ANYWHERE, NO_STORE, answered, plain
+from parvis_identity.http.protocol import ANYWHERE, NO_STORE, JsonAnswer, answered, plain
 from parvis_identity.http.site import Site
 from parvis_identity.service import discovery
 from parvis_identity.service.dpop import ProofRefused
@@ -32,11 +32,11 @@ class OpenIdPages:
     def routes(self) -> list[Route]:
         """Addresses of the provider."""
         return [
+            Route("/oauth2/token", answered(self.token), methods=["POST"]),
+            Route("/oauth2/userinfo", answered(self.userinfo), methods=["GET", "POST"]),
             Route("/.well-known/openid-configuration", answered(self.discovery), methods=["GET"]),
             Route("/.well-known/oauth-authorization-server", answered(self.discovery), methods=["GET"]),
             Route("/oauth2/jwks", answered(self.jwks), methods=["GET"]),
-            Route("/oauth2/token", answered(self.token), methods=["POST"]),
-            Route("/oauth2/userinfo", answered(self.userinfo), methods=["GET", "POST"]),
         ]
 
     async def discovery(self, request: Request) -> Response:
@@ -55,14 +55,18 @@ class OpenIdPages:
     async def token(self, request: Request) -> Response:
         """RFC 6749, 3.2."""
         form = await read_form(request)
-        proven = await self._site.authentication.prove(form, request.headers, request.url.path)
+        proven = await self._site.authentication.prove(form, request.headers, request.scope["path"])
+        if "dpop" not in request.headers and not self._site.settings.dpop_nonces:
+            told = self._tokens.at_once(form, proven)
+            if told is not None:
+                return JsonAnswer(told.body, told.status, headers=NO_STORE)
         async with self._site.answering() as unit:
             proof = await proof_of(self._site.proofs, unit, request)
             answer = await self._tokens.token(unit, form, proven, proof)
             if answer.status == HTTPStatus.OK:
                 await self._site.clients.used(unit, proven.client)
             nonce = nonce_header(self._site.proofs, unit)
-        return JSONResponse(answer.body, answer.status, headers={**plain(answer.headers), **NO_STORE, **nonce})
+        return JsonAnswer(answer.body, answer.status, headers={**plain(answer.headers), **NO_STORE, **nonce})
 
     async def userinfo(self, request: Request) -> Response:
         """OpenID Connect Core 5.3; the token in the header (RFC 6750, RFC 9449) or, with POST, in the form."""
@@ -88,4 +92,4 @@ class OpenIdPages:
         headers = {**NO_STORE, **nonce}
         if isinstance(claims, str):
             return Response(claims, media_type="application/jwt", headers=headers)
-        return JSONResponse(claims, headers=headers)
+        return JsonAnswer(claims, headers=headers)

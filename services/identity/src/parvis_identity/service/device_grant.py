@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 from authlib.oauth2.rfc6749 import InvalidGrantError
 from authlib.oauth2.rfc8628 import DeviceCodeGrant
 
-from parvis_identity.models import Account, DeviceCode
+from parvis_identity.models import DeviceCode
 
 if TYPE_CHECKING:
     from parvis_identity.service.protocol import ClientPolicy
     from parvis_identity.store.device_flow import PresentedDevice
+    from parvis_identity.store.openid import AccountRow
 
 # Authlib's stubs describe its classes more narrowly than it calls them: here they are taken as they are.
 _DeviceCodeGrant: Any = DeviceCodeGrant
@@ -31,7 +32,7 @@ class DeviceGrant(_DeviceCodeGrant):  # type: ignore[misc] # see above
             raise InvalidGrantError("The 'device_code' is bound to another key.")
         return _Credential(presented.code, self.server.now)
 
-    def query_user_grant(self, user_code: str) -> tuple[Account | None, bool] | None:  # noqa: ARG002 - idem
+    def query_user_grant(self, user_code: str) -> "tuple[AccountRow | None, bool] | None":  # noqa: ARG002 - idem
         presented: PresentedDevice = self.server.device
         if presented.code.denied_at is not None:
             return None, False

@@ -27,13 +27,20 @@ from authlib.oidc.core.util import create_half_hash
 from parvis_identity.domain import sessions as rules
 from parvis_identity.domain.claims import read as asked_claims
 from parvis_identity.domain.links import digest_of
-from parvis_identity.models import Account, AuthorizationCode, Client, Grant, RefreshToken, Session
+from parvis_identity.models import Account, AuthorizationCode, Client, Grant, Session
 from parvis_identity.service import profiles
 from parvis_identity.service.device_grant import DeviceGrant
 from parvis_identity.service.dpop import Proof
 from parvis_identity.service.protocol import Answer, ClientPolicy, ProtocolRequest, protocol_error
 from parvis_identity.service.tokens import ACCESS_LIFETIME, Tokens
-from parvis_identity.store.openid import Granted, PresentedCode, PresentedRefreshToken
+from parvis_identity.store.openid import (
+    AccountRow,
+    Granted,
+    GrantRow,
+    PresentedCode,
+    PresentedRefreshToken,
+    RefreshTokenRow,
+)
 from parvis_kit.ids import uuid7
 
 if TYPE_CHECKING:
@@ -90,9 +97,9 @@ class Provider(_Server):  # type: ignore[misc] # see above
         self.repeated = False
         #: What is to be written when the answer is a good one.
         self.new_code: tuple[Grant, AuthorizationCode] | None = None
-        self.new_refresh_token: RefreshToken | None = None
+        self.new_refresh_token: RefreshTokenRow | None = None
         #: The grant whose code or refresh token was presented a second time, by the client that it was issued to.
-        self.reused: Grant | None = None
+        self.reused: GrantRow | None = None
         self.register_grant(_Code, [_Pkce(required=False), _IdToken()])
         self.register_grant(_Refresh, [_IdToken()])
         self.register_grant(_Credentials)
@@ -152,7 +159,7 @@ class Provider(_Server):  # type: ignore[misc] # see above
             token["refresh_token"] = (
                 self.tokens.successor(self.presented_as) if self.presented_as else secrets.token_urlsafe(32)
             )
-            self.new_refresh_token = RefreshToken(
+            self.new_refresh_token = RefreshTokenRow(
                 digest=digest_of(token["refresh_token"]),
                 grant_id=grant.id,
                 issued_at=self.now,
@@ -247,7 +254,7 @@ class _Code(_CodeGrant):  # type: ignore[misc] # see above
     def delete_authorization_code(self, authorization_code: Any) -> None:
         """It is marked used, not deleted: a second use must be noticed."""
 
-    def authenticate_user(self, authorization_code: "_PresentedCode") -> Account:
+    def authenticate_user(self, authorization_code: "_PresentedCode") -> AccountRow:
         return authorization_code.presented.granted.account
 
 
@@ -287,7 +294,7 @@ class _Refresh(_RefreshGrant):  # type: ignore[misc] # see above
             return None
         return _PresentedToken(presented.granted)
 
-    def authenticate_user(self, refresh_token: "_PresentedToken") -> Account:
+    def authenticate_user(self, refresh_token: "_PresentedToken") -> AccountRow:
         return refresh_token.granted.account
 
     def revoke_old_credential(self, refresh_token: Any) -> None:

@@ -3,7 +3,7 @@ userinfo.
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from parvis_identity.domain import sessions as rules
 from parvis_identity.domain import user_codes
 from parvis_identity.domain.client_metadata import DEVICE
 from parvis_identity.domain.links import digest_of
-from parvis_identity.models import Client, Grant
+from parvis_identity.models import Client
 from parvis_identity.service import profiles
 from parvis_identity.service.authentication import Proven
 from parvis_identity.service.clients import Clients
@@ -24,7 +24,7 @@ from parvis_identity.service.tokens import Tokens
 from parvis_identity.store import device_flow as devices
 from parvis_identity.store import openid as store
 from parvis_identity.store.device_flow import PresentedDevice
-from parvis_identity.store.openid import Granted
+from parvis_identity.store.openid import Granted, GrantRow
 from parvis_kit.errors import Kind, ServiceError
 from parvis_kit.unit import UnitOfWork
 
@@ -41,6 +41,16 @@ class TokenEndpoint:
         self._clients = clients
         self._organisations = organisations
         self._exchange = TokenExchange(tokens, clients, organisations)
+
+    def at_once(self, parameters: Mapping[str, str], proven: Proven) -> Answer | None:
+        """The answer where there is nothing to read and nothing to write, so no transaction: to a client that asks for
+        itself and sent its secret. None for everything else.
+        """
+        alone = parameters.get("grant_type") == "client_credentials" and proven.expires_at is None
+        if not alone or profiles.binds_tokens(proven.client) or unacceptable(parameters):
+            return None
+        provider = Provider(self._tokens, datetime.now(UTC), client=proven.client, proven=True)
+        return provider.token(ProtocolRequest("POST", parameters, {}))
 
     async def token(
         self, unit: UnitOfWork, parameters: Mapping[str, str], proven: Proven, proof: Proof | None = None
@@ -135,7 +145,7 @@ class TokenEndpoint:
         await store.revoke_grant(unit, granted.grant.id)
         return protocol_error(400, "invalid_grant", "The product is no longer assigned.")
 
-    async def _still_assigned(self, grant: Grant, provider: Provider) -> bool:
+    async def _still_assigned(self, grant: GrantRow, provider: Provider) -> bool:
         policy = provider.policy
         if policy is None or policy.row.product_id is None or grant.organisation_id is None:
             return True
@@ -147,7 +157,7 @@ class TokenEndpoint:
             raise
         return found.assigned
 
-    async def _revoke(self, unit: UnitOfWork, grant: Grant, what: str) -> None:
+    async def _revoke(self, unit: UnitOfWork, grant: GrantRow, what: str) -> None:
         await store.revoke_grant(unit, grant.id)
         unit.record(
             "grant.reused",

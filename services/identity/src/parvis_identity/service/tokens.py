@@ -20,6 +20,7 @@ from parvis_identity.service import profiles
 from parvis_identity.service.keys import ALGORITHMS, INTERNAL, OPENID, KeyRing
 from parvis_identity.service.organisations import Membership
 from parvis_identity.service.subjects import Subjects
+from parvis_identity.store.openid import AccountRow, GrantRow
 from parvis_kit.tokens import AUDIENCE
 
 #: Lifetimes in seconds.
@@ -41,7 +42,12 @@ class Tokens:
         self.subjects = Subjects(ring)
 
     def internal(
-        self, account: Account, grant: Grant, *, organisation: str = "", membership: Membership | None = None
+        self,
+        account: Account | AccountRow,
+        grant: Grant | GrantRow,
+        *,
+        organisation: str = "",
+        membership: Membership | None = None,
     ) -> tuple[str, int]:
         """A token that services accept, and when it expires (Unix time)."""
         now = time.time()
@@ -63,7 +69,7 @@ class Tokens:
             claims |= {"org": organisation, "mbr": str(membership.id), "mkind": membership.kind}
         return self._sign(claims, INTERNAL, "ES256", typ="at+jwt"), expires
 
-    def viewing(self, viewing: Viewing, grant: Grant) -> tuple[str, int]:
+    def viewing(self, viewing: Viewing, grant: Grant | GrantRow) -> tuple[str, int]:
         """As `internal`, for somebody who views as somebody else: that one is the subject, they are the actor (RFC
         8693, 4.1), and the viewing is the session, so that whatever ends it ends its tokens.
         """
@@ -88,7 +94,7 @@ class Tokens:
         }
         return self._sign(claims, INTERNAL, "ES256", typ="at+jwt"), expires
 
-    def access(self, client: Client, scope: str, grant: Grant | None, *, jkt: str = "") -> str:
+    def access(self, client: Client, scope: str, grant: Grant | GrantRow | None, *, jkt: str = "") -> str:
         """An access token of a client, for userinfo and the client's own interfaces (RFC 9068). Without a
         grant: the client itself. `jkt`: of the key that it is bound to (RFC 9449, 6.1).
         """
@@ -114,7 +120,7 @@ class Tokens:
         client: Client,
         audience: Client,
         scope: str,
-        grant: Grant,
+        grant: Grant | GrantRow,
         act: Mapping[str, Any],
         *,
         expires: int,
@@ -140,7 +146,9 @@ class Tokens:
             claims["cnf"] = {"jkt": jkt}
         return self._sign(claims, OPENID, "ES256", typ="at+jwt")
 
-    def id_token(self, client: Client, account: Account, grant: Grant, extra: Mapping[str, Any]) -> str:
+    def id_token(
+        self, client: Client, account: Account | AccountRow, grant: Grant | GrantRow, extra: Mapping[str, Any]
+    ) -> str:
         """An ID token (OpenID Connect Core 2), signed with the client's algorithm."""
         now = int(time.time())
         claims: dict[str, Any] = {
@@ -174,7 +182,9 @@ class Tokens:
             claims, OPENID, profiles.signed_with(client, client.id_token_signed_response_alg), typ="logout+jwt"
         )
 
-    def person(self, client: Client, account: Account, grant: Grant, place: str) -> dict[str, Any]:
+    def person(
+        self, client: Client, account: Account | AccountRow, grant: Grant | GrantRow, place: str
+    ) -> dict[str, Any]:
         """Claims about a person for a place ("id_token", "userinfo"): what the grant's scope and its claims ask for, as
         far as the account holds it; the organisation that the product was launched for always.
         """
@@ -197,7 +207,7 @@ class Tokens:
             claims |= dict(zip(asked.OF_ORGANISATION, values, strict=True))
         return {"sub": self.subjects.of(client, account.id), **claims}
 
-    def userinfo(self, client: Client, account: Account, grant: Grant) -> dict[str, Any] | str:
+    def userinfo(self, client: Client, account: Account | AccountRow, grant: Grant | GrantRow) -> dict[str, Any] | str:
         """What userinfo answers: claims, or a signed JWT of them where the client registered so (OpenID Connect Core
         5.3.2).
         """
