@@ -145,6 +145,8 @@ PROVIDER = (
     Place("organisation-nouvelle", HELENE, f"{CADRANE}/customers/new"),
     Place("logiciels", HELENE, f"{CADRANE}/settings/products"),
     Place("logiciel-nouveau", HELENE, f"{CADRANE}/settings/products/new"),
+    Place("logiciel", HELENE, behind(f"{CADRANE}/settings/products", "Patrimonia")),
+    Place("logiciel-modifier", HELENE, behind(f"{CADRANE}/settings/products", "Patrimonia", "/edit")),
     Place("fiche-editeur", HELENE, f"{CADRANE}/settings/organisation"),
     Place("structures-vide", HELENE, f"{CADRANE}/settings/structures"),
 )

@@ -43,6 +43,9 @@ def places_of(world: World) -> dict[str, Ids]:
         "/o/{slug}/settings/people/{id}": {"id": world.member.id},
         "/o/{slug}/settings/profiles/{id}": {"id": world.member.profile_id},
         "/o/{slug}/customers/{id}/subscribe": {"id": world.cast.firm},
+        "/o/{slug}/settings/products/{id}": {"id": world.product_id},
+        "/o/{slug}/settings/products/{id}/edit": {"id": world.product_id},
+        "/o/{slug}/settings/products/{id}/try": {"id": world.product_id},
         "/o/{slug}/contacts/{id}": contact,
         "/o/{slug}/contacts/{id}/edit": contact,
         "/o/{slug}/contacts/{id}/people/new": contact,
@@ -208,6 +211,19 @@ async def subscribe(world: World) -> Sent:
 async def new_product(_: World) -> Sent:
     address = f"https://{secrets.token_hex(4)}.example"
     return Sent({}, {"name": _name(), "launch_url": address, "redirect_uris": f"{address}/callback"})
+
+
+@fills("POST /o/{slug}/settings/products/{id}/edit")
+async def save_product(world: World) -> Sent:
+    made = await world.registered_product()
+    return Sent({"id": made.id}, {"name": _name()}, "/o/{slug}/settings/products/{id}/edit")
+
+
+@fills("POST /o/{slug}/settings/products/{id}/secret")
+@fills("POST /o/{slug}/settings/products/{id}/open")
+@fills("POST /o/{slug}/settings/products/{id}/try")
+async def registered_product(world: World) -> Sent:
+    return Sent({"id": (await world.registered_product()).id}, {"keep_hours": "24", "open": "0"})
 
 
 # Files on their way in

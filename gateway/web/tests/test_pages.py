@@ -225,7 +225,7 @@ async def test_the_secret_of_a_product_is_shown_once(suite: Suite):
     )
     assert "s3cret" in answer.text
     assert answer.headers["cache-control"] == "no-store"
-    assert len(suite.services.last("RegisterProduct").redirect_uris) == 2
+    assert len(suite.services.last("RegisterProduct").client.redirect_uris) == 2
 
 
 async def test_the_first_start_leads_to_the_activation_page(suite: Suite):

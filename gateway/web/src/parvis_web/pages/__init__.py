@@ -18,6 +18,7 @@ from parvis_web.pages import (
     notifications,
     organisations,
     people,
+    product,
     products,
     profiles,
     setup,
@@ -36,6 +37,7 @@ AREAS: tuple[Area, ...] = (
     cabinet.pages,
     customers.pages,
     products.pages,
+    product.pages,  # after products: "new" is not an id
     contacts.pages,
     contact_people.pages,
     viewing.pages,
