@@ -64,7 +64,7 @@ def give_access(claire: Person, person: str) -> None:
     """From an open record: a portal access with the identifier that is proposed."""
     claire.row(person).get_by_role("link", name="Donner accès").click()
     claire.reads_title(f"Donner accès au portail à {person}")
-    claire.press("Donner accès et envoyer le mail")
+    claire.press("Donner accès")
     claire.is_told("L’accès est ouvert sous l’identifiant")
 
 

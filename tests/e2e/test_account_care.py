@@ -3,8 +3,8 @@
 import re
 
 import pytest
-from acts import ORSEL, create_client, give_access, invite, mails_about
-from people import CLAIRE, Identity, Person, Seat, field_of
+from acts import ORSEL, create_client, give_access, invite, mails_about, open_record
+from people import CLAIRE, PHONE, SOPHIE, Identity, Person, Seat, field_of
 from playwright.sync_api import expect
 
 PASSWORD = "Corsaire&2026"
@@ -111,3 +111,60 @@ def test_the_firm_corrects_the_mail_of_an_access(claire, mails, tag):
     claire.is_told("Adresse corrigée")
     assert mails_about(mails, right, "ouvert", since).link("/activate/") != first.link("/activate/")
     assert "Cabinet Orsel" in mails_about(mails, wrong, "a corrigé", since).body
+
+
+def test_an_access_on_paper_from_the_sheet_to_ones_own_password(claire, person, mails, tag):
+    create_client(claire, f"Scierie {tag}", {}, (("Nolwenn", "Bihan", ""),))
+    claire.row("Nolwenn Bihan").get_by_role("link", name="Donner accès").click()
+    claire.sees("Nolwenn Bihan n’a pas d’adresse mail")
+    claire.press("Donner accès")
+    claire.reads_title(re.compile("Accès de Nolwenn Bihan"))
+    shown = dict(zip(*(claire.page.locator(f"main dl {each}").all_inner_texts() for each in ("dt", "dd")), strict=True))
+    code, secret = shown["Identifiant"].strip(), shown["Mot de passe provisoire"].split()[0]
+    nolwenn = person(Identity("Nolwenn Bihan", code, "cabinet-orsel", PASSWORD), PHONE, signed_in=False)
+    nolwenn.open("/login/cabinet-orsel")
+    nolwenn.answer_sign_in(secret.upper().replace("-", " "))
+    nolwenn.reads_title("Choisissez votre mot de passe")
+    expect(nolwenn.page.locator("input[name=password]")).to_have_attribute("autocomplete", "new-password")
+    field_of(nolwenn.page, "Mot de passe").fill("portail")
+    expect(nolwenn.page.locator(".rules li[data-met=false]")).not_to_have_count(0)
+    field_of(nolwenn.page, "Mot de passe").fill(PASSWORD)
+    expect(nolwenn.page.locator(".rules li[data-met=false]")).to_have_count(0)
+    nolwenn.press("Enregistrer et se connecter")
+    nolwenn.page.wait_for_url(re.compile("/o/cabinet-orsel"))
+    claire.page.reload()
+    claire.open(f"{ORSEL}/contacts")
+    open_record(claire, f"Scierie {tag}")
+    claire.page.get_by_role("button", name="Actions pour Nolwenn Bihan").click()
+    claire.page.get_by_role("link", name="Nouveau mot de passe provisoire").click()
+    claire.sees("Son mot de passe actuel cesse de fonctionner")
+
+
+def test_a_firm_asks_for_stronger_passwords_and_is_told_the_floor(person, mails, tag):
+    """At a firm that no other test signs in to with client codes."""
+    sophie = person(SOPHIE)
+    page = "/o/valmer-patrimoine/settings/passwords"
+    sophie.open(page)
+    sophie.sees("Le portail exige au moins")
+    sophie.write({"Nombre minimal de caractères": "4"})
+    sophie.press("Enregistrer les règles")
+    sophie.sees("C’est moins que ce que le portail exige.")
+    sophie.open(page)
+    sophie.write({"Nombre minimal de caractères": "17"})
+    sophie.press("Enregistrer les règles")
+    sophie.is_told("Enregistré")
+    try:
+        jeanne = person(Identity("Jeanne Aubertin", "C0001", "valmer-patrimoine"), PHONE, signed_in=False)
+        jeanne.context.add_cookies([{"name": "parvis_lang", "value": "en", "url": jeanne.portal}])
+        jeanne.open("/login/valmer-patrimoine")
+        field_of(jeanne.page, "Client code or mail address").fill("C0001")
+        field_of(jeanne.page, "Password").fill(jeanne.who.password)
+        jeanne.press("Sign in")
+        jeanne.reads_title("Choose a new password")
+        jeanne.sees("asks for stronger passwords now")
+        jeanne.sees("At least 17 characters")
+    finally:
+        sophie.open(page)
+        sophie.write({"Nombre minimal de caractères": "8"})
+        sophie.press("Enregistrer les règles")
+        sophie.is_told("Enregistré")

@@ -125,7 +125,7 @@ def test_a_portal_access_is_given_and_taken_up(claire, rose, story, mails):
     claire.skip_to_content()
     claire.follow(f"Donner accès à {story.rose.name}")
     claire.person.reads_title(f"Donner accès au portail à {story.rose.name}")
-    claire.send("Donner accès et envoyer le mail")
+    claire.send("Donner accès")
     claire.person.is_told("L’accès est ouvert sous l’identifiant")
     mail = mails_about(mails, story.rose.identifier, "Votre espace client Cabinet Orsel est ouvert", since)
     rose.person.open(mail.link("/activate/"))

@@ -86,6 +86,11 @@ async def correct_access_mail(world: World) -> pb.CorrectAccessMailRequest:
     return pb.CorrectAccessMailRequest(membership_id=await _access(world), mail="iso-2@isolation.example")
 
 
+@case("ContactService.IssueAccessPassword")
+async def issue_access_password(world: World) -> pb.IssueAccessPasswordRequest:
+    return pb.IssueAccessPasswordRequest(membership_id=await _access(world))
+
+
 @case("ContactService.SetAccessFolders")
 async def set_access_folders(world: World) -> pb.SetAccessFoldersRequest:
     return pb.SetAccessFoldersRequest(membership_id=await _access(world), folder_template_ids=[world.template.id])

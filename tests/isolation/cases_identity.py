@@ -76,6 +76,8 @@ async def update_my_account(_: World) -> pb.UpdateMyAccountRequest:
     return pb.UpdateMyAccountRequest(given_name="Claire", family_name="Orsel", locale="fr")
 
 
+#: As the installation's, so that the firm's people keep their passwords.
+POLICY = pb.PasswordPolicy(minimum=8, digit=True, capital=True, special_characters="$?!&%*@")
 NOTHING_WAITS = Refused((Kind.PRECONDITION,), ("no_address_change",))
 
 
@@ -98,6 +100,27 @@ async def correct_managed_mail(world: World) -> pb.CorrectManagedMailRequest:
     return pb.CorrectManagedMailRequest(
         account_id=access.account_id, mail=f"iso-{secrets.token_hex(4)}@isolation.example"
     )
+
+
+@case("PasswordService.GetPasswordPolicy", through=("tenancy",), others=OWN, differs={"no-right": TENANCY_DECIDED})
+async def get_password_policy(_: World) -> pb.GetPasswordPolicyRequest:
+    return pb.GetPasswordPolicyRequest()
+
+
+@case(
+    "PasswordService.SavePasswordPolicy",
+    through=("tenancy",),
+    others=OWN,
+    differs={"no-right": TENANCY_DECIDED},
+)
+async def save_password_policy(_: World) -> pb.SavePasswordPolicyRequest:
+    return pb.SavePasswordPolicyRequest(policy=POLICY)
+
+
+@case("PasswordService.IssueProvisionalPassword", through=("tenancy",), differs={"no-right": TENANCY_DECIDED})
+async def issue_provisional_password(world: World) -> pb.IssueProvisionalPasswordRequest:
+    access, _ = await world.cast.grant_access((await world.fresh_contact()).contact.id)
+    return pb.IssueProvisionalPasswordRequest(account_id=access.account_id)
 
 
 OF_THE_INSTALLATION = Rightful("a session is of a person, whatever organisations they then act for")

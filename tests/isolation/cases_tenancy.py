@@ -2,6 +2,7 @@
 
 import secrets
 
+import cases_identity
 from cases import NOT_FOUND, OWN, Refused, Rightful, case
 from people import FIRM
 from world import World
@@ -278,3 +279,13 @@ async def get_grant_set(world: World) -> pb.GetGrantSetRequest:
 @case("RightsService.Check", others=NOT_FOUND, differs={"other-client": NOT_FOUND})
 async def check(world: World) -> pb.CheckRequest:
     return pb.CheckRequest(right="contacts.read", contact_id=world.contact.id)
+
+
+@case("OrganisationService.GetPasswordPolicy", others=OWN)
+async def get_password_policy(_: World) -> pb.GetPasswordPolicyRequest:
+    return pb.GetPasswordPolicyRequest()
+
+
+@case("OrganisationService.SavePasswordPolicy", others=OWN)
+async def save_password_policy(_: World) -> pb.SavePasswordPolicyRequest:
+    return pb.SavePasswordPolicyRequest(policy=cases_identity.POLICY)

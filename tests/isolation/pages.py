@@ -52,6 +52,7 @@ def places_of(world: World) -> dict[str, Ids]:
         "/o/{slug}/contacts/{id}/people/{person_id}": contact | person,
         "/o/{slug}/contacts/{id}/people/{person_id}/access": contact | person,
         "/o/{slug}/contacts/{id}/accesses/{membership_id}/folders": contact | {"membership_id": world.access_id},
+        "/o/{slug}/contacts/{id}/accesses/{membership_id}/password": contact | {"membership_id": world.access_id},
         "/o/{slug}/contacts/{id}/accesses/{membership_id}/mail": contact | {"membership_id": world.access_id},
         "/o/{slug}/contacts/{id}/accesses/{membership_id}/view": contact | {"membership_id": world.access_id},
         "/o/{slug}/settings/people/{id}/view": {"id": world.member.id},
@@ -186,6 +187,11 @@ async def save_profile(world: World) -> Sent:
 @fills("POST /o/{slug}/settings/organisation")
 async def save_record(_: World) -> Sent:
     return Sent({}, {}, "/o/{slug}/settings/organisation")
+
+
+@fills("POST /o/{slug}/settings/passwords")
+async def save_passwords(_: World) -> Sent:
+    return Sent({}, {}, "/o/{slug}/settings/passwords")
 
 
 @fills("POST /o/{slug}/settings/structures")

@@ -63,6 +63,7 @@ async def correct_mail(world: World) -> Sent:
     return Sent(await _access(world), {"mail": "iso-2@isolation.example"})
 
 
+@fills("POST /o/{slug}/contacts/{id}/accesses/{membership_id}/password")
 @fills("POST /o/{slug}/contacts/{id}/accesses/{membership_id}/resend")
 @fills("POST /o/{slug}/contacts/{id}/accesses/{membership_id}/cut")
 async def open_access(world: World) -> Sent:

@@ -55,6 +55,8 @@ class PlayedIdentity:
         self.revoked = []
         self.links = []
         self.corrected = []
+        self.issued = []
+        self.policy = identity_pb2.PasswordPolicy(minimum=8)
         self.products = {}
         self.clients = {}
         #: What identity answers to a change, when it is an error.
@@ -80,6 +82,17 @@ class PlayedIdentity:
     async def RevokeLinks(self, request):
         self.revoked.append(request.account_id)
         return identity_pb2.RevokeLinksResponse()
+
+    async def IssueProvisionalPassword(self, request):
+        self.issued.append(request.account_id)
+        return identity_pb2.ProvisionalPassword(identifier="C0001", password="k7wp-3mzd-hx9r-qa4t")
+
+    async def GetPasswordPolicy(self, _):
+        return identity_pb2.PasswordPolicies(policy=self.policy)
+
+    async def SavePasswordPolicy(self, request):
+        self.policy.CopyFrom(request.policy)
+        return identity_pb2.PasswordPolicies(policy=self.policy)
 
     async def CorrectManagedMail(self, request):
         self.corrected.append((request.account_id, request.mail))
@@ -294,7 +307,9 @@ async def at_work(database_urls, nats_url, folder):
     async def keys():
         return json.dumps(KeySet([key]).as_dict(private=False))
 
-    service = await wire(settings, identity=Identity(accounts=played, clients=played), fetch_keys=keys)
+    service = await wire(
+        settings, identity=Identity(accounts=played, clients=played, passwords=played), fetch_keys=keys
+    )
     beat = identity_events.RevocationHeartbeat()
     relays = [Relay(database_urls.service, service.broker, source=each, heartbeat=beat) for each in SOURCES]
     await service.grpc.start()

@@ -67,7 +67,14 @@ async def test_an_access_out_of_scope_does_not_exist(stage, admin, record):
     adviser = await stage.colleague(admin, "adviser")
     with refused(Kind.NOT_FOUND, "contact_not_found"):
         await grant(adviser, record)
-    for method in ("ResendAccess", "CutAccess", "ReopenAccess", "SetAccessFolders", "CorrectAccessMail"):
+    for method in (
+        "ResendAccess",
+        "CutAccess",
+        "ReopenAccess",
+        "SetAccessFolders",
+        "CorrectAccessMail",
+        "IssueAccessPassword",
+    ):
         with refused(Kind.NOT_FOUND, "access_not_found"):
             await adviser.call(method, membership_id=access.membership_id)
 
@@ -145,3 +152,21 @@ async def test_an_address_is_corrected_by_another_address_only(admin, record):
     for wrong in ("", "loic", "loic@"):
         with refused(Kind.INVALID, "fields_invalid"):
             await admin.call("CorrectAccessMail", membership_id=access.membership_id, mail=wrong)
+
+
+async def test_who_has_no_address_is_given_a_password_on_paper(stage, admin, record):
+    record = await with_second_person(admin, record, mail="")
+    access = await grant(admin, record, 1, without_mail=True)
+    issued = await admin.call("IssueAccessPassword", membership_id=access.membership_id)
+    assert issued.password
+    assert access.account_id in stage.identity.issued
+    assert await stage.events(admin, events_pb2.AccessGranted) == []
+    with refused(Kind.PRECONDITION, "person_has_no_mail"):
+        await admin.call("ResendAccess", membership_id=access.membership_id)
+
+
+async def test_an_access_that_is_cut_gets_no_password(admin, record):
+    access = await grant(admin, record)
+    await admin.call("CutAccess", membership_id=access.membership_id)
+    with refused(Kind.PRECONDITION, "access_cut"):
+        await admin.call("IssueAccessPassword", membership_id=access.membership_id)

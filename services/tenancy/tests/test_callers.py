@@ -216,16 +216,18 @@ CASES = {
     "ResendAccess": lambda w: {"membership_id": w.unused.membership_id},
     "CutAccess": lambda w: {"membership_id": w.access.membership_id},
     "ReopenAccess": lambda w: {"membership_id": w.access.membership_id},
+    "IssueAccessPassword": lambda w: {"membership_id": w.access.membership_id},
     "CorrectAccessMail": lambda w: {"membership_id": w.access.membership_id, "mail": "neuve@kerautret.example"},
     "SetAccessFolders": lambda w: {"membership_id": w.access.membership_id},
     "Check": lambda w: {"right": "contacts.read", "contact_id": w.record.contact.id},
 }  # fmt: skip
 # Name the organisation themselves, or nothing that is somebody's; each is proven beside its use case.
 ELSEWHERE = {
-    "GetFrame", "GetHome", "GetOrganisation", "UpdateOrganisation", "ListMyOrganisations", "ListCustomers",
+    "GetFrame", "GetHome", "GetOrganisation", "GetPasswordPolicy",
+    "SavePasswordPolicy", "UpdateOrganisation", "ListMyOrganisations", "ListCustomers",
     "CreateCustomer", "GetFace", "SetUp", "ListStructures", "ListMembers", "ListProfiles", "ListRights",
     "ListMyProducts", "RegisterProduct", "SubscribeCustomer", "ListAssignments", "ListContacts", "BatchGetContacts",
-    "ResolveMembership", "ResolveProduct", "GetGrantSet",
+    "ResolveMembership", "ResolveProduct", "ResolveViewing", "GetGrantSet",
     "GetProduct", "UpdateProduct", "RotateProductSecret", "SetProductOpen", "StartProductTrial", "FinishProductTrial",
 }  # fmt: skip
 

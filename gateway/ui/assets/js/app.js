@@ -1,6 +1,7 @@
 // Improves pages that already work. Everything listens on the document, so that parts swapped in by htmx need no wiring.
 import htmx from "htmx.org/dist/htmx.esm.js";
 import "./copying.js";
+import "./printing.js";
 import "./dialogs.js";
 import "./fields.js";
 import "./focus.js";

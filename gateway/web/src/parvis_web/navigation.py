@@ -100,6 +100,7 @@ def settings_tabs(visit: "OrganisationVisit") -> list[Entry]:
         ("settings.profiles", _("Profiles"), "profiles", ("members.read",)),
         ("settings.organisation", _("Record"), "organisation", ("organisation.manage",)),
         ("settings.structures", _("Structures"), "structures", ("organisation.manage",)),
+        ("settings.passwords", _("Passwords"), "passwords", ("organisation.manage",)),
         ("settings.folders", _("Folders"), "folders", ("folders.configure",)),
         ("settings.templates", _("Mail templates"), "templates", ("notifications.configure",)),
         ("settings.products", _("Products"), "products", ("products.manage",)),

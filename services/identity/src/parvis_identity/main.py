@@ -9,7 +9,7 @@ from parvis_identity import events
 from parvis_identity.commands import COMMANDS
 from parvis_identity.http.app import make_app
 from parvis_identity.http.site import Site
-from parvis_identity.rpc import AccountRpc, ClientRpc, SessionRpc, ViewingRpc
+from parvis_identity.rpc import AccountRpc, ClientRpc, PasswordRpc, SessionRpc, ViewingRpc
 from parvis_identity.service import housekeeping, rotation
 from parvis_identity.service.accounts import Links
 from parvis_identity.service.authentication import Authentication
@@ -23,6 +23,7 @@ from parvis_identity.service.keys import KeyRing
 from parvis_identity.service.logout import LogoutNotices
 from parvis_identity.service.organisations import Tenancy
 from parvis_identity.service.outgoing import Outgoing
+from parvis_identity.service.provisional_passwords import ProvisionalPasswords
 from parvis_identity.service.pushed import PushedRequests
 from parvis_identity.service.registration import Registration
 from parvis_identity.service.request_objects import RequestObjects
@@ -73,6 +74,15 @@ async def wire(settings: Settings) -> Service[Settings]:
     contract = identity_pb2.DESCRIPTOR.services_by_name
     service.offer(contract["AccountService"], AccountRpc(links))
     service.offer(contract["SessionService"], SessionRpc(exchange, ring, gateway=settings.gateway))
+    hasher = Hasher(settings)
+    service.offer(
+        contract["PasswordService"],
+        PasswordRpc(
+            settings.password_policy,
+            ProvisionalPasswords(hasher, settings),
+            refuses_leaked=settings.password_breached_list is not None,
+        ),
+    )
     service.offer(contract["ClientService"], ClientRpc(clients, trials))
     service.offer(contract["ViewingService"], ViewingRpc(viewings))
 
@@ -83,7 +93,7 @@ async def wire(settings: Settings) -> Service[Settings]:
             pages,
             passwords=Passwords(
                 service.database,
-                Hasher(settings),
+                hasher,
                 ring,
                 settings.password_policy,
                 breached=BreachedPasswords(listed) if (listed := settings.password_breached_list) else None,

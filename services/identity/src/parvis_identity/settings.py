@@ -30,6 +30,7 @@ class Settings(ServiceSettings):
         "parvis.identity.v1.AccountService.MintLink": frozenset({"tenancy", "notify"}),
         "parvis.identity.v1.AccountService.GetMyAccount": frozenset({"web"}),
         "parvis.identity.v1.AccountService.UpdateMyAccount": frozenset({"web"}),
+        "parvis.identity.v1.PasswordService": frozenset({"tenancy"}),
         "parvis.identity.v1.AccountService.ResendMyAddressChange": frozenset({"web"}),
         "parvis.identity.v1.AccountService.CancelMyAddressChange": frozenset({"web"}),
         "parvis.identity.v1.SessionService": frozenset({"web"}),
@@ -87,6 +88,8 @@ class Settings(ServiceSettings):
     password_capital: bool = True
     #: One of these must be in a password; empty: none is asked for.
     password_special_characters: str = "$?!&%*@"  # noqa: S105 - a rule, not a secret
+    #: Days after which a provisional password that a firm handed over opens nothing any more.
+    provisional_days: int = 14
     #: A mounted file of passwords that are known from data breaches: the public "Pwned Passwords" list of SHA-1 hashes,
     #: ordered by hash (service.breached). Without it, none is refused for that.
     password_breached_list: Path | None = None
@@ -95,6 +98,11 @@ class Settings(ServiceSettings):
     def key_lifetime(self) -> timedelta:
         """How long a key signs; zero: for ever."""
         return timedelta(days=self.key_lifetime_days)
+
+    @property
+    def provisional_lifetime(self) -> timedelta:
+        """How long a provisional password works."""
+        return timedelta(days=self.provisional_days)
 
     @property
     def password_policy(self) -> PasswordPolicy:

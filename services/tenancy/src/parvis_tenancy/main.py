@@ -44,6 +44,7 @@ async def wire(
         identity = Identity(
             accounts=identity_pb2_grpc.AccountServiceStub(channel),
             clients=identity_pb2_grpc.ClientServiceStub(channel),
+            passwords=identity_pb2_grpc.PasswordServiceStub(channel),
         )
     offered = tenancy_pb2.DESCRIPTOR.services_by_name
     service.offer(offered["OrganisationService"], OrganisationRpc(identity, settings.setup_token_sha256))

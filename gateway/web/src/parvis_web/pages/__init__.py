@@ -17,6 +17,7 @@ from parvis_web.pages import (
     mail_templates,
     notifications,
     organisations,
+    passwords,
     people,
     product,
     products,
@@ -35,6 +36,7 @@ AREAS: tuple[Area, ...] = (
     people.pages,
     profiles.pages,
     cabinet.pages,
+    passwords.pages,
     customers.pages,
     products.pages,
     product.pages,  # after products: "new" is not an id

@@ -110,6 +110,7 @@ async def _access_form(
     person = _named(record, visit.request.path_params["person_id"])
     first = not any(each.HasField("access") for each in record.people)
     context = {
+        "way": visit.form["way"] or ("mail" if person.mail else "paper"),
         "contact": record.contact,
         "person": person,
         "name": f"{person.given_name} {person.family_name}".strip(),
@@ -137,22 +138,70 @@ def _chosen_folders(visit: OrganisationVisit) -> tuple[str, ...]:
 
 @pages.post("/o/{slug}/contacts/{id}/people/{person_id}/access", staff("accesses.manage"))
 async def grant_access(visit: OrganisationVisit) -> Response:
-    """Gives the access: the person receives a mail with a link."""
+    """Gives the access: the person receives a mail with a link, or a provisional password on paper."""
     _, params = visit.words, visit.request.path_params
     identifier, chosen = visit.form["identifier"], _chosen_folders(visit)
     if visit.form["reach"] == "some" and not chosen:
         errors = Errors({"folders": _("Choose at least one folder, or give access to all shared ones.")})
         return await _access_form(visit, identifier, chosen, errors, status=422)
+    on_paper = visit.form["way"] == "paper"
     request = tenancy_pb2.GrantAccessRequest(
-        contact_id=params["id"], person_id=params["person_id"], identifier=identifier, folder_template_ids=chosen
+        contact_id=params["id"],
+        person_id=params["person_id"],
+        identifier=identifier,
+        folder_template_ids=chosen,
+        without_mail=on_paper,
     )
     try:
         access = await visit.clients.contacts.GrantAccess(request)
     except ServiceError as error:
         errors = visit.errors(error, "identifier", "folders", identifier_taken="identifier")
         return await _access_form(visit, identifier, chosen, errors, status=422)
+    if on_paper:
+        return await _sheet(visit, access.membership_id)
     said = _("The access is open under the identifier %(identifier)s; the mail with the link is on its way.")
     return visit.redirect(_here(visit), said % {"identifier": access.identifier})
+
+
+@pages.get("/o/{slug}/contacts/{id}/accesses/{membership_id}/password", staff("accesses.manage"))
+async def password_question(visit: OrganisationVisit) -> Response:
+    """What a provisional password does, before one is made."""
+    _frame, record = await visit.together(visit.clients.contacts.GetContact(_contact(visit)))
+    person = _with_access(record, visit.request.path_params["membership_id"])
+    context = {
+        "contact": record.contact,
+        "person": person,
+        "name": f"{person.given_name} {person.family_name}".strip(),
+        "here": _here(visit),
+        "used": person.access.state == tenancy_pb2.MEMBERSHIP_STATE_ACTIVE,
+    }
+    return visit.render("contacts/password_question.html", context)
+
+
+@pages.post("/o/{slug}/contacts/{id}/accesses/{membership_id}/password", staff("accesses.manage"))
+async def issue_password(visit: OrganisationVisit) -> Response:
+    """A provisional password to hand over."""
+    return await _sheet(visit, visit.request.path_params["membership_id"])
+
+
+async def _sheet(visit: OrganisationVisit, membership_id: str) -> Response:
+    """The sheet with a provisional password: this answer is the only place where it is ever shown."""
+    issued = await visit.clients.contacts.IssueAccessPassword(
+        tenancy_pb2.IssueAccessPasswordRequest(membership_id=membership_id)
+    )
+    _frame, record = await visit.together(visit.clients.contacts.GetContact(_contact(visit)))
+    person = _with_access(record, membership_id)
+    context = {
+        "contact": record.contact,
+        "name": f"{person.given_name} {person.family_name}".strip(),
+        "firm": visit.organisation.face.name,
+        "here": _here(visit),
+        "issued": issued,
+        "login": f"{visit.portal.settings.public_url.rstrip('/')}/login/{visit.organisation.face.slug}",
+    }
+    answer = visit.render("contacts/password_sheet.html", context)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 @pages.get("/o/{slug}/contacts/{id}/accesses/{membership_id}/folders", staff("accesses.manage"))

@@ -13,6 +13,10 @@ class Purpose(StrEnum):
 
     ACTIVATION = "activation"
     RESET = "reset"
+    #: After a right password that must be replaced before anything else: the firm demands more now, or it was a
+    #: provisional one. Never in a mail.
+    RENEWAL = "renewal"
+    FIRST = "first"
     #: Of a change of address, not in the table of links: see domain.address_changes.
     ADDRESS_NEW = "address_new"
     ADDRESS_OLD = "address_old"
@@ -28,7 +32,12 @@ class LinkState(StrEnum):
     UNKNOWN = "unknown"
 
 
-LIFETIMES = {Purpose.ACTIVATION: timedelta(days=7), Purpose.RESET: timedelta(hours=1)}
+LIFETIMES = {
+    Purpose.ACTIVATION: timedelta(days=7),
+    Purpose.RESET: timedelta(hours=1),
+    Purpose.RENEWAL: timedelta(minutes=30),
+    Purpose.FIRST: timedelta(minutes=30),
+}
 
 
 def state_of(

@@ -10,10 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from parvis_identity.domain.addresses import continuation
 from parvis_identity.domain.links import LinkState, Purpose
 from parvis_identity.domain.passwords import guessable_parts
 from parvis_identity.domain.strength import strength_of
 from parvis_identity.http.browser import query_of, read_form
+from parvis_identity.http.password_rules import broken_in_words, rules_of
 from parvis_identity.http.site import Site, see_other, wait_text
 from parvis_identity.models import Account, AccountKind
 from parvis_identity.service import sessions
@@ -26,6 +28,11 @@ from parvis_ui.forms import Meter, Rule
 
 #: A reset answers after this long whether or not there is an account, so that time tells nothing (seconds).
 _EVEN = 0.15
+_OF_PATHS = {
+    "activate": (Purpose.ACTIVATION,),
+    "reset": (Purpose.RESET,),
+    "renew": (Purpose.RENEWAL, Purpose.FIRST),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +59,13 @@ class PasswordPages:
             Route("/password", guarded(self.show_change), methods=["GET"]),
             Route("/password", guarded(self.change), methods=["POST"]),
         ]
-        for path in ("/activate", "/reset"):
+        for path in ("/activate", "/reset", "/renew"):
             found += [
                 Route(path + "/{token}", guarded(self.show_link), methods=["GET"]),
                 Route(path + "/{token}", guarded(self.set_password), methods=["POST"]),
-                Route(path + "/{token}/again", guarded(self.send_again), methods=["POST"]),
             ]
+            if path != "/renew":
+                found.append(Route(path + "/{token}/again", guarded(self.send_again), methods=["POST"]))
         return found
 
     # Asking for a reset
@@ -103,28 +111,28 @@ class PasswordPages:
 
     async def show_link(self, request: Request) -> Response:
         """The form that a link opens, or why it does not."""
-        purpose, token = _purpose(request), str(request.path_params["token"])
-        opened = await self._site.passwords.open_link(token, purpose)
-        return await self._link_page(request, opened, purpose)
+        opened = await self._site.passwords.open_link(str(request.path_params["token"]), *_purposes(request))
+        return await self._link_page(request, opened)
 
     async def set_password(self, request: Request) -> Response:
         """Sets the password, signs in and goes on to the organisation."""
-        site, purpose, token = self._site, _purpose(request), str(request.path_params["token"])
+        site, purposes, token = self._site, _purposes(request), str(request.path_params["token"])
         form = await read_form(request)
         site.cookies.check_form(request, form, origin=site.origin)
         visitor, password = site.cookies.visitor(request), form.get("password", "")
         if form.get("check"):
-            opened = await site.passwords.open_link(token, purpose)
-            return await self._link_page(request, opened, purpose, await self._judged(password, opened.account))
-        result = await site.passwords.set_through_link(token, purpose, password, visitor)
+            opened = await site.passwords.open_link(token, *purposes)
+            return await self._link_page(request, opened, await self._judged(password, opened.account))
+        result = await site.passwords.set_through_link(token, purposes, password, visitor)
         if isinstance(result, Opened):
-            return await self._link_page(request, result, purpose)
+            return await self._link_page(request, result)
         if isinstance(result, Broken):
-            opened = await site.passwords.open_link(token, purpose)
-            return await self._link_page(request, opened, purpose, Judged(password, result.rules, refused=True))
-        opened = await site.passwords.open_link(token, purpose)
+            opened = await site.passwords.open_link(token, *purposes)
+            return await self._link_page(request, opened, Judged(password, result.rules, refused=True))
+        opened = await site.passwords.open_link(token, *purposes)
         slug = opened.link.organisation_slug if opened.link else ""
-        response = see_other(f"/o/{slug}" if slug else "/")
+        after = continuation(query_of(request).get("next", ""))
+        response = see_other(after or (f"/o/{slug}" if slug else "/"))
         site.cookies.begin(response, result)
         return response
 
@@ -139,10 +147,9 @@ class PasswordPages:
             return await self.show_link(request)
         return site.page(request, "reset_sent.html", {"identifier": "", "firm": None, "back": "/login"})
 
-    async def _link_page(
-        self, request: Request, opened: Opened, purpose: Purpose, judged: Judged | None = None
-    ) -> Response:
+    async def _link_page(self, request: Request, opened: Opened, judged: Judged | None = None) -> Response:
         site = self._site
+        purpose = Purpose(opened.link.purpose) if opened.link else _purposes(request)[0]
         slug = opened.link.organisation_slug if opened.link else ""
         face = await self._face(slug)
         account = opened.account
@@ -164,15 +171,15 @@ class PasswordPages:
             status = 404 if opened.state is LinkState.UNKNOWN else 410
             return site.page(request, "link_closed.html", closed, face=face, status=status)
         chosen = site.pages.language(request, language or "")
-        errors = self._broken(request, judged.rules) if judged and judged.refused else {}
+        errors = await self._broken(request, judged.rules, account) if judged and judged.refused else {}
         context: dict[str, object] = {
             "errors": errors,
             "purpose": purpose.value,
             "firm": face,
             "account": account,
             "managed": managed,
-            "action": request.url.path,
-            "rules": self._rules(request, account, judged),
+            "action": f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path,
+            "rules": await self._rules(request, account, judged),
             "meter": _meter(account, judged),
         }
         return site.page(
@@ -191,7 +198,7 @@ class PasswordPages:
         who = await self._signed_in(request)
         if who is None:
             return see_other("/login?next=%2Fpassword")
-        return self._change_page(request, who)
+        return await self._change_page(request, who)
 
     async def change(self, request: Request) -> Response:
         """Changes the password; other devices are signed out."""
@@ -203,20 +210,21 @@ class PasswordPages:
             return see_other("/login?next=%2Fpassword")
         password = form.get("password", "")
         if form.get("check"):
-            return self._change_page(request, who, judged=await self._judged(password, who.account))
+            return await self._change_page(request, who, judged=await self._judged(password, who.account))
         result = await site.passwords.change(who, form.get("current", ""), password, site.cookies.visitor(request))
         if isinstance(result, Broken):
             judged = Judged(password, result.rules, refused=True)
-            return self._change_page(request, who, self._broken(request, result.rules), judged)
+            errors = await self._broken(request, result.rules, who.account)
+            return await self._change_page(request, who, errors, judged)
         if isinstance(result, Refused):
             _ = site.pages.translator(request)
             message = _("This is not your current password.")
             if wait := wait_text(_, result.wait.total_seconds()):
                 message = f"{message} " + _("Wait %(time)s before you try again.", time=wait)
-            return self._change_page(request, who, {"current": message})
+            return await self._change_page(request, who, {"current": message})
         return site.page(request, "password_changed.html")
 
-    def _change_page(
+    async def _change_page(
         self,
         request: Request,
         who: SignedIn,
@@ -226,7 +234,7 @@ class PasswordPages:
         context = {
             "errors": errors,
             "account": who.account,
-            "rules": self._rules(request, who.account, judged),
+            "rules": await self._rules(request, who.account, judged),
             "meter": _meter(who.account, judged),
         }
         return self._site.page(request, "password.html", context, status=422 if errors else 200)
@@ -250,50 +258,18 @@ class PasswordPages:
             return None
         return Judged(password, await self._site.passwords.broken(password, account))
 
-    def _rules(self, request: Request, account: Account, judged: Judged | None) -> Sequence[Rule]:
+    async def _rules(self, request: Request, account: Account, judged: Judged | None) -> Sequence[Rule]:
+        policy = await self._site.passwords.policy_of(account)
+
         def met(code: str) -> bool:
             return judged is not None and bool(judged.password) and code not in judged.rules
 
         _ = self._site.pages.translator(request, account.locale)
-        policy = self._site.passwords.policy
-        rules = [
-            Rule(
-                _("At least %(count)s characters", count=policy.minimum),
-                minimum=policy.minimum,
-                met=met("too_short"),
-            )
-        ]
-        if policy.digit:
-            rules.append(Rule(_("A digit"), pattern=r"[0-9]", met=met("no_digit")))
-        if policy.capital:
-            rules.append(Rule(_("A capital letter"), pattern=r"\p{Lu}", met=met("no_capital")))
-        if policy.special_characters:
-            characters = " ".join(policy.special_characters)
-            # No escape in a character class may be superfluous: the pattern is read with the flag "u".
-            escaped = "".join(f"\\{c}" if c in "\\]^-[$*?.()|{}/+" else c for c in policy.special_characters)
-            label = _("One of these signs: %(signs)s", signs=characters)
-            rules.append(Rule(label, pattern=f"[{escaped}]", met=met("no_special")))
-        if parts := guessable_parts(avoided(account)):
-            rules.append(Rule(_("Not your identifier"), avoids=parts[0], met=met("contains_identifier")))
-        return rules
+        return rules_of(_, policy, guessable_parts(avoided(account)), met)
 
-    def _broken(self, request: Request, codes: Sequence[str]) -> dict[str, str]:
-        _ = self._site.pages.translator(request)
-        policy = self._site.passwords.policy
-        texts = {
-            "too_short": _("at least %(count)s characters", count=policy.minimum),
-            "too_long": _("at most 128 characters"),
-            "no_digit": _("a digit"),
-            "no_capital": _("a capital letter"),
-            "no_special": _("one of the signs %(signs)s", signs=" ".join(policy.special_characters)),
-            "contains_identifier": _("nothing of your identifier"),
-        }
-        said = []
-        if needs := [texts[code] for code in codes if code in texts]:
-            said.append(_("The password needs: %(rules)s.", rules=", ".join(needs)))
-        if "breached" in codes:
-            said.append(_("It is on a public list of leaked passwords, which attackers try first: choose another one."))
-        return {"password": " ".join(said)}
+    async def _broken(self, request: Request, codes: Sequence[str], account: Account) -> dict[str, str]:
+        policy = await self._site.passwords.policy_of(account)
+        return {"password": broken_in_words(self._site.pages.translator(request), policy, codes)}
 
 
 def _meter(account: Account, judged: Judged | None) -> Meter:
@@ -301,5 +277,6 @@ def _meter(account: Account, judged: Judged | None) -> Meter:
     return Meter(strength_of(judged.password, avoided_parts) if judged else 0, avoided_parts)
 
 
-def _purpose(request: Request) -> Purpose:
-    return Purpose.ACTIVATION if request.url.path.startswith("/activate/") else Purpose.RESET
+def _purposes(request: Request) -> tuple[Purpose, ...]:
+    """What the links of an address are for."""
+    return _OF_PATHS[request.url.path.split("/")[1]]

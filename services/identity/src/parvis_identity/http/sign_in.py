@@ -14,7 +14,7 @@ from parvis_identity.http.pushed import DECLINE
 from parvis_identity.http.site import Site, see_other, wait_text
 from parvis_identity.service import sessions
 from parvis_identity.service.organisations import Face
-from parvis_identity.service.sign_in import Refused
+from parvis_identity.service.sign_in import Expired, MustChoose, Refused
 from parvis_kit.caller import Caller
 from parvis_kit.errors import not_found
 
@@ -81,8 +81,18 @@ class SignInPages:
                 errors["password"] = _("Enter your password.")
             return await self._form(request, face, after, identifier=identifier, errors=errors, status=422)
         result = await site.passwords.sign_in(
-            identifier, password, face.id if face else None, site.cookies.visitor(request)
+            identifier,
+            password,
+            face.id if face else None,
+            site.cookies.visitor(request),
+            slug=face.slug if face else "",
         )
+        if isinstance(result, MustChoose):
+            carried = f"?{urlencode({'next': after}, quote_via=quote)}" if after else ""
+            return see_other(f"/renew/{result.token}{carried}")
+        if isinstance(result, Expired):
+            message = _("This provisional password has expired. Ask your firm for a new one.")
+            return await self._form(request, face, after, identifier=identifier, refused=message, status=422)
         if isinstance(result, Refused):
             message = _("Wrong client code or password.") if face else _("Wrong mail address or password.")
             wait = wait_text(_, result.wait.total_seconds())

@@ -85,6 +85,28 @@ class Credential(Base, table=True):
     account_id: UUID = Field(primary_key=True, foreign_key="accounts.id", ondelete="CASCADE")
     password_hash: str = text()
     changed_at: datetime = instant()
+    #: A provisional one that a firm handed over (domain.provisional): it lets its owner choose their own, no more.
+    provisional: bool = False
+    #: Until when a provisional one does.
+    expires_at: datetime | None = instant(required=False)
+
+
+class FirmPasswordPolicy(Base, table=True):
+    """What a firm demands of the passwords of its managed accounts; of nobody's id (zeros), the installation's floor as
+    it was at the last start.
+    """
+
+    __tablename__ = "password_policies"
+
+    organisation_id: UUID = Field(primary_key=True)
+    minimum: int
+    digit: bool
+    capital: bool
+    small: bool
+    special_characters: str = text()
+    #: When it last began to refuse what it took before: older passwords are held against it at their next sign-in.
+    tightened_at: datetime | None = instant(required=False)
+    changed_at: datetime = instant()
 
 
 class Link(Identified, table=True):

@@ -66,7 +66,7 @@ async def create_managed(
         return made
     if not is_identifier(identifier):
         raise invalid("account_invalid", [Violation("identifier", "not_an_identifier")])
-    _check_names(given_name, family_name, mail=mail)
+    _check_names(given_name, family_name, mail=mail or None)
     wanted = Account(
         id=account_id,
         kind=AccountKind.MANAGED,
@@ -177,6 +177,7 @@ async def revoke_links(unit: UnitOfWork, account_id: UUID) -> None:
     account = await store.lock(unit, account_id)
     await store.revoke_links(unit, account_id, purpose=Purpose.ACTIVATION, organisation_id=unit.organisation_id)
     if account is not None and account.state == AccountState.PENDING:
+        await store.drop_provisional(unit, account_id)
         invited = await store.is_invited(unit, account_id)
         await store.revoke_links(unit, account_id, organisation_id=unit.organisation_id if invited else None)
     unit.record("links.revoked", target_kind="account", target_id=account_id)

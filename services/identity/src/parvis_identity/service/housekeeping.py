@@ -2,6 +2,7 @@
 
 import asyncio
 
+from parvis_identity.service import policies
 from parvis_identity.service import sessions as session_rules
 from parvis_identity.service.clients import gateway_client
 from parvis_identity.service.keys import KeyRing
@@ -18,6 +19,7 @@ async def prepare(database: Database, ring: KeyRing, settings: Settings) -> None
     """Reads or makes the keys, and brings the gateway's client up to the settings."""
     async with database.begin(_SELF) as unit:
         await ring.load(unit)
+        await policies.remember_floor(unit, settings.password_policy)
         await openid.save_client(unit, gateway_client(settings, unit.now))
 
 

@@ -6,20 +6,22 @@ and reads, the second decides on what is there then, and writes.
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Literal
 from uuid import UUID
 
 from parvis.identity.v1 import events_pb2
+from parvis_identity.domain import provisional
 from parvis_identity.domain.devices import known, remember
 from parvis_identity.domain.foreign_hashes import kind_of
 from parvis_identity.domain.identifiers import LONGEST_MAIL, identifier_key
 from parvis_identity.domain.links import LIFETIMES, LinkState, Purpose, digest_of, state_of, token_of
 from parvis_identity.domain.passwords import PasswordPolicy
 from parvis_identity.domain.throttle import BY_ADDRESS, BY_IDENTIFIER, RESETS, RESETS_BY_ADDRESS, network_of
-from parvis_identity.models import Account, AccountState, Link
-from parvis_identity.service import sessions
+from parvis_identity.models import Account, AccountState, Credential, Link
+from parvis_identity.service import policies, sessions
 from parvis_identity.service.breached import BreachedPasswords
 from parvis_identity.service.evenness import EvenRefusals
 from parvis_identity.service.hashing import Hasher
@@ -55,6 +57,18 @@ class Refused:
     wait: timedelta
     #: Whether a password was looked at, rather than nothing at all for whoever must wait.
     hashed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MustChoose:
+    """The password was right, and lets its owner choose another one, no more: `token` is of the link that does."""
+
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """The password was right, provisional, and too old."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +110,8 @@ class Passwords:
         self._caller = Caller("identity")
 
     async def sign_in(
-        self, identifier: str, password: str, organisation_id: UUID | None, visitor: Visitor
-    ) -> Begun | Refused:
+        self, identifier: str, password: str, organisation_id: UUID | None, visitor: Visitor, *, slug: str = ""
+    ) -> Begun | Refused | MustChoose | Expired:
         """Signs somebody in, or not. One hash is computed for each try that counts, whoever asked for whatever.
 
         Whoever must wait costs none, nor a row of ours when it is their address that must: else one machine could keep
@@ -105,14 +119,14 @@ class Passwords:
         browser where the account has signed in before, which is counted by itself. Raises LIMIT hashing_busy.
         """
         started = time.monotonic()
-        answer = await self._sign_in(identifier, password, organisation_id, visitor)
+        answer = await self._sign_in(identifier, password, organisation_id, visitor, slug)
         if isinstance(answer, Refused) and answer.hashed:
             await self._even.wait(started)
         return answer
 
     async def _sign_in(
-        self, identifier: str, password: str, organisation_id: UUID | None, visitor: Visitor
-    ) -> Begun | Refused:
+        self, identifier: str, password: str, organisation_id: UUID | None, visitor: Visitor, slug: str
+    ) -> Begun | Refused | MustChoose | Expired:
         typed = identifier_key(identifier)[:LONGEST_MAIL]
         counted = _counted("identifier", typed, organisation_id)
         by_address = throttle_key("address", network_of(visitor.address))
@@ -125,9 +139,10 @@ class Passwords:
             if found is not None and (device := self._device(unit, found[0], visitor)):
                 counted = _device_key(found[0], device)
             may, wait = await session_store.charge(unit, counted, BY_IDENTIFIER)
-        account, encoded = found if found is not None and may else (None, "")
-        if account is not None and account.state != AccountState.ACTIVE:
-            encoded = ""
+        account, held = found if found is not None and may else (None, None)
+        encoded = held.password_hash if held is not None and account is not None and _opens(account, held) else ""
+        if held is not None and held.provisional:
+            password = provisional.typed(password)
         right = may and await self._hasher.matches(encoded, password)
         renewed = await self._hasher.hash(password) if right and self._hasher.is_outdated(encoded) else ""
         # What happens to a managed account, or at a firm's own door, is in that firm's audit trail.
@@ -136,7 +151,7 @@ class Passwords:
         ) as unit:
             if account is not None and right:
                 account = await store.lock(unit, account.id)
-            if account is None or not right or account.state != AccountState.ACTIVE:
+            if account is None or held is None or not right or not _opens(account, held):
                 unit.record(
                     "sign_in.failed" if may else "sign_in.throttled",
                     target_kind="account" if found else "identifier",
@@ -149,7 +164,32 @@ class Passwords:
             await session_store.forgive(unit, counted)
             if renewed and await store.replace_password_hash(unit, account.id, encoded, renewed):
                 unit.record("password.rehashed", target_kind="account", target_id=account.id, was=kind_of(encoded))
+            if held.provisional and (held.expires_at is None or held.expires_at <= unit.now):
+                unit.record("sign_in.provisional_expired", target_kind="account", target_id=account.id)
+                return Expired()
+            if why := await self._must_choose(unit, account, held, password):
+                return await self._choosing(unit, account, why, slug)
             return await self._begin(unit, account, visitor)
+
+    async def _must_choose(
+        self, unit: UnitOfWork, account: Account, held: Credential, password: str
+    ) -> Literal[Purpose.FIRST, Purpose.RENEWAL] | None:
+        """Why a right password must be replaced: it was handed over, or is older than what refuses it now."""
+        if held.provisional:
+            return Purpose.FIRST
+        demanded = await policies.of_account(unit, account, self.policy)
+        if demanded.tightened_at is None or held.changed_at >= demanded.tightened_at:
+            return None
+        return Purpose.RENEWAL if any(demanded.policy.broken(password, avoided(account))) else None
+
+    async def _choosing(self, unit: UnitOfWork, account: Account, why: Purpose, slug: str) -> MustChoose:
+        link = new_link(
+            unit, self._ring.link_secret, uuid7(), why, account.id, organisation_id=account.organisation_id,
+            organisation_slug=slug,
+        )  # fmt: skip
+        await store.insert_link(unit, link)
+        unit.record("sign_in.must_choose", target_kind="account", target_id=account.id, why=why)
+        return MustChoose(token_of(self._ring.link_secret, link.id, why))
 
     async def _begin(self, unit: UnitOfWork, account: Account, visitor: Visitor) -> Begun:
         begun = await sessions.begin(unit, account, cookie=visitor.cookie, user_agent=visitor.user_agent)
@@ -166,9 +206,14 @@ class Passwords:
     def _device(self, unit: UnitOfWork, account: Account, visitor: Visitor) -> str:
         return known(self._ring.device_secret, visitor.device, account.id, unit.now)
 
+    async def policy_of(self, account: Account) -> PasswordPolicy:
+        """What the account's password must be."""
+        async with self._database.begin(self._caller) as unit:
+            return (await policies.of_account(unit, account, self.policy)).policy
+
     async def broken(self, password: str, account: Account) -> tuple[str, ...]:
         """Codes of the rules that a new password of an account breaks (domain.passwords), and `breached`."""
-        broken = tuple(self.policy.broken(password, avoided(account)))
+        broken = tuple((await self.policy_of(account)).broken(password, avoided(account)))
         if self._breached is None or "too_long" in broken or not await self._breached.has(password):
             return broken
         return (*broken, "breached")
@@ -258,11 +303,11 @@ class Passwords:
         )
         unit.record("password.reset_requested", target_kind="account", target_id=account.id)
 
-    async def open_link(self, token: str, purpose: Purpose) -> Opened:
+    async def open_link(self, token: str, *purposes: Purpose) -> Opened:
         """What can be said about a link before it is used."""
         async with self._database.begin(self._caller) as unit:
             opened = await self._open(unit, token)
-        return opened if opened.link is None or opened.link.purpose == purpose else Opened(LinkState.UNKNOWN)
+        return opened if opened.link is None or opened.link.purpose in purposes else Opened(LinkState.UNKNOWN)
 
     async def _open(self, unit: UnitOfWork, token: str, *, lock: bool = False) -> Opened:
         found = await store.find_link(unit, digest_of(token), lock_it=lock)
@@ -278,17 +323,22 @@ class Passwords:
         return Opened(state, link, account)
 
     async def set_through_link(
-        self, token: str, purpose: Purpose, password: str, visitor: Visitor
+        self, token: str, purposes: Collection[Purpose], password: str, visitor: Visitor
     ) -> Begun | Broken | Opened:
         """Sets a password through a link and signs in; of two tabs that do so at once, one does. Raises LIMIT
         hashing_busy.
         """
-        opened = await self.open_link(token, purpose)
+        opened = await self.open_link(token, *purposes)
         if opened.state is not LinkState.OPEN or opened.account is None:
             return opened
         broken = await self.broken(password, opened.account)
         if broken:
             return Broken(broken)
+        if opened.link is not None and opened.link.purpose == Purpose.FIRST:
+            async with self._database.begin(self._caller) as unit:
+                handed_over = await store.password_hash(unit, opened.account.id)
+            if await self._hasher.matches(handed_over, provisional.typed(password)):
+                return Broken(("provisional",))
         encoded = await self._hasher.hash(password)
         async with self._database.begin(self._caller) as unit:
             opened = await self._open(unit, token, lock=True)
@@ -331,6 +381,11 @@ def new_link(
         created_at=unit.now,
         expires_at=unit.now + LIFETIMES[purpose],
     )
+
+
+def _opens(account: Account, held: Credential) -> bool:
+    """Whether a password counts: of an account in use; a provisional one also of who was not there yet."""
+    return account.state == AccountState.ACTIVE or (account.state == AccountState.PENDING and held.provisional)
 
 
 def avoided(account: Account) -> Sequence[str]:

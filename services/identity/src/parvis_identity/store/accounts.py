@@ -14,8 +14,10 @@ from parvis_identity.models import Account, AccountKind, Credential, Link
 from parvis_kit.unit import UnitOfWork
 
 
-async def find(unit: UnitOfWork, identifier: str, organisation_id: UUID | None) -> tuple[Account, str] | None:
-    """The account that signs in with `identifier`, and its encoded hash (empty: none yet).
+async def find(
+    unit: UnitOfWork, identifier: str, organisation_id: UUID | None
+) -> tuple[Account, Credential | None] | None:
+    """The account that signs in with `identifier`, and its password (None: none yet).
 
     Without an organisation only personal accounts are found. On a firm's own address the firm's managed
     accounts come first, then personal ones by mail; managed accounts of other firms are never found.
@@ -28,14 +30,14 @@ async def find(unit: UnitOfWork, identifier: str, organisation_id: UUID | None) 
         )
         wanted = or_(managed, wanted)
     query = (
-        select(Account, col(Credential.password_hash))
+        select(Account, Credential)
         .outerjoin(Credential, col(Credential.account_id) == col(Account.id))
         .where(wanted)
         .order_by(case((col(Account.kind) == AccountKind.MANAGED, 0), else_=1))
         .limit(1)
     )
     found = (await unit.session.execute(query)).first()
-    return None if found is None else (found[0], found[1] or "")
+    return None if found is None else (found[0], found[1])
 
 
 async def insert_unless_there(unit: UnitOfWork, account: Account) -> Account | None:
@@ -75,7 +77,24 @@ async def password_hash(unit: UnitOfWork, account_id: UUID) -> str:
 
 async def set_password_hash(unit: UnitOfWork, account_id: UUID, encoded: str) -> None:
     """Stores a hash in place of what was there."""
-    values = {"password_hash": encoded, "changed_at": unit.now}
+    values = {"password_hash": encoded, "changed_at": unit.now, "provisional": False, "expires_at": None}
+    await _put_credential(unit, account_id, values)
+
+
+async def set_provisional(unit: UnitOfWork, account_id: UUID, encoded: str, until: datetime) -> None:
+    """Stores the hash of a provisional password in place of what was there."""
+    values = {"password_hash": encoded, "changed_at": unit.now, "provisional": True, "expires_at": until}
+    await _put_credential(unit, account_id, values)
+
+
+async def drop_provisional(unit: UnitOfWork, account_id: UUID) -> None:
+    """A provisional password that was not used is worthless."""
+    await unit.execute(
+        delete(Credential).where(col(Credential.account_id) == account_id, col(Credential.provisional).is_(True))
+    )
+
+
+async def _put_credential(unit: UnitOfWork, account_id: UUID, values: dict[str, object]) -> None:
     statement = insert(Credential).values(account_id=account_id, **values)
     await unit.execute(statement.on_conflict_do_update(index_elements=["account_id"], set_=values))
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from parvis.identity.v1 import identity_pb2
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.ids import parse, parse_optional
 from parvis_kit.unit import UnitOfWork
@@ -62,6 +63,11 @@ class ContactRpc:
 
     async def ReopenAccess(self, unit: UnitOfWork, request: tenancy_pb2.ReopenAccessRequest) -> tenancy_pb2.Access:
         return await accesses.reopen(unit, parse(request.membership_id, "membership_id"))
+
+    async def IssueAccessPassword(
+        self, unit: UnitOfWork, request: tenancy_pb2.IssueAccessPasswordRequest
+    ) -> identity_pb2.ProvisionalPassword:
+        return await accesses.issue_password(unit, self.identity, parse(request.membership_id, "membership_id"))
 
     async def CorrectAccessMail(
         self, unit: UnitOfWork, request: tenancy_pb2.CorrectAccessMailRequest

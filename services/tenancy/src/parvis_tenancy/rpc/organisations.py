@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from parvis.identity.v1 import identity_pb2
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.errors import unauthenticated
 from parvis_kit.ids import parse_optional
@@ -16,6 +17,20 @@ class OrganisationRpc:
 
     identity: Identity
     setup_token_sha256: str
+
+    async def GetPasswordPolicy(
+        self, unit: UnitOfWork, request: tenancy_pb2.GetPasswordPolicyRequest
+    ) -> identity_pb2.PasswordPolicies:
+        del unit, request
+        return await self.identity.passwords.GetPasswordPolicy(identity_pb2.GetPasswordPolicyRequest())
+
+    async def SavePasswordPolicy(
+        self, unit: UnitOfWork, request: tenancy_pb2.SavePasswordPolicyRequest
+    ) -> identity_pb2.PasswordPolicies:
+        wanted = identity_pb2.SavePasswordPolicyRequest(policy=request.policy)
+        saved = await self.identity.passwords.SavePasswordPolicy(wanted)
+        unit.record("organisation.password_policy_saved", target_kind="organisation", target_id=unit.organisation_id)
+        return saved
 
     async def GetFrame(self, unit: UnitOfWork, _: tenancy_pb2.GetFrameRequest) -> tenancy_pb2.Frame:
         return await home.frame(unit)

@@ -51,7 +51,7 @@ async def grant(
     given = await accesses.of_contact(unit, contact_id)
     if any(each.person_id == person_id for each in given):
         raise precondition("already_has_access")
-    if not person.mail:
+    if not person.mail and not request.without_mail:
         raise precondition("person_has_no_mail")
     wanted = [identifier] if identifier else _proposals(contact, len(given))
     account = await _account(identity, wanted, person, contact.locale)
@@ -68,7 +68,8 @@ async def grant(
             folder_template_ids=list(folders),
         )
     )
-    await _announce(unit, membership, contact_id)
+    if not request.without_mail:
+        await _announce(unit, membership, contact_id)
     authority.membership_changed(unit, membership, (contact_id,))
     authority.grants_changed(unit, revision, membership.id)
     unit.record("access.granted", target_kind="contact", target_id=contact_id, identifier=membership.identifier)
@@ -80,6 +81,8 @@ async def resend(unit: UnitOfWork, identity: Identity, membership_id: UUID) -> t
     membership, contact_ids = await _to_change(unit, membership_id)
     if membership.state != MembershipState.INVITED:
         raise precondition("already_active" if membership.state == MembershipState.ACTIVE else "access_cut")
+    if not membership.mail:
+        raise precondition("person_has_no_mail")
     await identity.revoke_links(membership.account_id)
     membership.invited_at = unit.now
     membership.version += 1
@@ -112,6 +115,17 @@ async def reopen(unit: UnitOfWork, membership_id: UUID) -> tenancy_pb2.Access:
         _set_state(unit, membership, contact_ids, state, revision)
         unit.record("access.reopened", target_kind="contact", target_id=contact_ids[0])
     return await _answer(unit, membership_id)
+
+
+async def issue_password(unit: UnitOfWork, identity: Identity, membership_id: UUID) -> identity_pb2.ProvisionalPassword:
+    """A provisional password to hand over,, in place of what opened the access (S8). Raises PRECONDITION access_cut."""
+    membership, contact_ids = await _to_change(unit, membership_id)
+    if membership.state == MembershipState.CUT:
+        raise precondition("access_cut")
+    request = identity_pb2.IssueProvisionalPasswordRequest(account_id=str(membership.account_id))
+    issued = await identity.passwords.IssueProvisionalPassword(request)
+    unit.record("access.password_issued", target_kind="contact", target_id=contact_ids[0])
+    return issued
 
 
 async def correct_mail(unit: UnitOfWork, identity: Identity, membership_id: UUID, mail: str) -> tenancy_pb2.Access:

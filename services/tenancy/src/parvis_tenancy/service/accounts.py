@@ -21,6 +21,7 @@ class Identity:
 
     accounts: identity_pb2_grpc.AccountServiceStub
     clients: identity_pb2_grpc.ClientServiceStub
+    passwords: identity_pb2_grpc.PasswordServiceStub
 
     async def personal_account(self, mail: str, name: PersonName) -> identity_pb2.Account:
         """The personal account of a mail address, made when there is none."""

@@ -1,0 +1,57 @@
+"""parvis.identity.v1.PasswordService."""
+
+from parvis.identity.v1 import identity_pb2 as pb
+from parvis_identity.domain.passwords import PasswordPolicy
+from parvis_identity.rpc.accounts import timestamp
+from parvis_identity.service import policies
+from parvis_identity.service.provisional_passwords import ProvisionalPasswords
+from parvis_kit import ids
+from parvis_kit.unit import UnitOfWork
+
+
+class PasswordRpc:
+    """See the contract. `floor`: the installation's policy."""
+
+    def __init__(self, floor: PasswordPolicy, provisional: ProvisionalPasswords, *, refuses_leaked: bool) -> None:
+        self._floor = floor
+        self._provisional = provisional
+        self._refuses_leaked = refuses_leaked
+
+    async def GetPasswordPolicy(self, unit: UnitOfWork, request: pb.GetPasswordPolicyRequest) -> pb.PasswordPolicies:
+        del request
+        return self._told(await policies.of_organisation(unit, unit.organisation_id, self._floor))
+
+    async def SavePasswordPolicy(self, unit: UnitOfWork, request: pb.SavePasswordPolicyRequest) -> pb.PasswordPolicies:
+        told = request.policy
+        wanted = PasswordPolicy(
+            minimum=told.minimum,
+            digit=told.digit,
+            capital=told.capital,
+            small=told.small,
+            special_characters="".join(dict.fromkeys("".join(told.special_characters.split()))),
+        )
+        return self._told(await policies.save(unit, wanted, self._floor))
+
+    async def IssueProvisionalPassword(
+        self, unit: UnitOfWork, request: pb.IssueProvisionalPasswordRequest
+    ) -> pb.ProvisionalPassword:
+        account, secret, until = await self._provisional.issue(unit, ids.parse(request.account_id, "account_id"))
+        return pb.ProvisionalPassword(identifier=account.identifier, password=secret, expires_at=timestamp(until))
+
+    def _told(self, demanded: policies.Demanded) -> pb.PasswordPolicies:
+        return pb.PasswordPolicies(
+            policy=_message(demanded.policy),
+            floor=_message(self._floor),
+            own=demanded.own,
+            refuses_leaked=self._refuses_leaked,
+        )
+
+
+def _message(policy: PasswordPolicy) -> pb.PasswordPolicy:
+    return pb.PasswordPolicy(
+        minimum=policy.minimum,
+        digit=policy.digit,
+        capital=policy.capital,
+        small=policy.small,
+        special_characters=policy.special_characters,
+    )

@@ -1,0 +1,285 @@
+"""What firms demand of passwords, and provisional ones that they hand over."""
+
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from identity_stage import PASSWORD, Flow, read
+
+from parvis_identity.domain import provisional
+from parvis_identity.domain.passwords import PasswordPolicy
+from parvis_identity.models import Account, AccountState
+from parvis_identity.service import accounts, policies
+from parvis_identity.service.provisional_passwords import ProvisionalPasswords
+from parvis_kit.errors import ServiceError
+from parvis_kit.ids import uuid7
+
+pytestmark = pytest.mark.usefixtures("nobody_failed_before")
+FLOOR = PasswordPolicy()
+STRONG = PasswordPolicy(minimum=14, small=True, special_characters="$!")
+NEW = "Chalutier$2026"
+
+rules = st.builds(
+    PasswordPolicy,
+    minimum=st.integers(8, 20),
+    digit=st.booleans(),
+    capital=st.booleans(),
+    small=st.booleans(),
+    special_characters=st.sets(st.sampled_from("$?!&%*@#")).map("".join),
+)
+passwords = st.text("aA1$?#", max_size=24)
+
+
+@given(rules, rules, passwords)
+def test_what_passes_a_policy_with_its_floor_passes_the_floor(policy, floor, password):
+    if not list(policy.with_floor(floor).broken(password)):
+        assert not list(floor.broken(password))
+
+
+@given(rules, rules, passwords)
+def test_a_policy_that_refuses_no_more_than_another_takes_what_that_took(policy, other, password):
+    if not policy.refuses_more_than(other) and not list(other.broken(password)):
+        assert not list(policy.broken(password))
+
+
+@given(rules, rules)
+def test_a_policy_that_may_be_kept_is_its_own_with_the_floor(policy, floor):
+    if not list(policy.wrong(floor)):
+        assert set(policy.with_floor(floor).special_characters) == set(policy.special_characters)
+        assert not floor.refuses_more_than(policy)
+
+
+@pytest.fixture
+async def firm(stage, request):
+    slug = re.sub(r"\W+", "-", request.node.name)[:60].strip("-").lower()
+    return stage.town.found(slug, "Cabinet Iroise")
+
+
+async def demand(stage, firm, policy):
+    async with stage.unit(firm.id) as unit:
+        return await policies.save(unit, policy, FLOOR)
+
+
+async def hand_over(stage, firm, account):
+    async with stage.unit(firm.id) as unit:
+        _, secret, _ = await ProvisionalPasswords(stage.hasher, stage.settings).issue(unit, account.id)
+    return secret
+
+
+@pytest.mark.parametrize(
+    ("wanted", "field"),
+    [
+        (PasswordPolicy(minimum=7), "minimum"),
+        (PasswordPolicy(minimum=65), "minimum"),
+        (PasswordPolicy(digit=False), "digit"),
+        (PasswordPolicy(capital=False), "capital"),
+        (PasswordPolicy(special_characters=""), "special_characters"),
+        (PasswordPolicy(special_characters="$#"), "special_characters"),
+        (PasswordPolicy(special_characters="$a"), "special_characters"),
+    ],
+)
+async def test_a_firm_never_demands_less_than_the_installation(stage, wanted, field):
+    firm = stage.town.found("plancher", "Cabinet Plancher")
+    with pytest.raises(ServiceError, match="policy_invalid") as refusal:
+        await demand(stage, firm, wanted)
+    assert [each.field for each in refusal.value.violations] == [field]
+
+
+async def test_a_firm_that_said_nothing_demands_what_the_installation_does(stage, firm):
+    async with stage.unit(firm.id) as unit:
+        assert await policies.of_organisation(unit, firm.id, FLOOR) == policies.Demanded(FLOOR)
+
+
+async def test_the_pages_of_an_account_show_the_rules_of_its_firm(stage, firm):
+    await demand(stage, firm, STRONG)
+    client = await stage.client_of(firm, "C0300", state=AccountState.PENDING)
+    async with stage.unit(firm.id) as unit:
+        url, _ = await stage.links.mint(
+            unit, link_id=uuid7(), account_id=client.id, purpose=accounts.Purpose.ACTIVATION, slug=firm.slug
+        )
+    browser, address = stage.browser(), urlsplit(url).path
+
+    page = read(await browser.get(address))
+    weak = await browser.submit(address, password=PASSWORD)
+
+    assert "Au moins 14 caractères" in page
+    assert "Une minuscule" in page
+    assert "Un de ces signes : $ !" in page.replace("\xa0", " ")
+    assert weak.status_code == 422
+    assert (await browser.submit(address, password=NEW)).status_code == 303
+
+
+async def test_the_rules_of_a_firm_are_not_those_of_personal_accounts(stage, firm):
+    await demand(stage, firm, STRONG)
+    person = await stage.person()
+    assert await stage.passwords.policy_of(person) == FLOOR
+
+
+async def test_a_tightened_policy_asks_at_the_next_sign_in(stage, firm):
+    await stage.client_of(firm, "C0301")
+    await demand(stage, firm, STRONG)
+    browser = stage.browser()
+
+    right = await browser.sign_in("C0301", at=f"/login/{firm.slug}")
+    page = await browser.get(right.headers["location"])
+    kept = await browser.submit(right.headers["location"], password=PASSWORD)
+    chosen = await browser.submit(right.headers["location"], password=NEW)
+
+    assert right.headers["location"].startswith("/renew/")
+    assert "demande désormais des mots de passe plus solides" in read(page)
+    assert kept.status_code == 422
+    assert chosen.headers["location"] == f"/o/{firm.slug}"
+    assert (await stage.browser().sign_in("C0301", NEW, at=f"/login/{firm.slug}")).headers["location"].startswith("/o/")
+
+
+async def test_nothing_is_told_before_the_password_was_right(stage, firm):
+    await stage.client_of(firm, "C0302")
+    before = await stage.browser().sign_in("C0302", "faux", at=f"/login/{firm.slug}")
+    await demand(stage, firm, STRONG)
+    after = await stage.browser().sign_in("C0302", "faux", at=f"/login/{firm.slug}")
+    nobody = await stage.browser().sign_in("C0399", "faux", at=f"/login/{firm.slug}")
+    assert before.status_code == after.status_code == nobody.status_code == 422
+    bare = [
+        re.sub(r'name="csrf" value="[^"]*"', "", read(each)).replace(code, "…")
+        for each, code in ((before, "C0302"), (after, "C0302"), (nobody, "C0399"))
+    ]
+    assert bare[0] == bare[1] == bare[2]
+
+
+async def test_nobody_is_locked_out_by_leaving_the_page(stage, firm):
+    await stage.client_of(firm, "C0303")
+    await demand(stage, firm, STRONG)
+    first = await stage.browser().sign_in("C0303", at=f"/login/{firm.slug}")
+    second = await stage.browser().sign_in("C0303", at=f"/login/{firm.slug}")
+    assert first.headers["location"] != second.headers["location"]
+    assert (await stage.browser().submit(second.headers["location"], password=NEW)).status_code == 303
+    assert "Reconnectez-vous" in read(await stage.browser().get(first.headers["location"]))
+
+
+async def test_a_policy_that_asks_for_less_asks_nobody(stage, firm):
+    await demand(stage, firm, STRONG)
+    await stage.client_of(firm, "C0304")  # its password is younger than the rule, as one that was imported
+    await demand(stage, firm, FLOOR)
+    assert (await stage.browser().sign_in("C0304", at=f"/login/{firm.slug}")).headers["location"].startswith("/o/")
+
+
+async def test_a_password_that_fits_already_is_kept(stage, firm):
+    await stage.client_of(firm, "C0305")
+    await demand(stage, firm, PasswordPolicy(minimum=10))
+    assert (await stage.browser().sign_in("C0305", at=f"/login/{firm.slug}")).headers["location"].startswith("/o/")
+
+
+async def test_choosing_another_password_goes_on_to_the_product(stage, firm):
+    await stage.client_of(firm, "C0306")
+    await demand(stage, firm, STRONG)
+    browser, flow = stage.browser(), Flow(*await stage.relying_party())
+    asked = f"/oauth2/authorize?client_id={flow.client.client_id}&state=s-1"
+    right = await browser.submit(f"/login/{firm.slug}", identifier="C0306", password=PASSWORD, next=asked)
+    chosen = await browser.submit(right.headers["location"], password=NEW)
+    assert parse_qs(urlsplit(right.headers["location"]).query)["next"] == [asked]
+    assert chosen.headers["location"] == asked
+
+
+async def test_a_floor_that_is_raised_asks_personal_accounts_too(stage):
+    person, higher = await stage.person(), PasswordPolicy(minimum=16)
+    async with stage.unit() as unit:
+        await policies.remember_floor(unit, higher)
+    stage.passwords.policy = higher
+    try:
+        answer = await stage.browser().sign_in(person.mail)
+    finally:
+        stage.passwords.policy = FLOOR
+        await stage.run("UPDATE password_policies SET minimum = 8, tightened_at = NULL WHERE organisation_id = :id",
+                        id=policies.store.NOBODY)  # fmt: skip
+    assert answer.headers["location"].startswith("/renew/")
+
+
+# Provisional passwords
+
+
+def test_a_provisional_password_reads_and_types_easily():
+    drawn = {provisional.draw() for _ in range(200)}
+    assert len(drawn) == 200
+    assert all(re.fullmatch(r"([a-hj-km-np-z2-9]{4}-){3}[a-hj-km-np-z2-9]{4}", each) for each in drawn)
+    one = drawn.pop()
+    assert provisional.typed(one) == provisional.typed(one.upper().replace("-", " ")) == one.replace("-", "")
+
+
+async def test_a_provisional_password_lets_choose_ones_own_and_no_more(stage, firm):
+    client = await stage.client_of(firm, "C0310", state=AccountState.PENDING)
+    secret = await hand_over(stage, firm, client)
+    browser = stage.browser()
+    before = len(await stage.events("AccountActivated"))
+
+    right = await browser.sign_in("C0310", secret.upper().replace("-", " "), at=f"/login/{firm.slug}")
+    inside = await browser.get("/password")
+    same = await browser.submit(right.headers["location"], password=secret)
+    chosen = await browser.submit(right.headers["location"], password=NEW)
+    again = await stage.browser().sign_in("C0310", secret, at=f"/login/{firm.slug}")
+
+    assert right.headers["location"].startswith("/renew/")
+    assert inside.headers["location"].startswith("/login")  # nobody is signed in yet
+    assert same.status_code == 422
+    assert chosen.headers["location"] == f"/o/{firm.slug}"
+    assert len(await stage.events("AccountActivated")) == before + 1
+    assert again.status_code == 422
+
+
+async def test_a_provisional_password_ends_after_its_days(stage, firm):
+    client = await stage.client_of(firm, "C0311", state=AccountState.PENDING)
+    secret = await hand_over(stage, firm, client)
+    await stage.run("UPDATE credentials SET expires_at = now() WHERE account_id = :id", id=client.id)
+    right = await stage.browser().sign_in("C0311", secret, at=f"/login/{firm.slug}")
+    wrong = await stage.browser().sign_in("C0311", "faux", at=f"/login/{firm.slug}")
+    assert "a expiré" in read(right)
+    assert "a expiré" not in read(wrong)
+
+
+async def test_a_new_one_for_an_account_in_use_replaces_its_password_and_ends_its_sessions(stage, firm):
+    client = await stage.client_of(firm, "C0312")
+    browser = stage.browser()
+    await browser.sign_in("C0312", at=f"/login/{firm.slug}")
+    secret = await hand_over(stage, firm, client)
+    old = await stage.browser().sign_in("C0312", at=f"/login/{firm.slug}")
+    new = await stage.browser().sign_in("C0312", secret, at=f"/login/{firm.slug}")
+    assert (await browser.get("/password")).headers["location"].startswith("/login")
+    assert old.status_code == 422
+    assert new.headers["location"].startswith("/renew/")
+
+
+async def test_a_withdrawn_invitation_takes_the_provisional_password_along(stage, firm):
+    client = await stage.client_of(firm, "C0313", state=AccountState.PENDING)
+    secret = await hand_over(stage, firm, client)
+    async with stage.unit(firm.id) as unit:
+        await accounts.revoke_links(unit, client.id)
+    assert (await stage.browser().sign_in("C0313", secret, at=f"/login/{firm.slug}")).status_code == 422
+
+
+async def test_a_firm_hands_over_passwords_of_its_own_accounts_only(stage, firm):
+    other = stage.town.found("voisin", "Cabinet Voisin")
+    for account in (await stage.client_of(other, "C0314"), await stage.person()):
+        with pytest.raises(ServiceError, match="account_not_found"):
+            await hand_over(stage, firm, account)
+
+
+async def test_the_provisional_password_stands_nowhere_but_in_the_answer(stage, firm):
+    client = await stage.client_of(firm, "C0315", state=AccountState.PENDING)
+    secret = await hand_over(stage, firm, client)
+    bare = secret.replace("-", "")
+    async with stage.unit() as unit:
+        for table in ("audit", "outbox", "credentials", "accounts", "links"):
+            rows = str([tuple(row) for row in await unit.fetch(f"SELECT * FROM {table}")])  # noqa: S608 - names of ours
+            assert secret not in rows
+            assert bare not in rows
+        account = await unit.get(Account, client.id)
+    assert account.state == AccountState.PENDING
+
+
+async def test_who_has_no_mail_gets_an_account_all_the_same(stage, firm):
+    async with stage.unit(firm.id) as unit:
+        made = await accounts.create_managed(
+            unit, account_id=uuid7(), identifier="C0316", mail="", given_name="Luc", family_name="Morel", locale="fr"
+        )
+    assert made.mail == ""
