@@ -74,9 +74,14 @@ async def suite(settings: WebSettings, drawn: Pages) -> AsyncIterator[Suite]:
         made.expires_at.FromDatetime(datetime.now(UTC) + timedelta(minutes=5))
         return made if request.refresh_token == "refresh" else unauthenticated("session_ended")
 
+    def organisations(request: tenancy_pb2.ListMyOrganisationsRequest) -> tenancy_pb2.ListMyOrganisationsResponse:
+        shown = mine[: request.page_size or 50]
+        named = next((each for each in mine if each.face.slug == request.slug), None)
+        return tenancy_pb2.ListMyOrganisationsResponse(organisations=shown, total=len(mine), named=named)
+
     services.answers |= {
         "GetOrganisationToken": token,
-        "ListMyOrganisations": lambda _: tenancy_pb2.ListMyOrganisationsResponse(organisations=mine),
+        "ListMyOrganisations": organisations,
         "GetFrame": lambda _: frame,
         "GetHome": lambda _: tenancy_pb2.Home(frame=frame),
     }

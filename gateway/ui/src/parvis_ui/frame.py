@@ -74,12 +74,15 @@ class Flash:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Everything around the page. What has no address is not shown."""
+    """Everything around the page. What has no address is not shown. `organisations` are those that the switch offers
+    at once; where `organisations_total` says that there are more, it searches.
+    """
 
     organisation: Organisation
     navigation: Sequence[Group]
     person: Person
     organisations: Sequence[Organisation] = ()
+    organisations_total: int = 0
     chooser_href: str = "/organisations"
     search_href: str = ""
     inbox_href: str = ""

@@ -107,7 +107,7 @@ class _Page:
                 token = await self._portal.sessions.token(visit.session, organisation_id, viewing_id)
             except ServiceError as error:
                 if error.kind is Kind.NOT_FOUND and isinstance(visit, OrganisationVisit):
-                    visit.session.organisations_at = float("-inf")
+                    visit.session.ask_again()
                     raise not_found("access_ended", organisation=visit.organisation.face.name) from error
                 raise
             visit.acting = Acting(token.value, traceparent=traceparent, deadline=time.monotonic() + DEADLINE)
@@ -118,7 +118,7 @@ class _Page:
                 if error.kind is not Kind.UNAUTHENTICATED or last:
                     raise
                 visit.session.tokens.clear()
-                visit.session.organisations_at = float("-inf")
+                visit.session.ask_again()
                 if visit.request.method not in SAFE:
                     # What was typed is sent again by the reader: half of it may have been done.
                     await self._portal.sessions.token(visit.session, organisation_id)

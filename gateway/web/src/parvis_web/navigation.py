@@ -15,6 +15,8 @@ def frame_of(visit: "OrganisationVisit", frame: "tenancy_pb2.Frame") -> Frame:
     _, face, member = visit.words, frame.organisation, frame.membership
     name = f"{member.given_name} {member.family_name}".strip() or _("My account")
     mine = () if visit.viewing else visit.session.organisations
+    if mine and all(each.face.slug != face.slug for each in mine):
+        mine = (visit.organisation, *mine[:-1])
     others = [
         Organisation(
             each.face.name,
@@ -30,6 +32,7 @@ def frame_of(visit: "OrganisationVisit", frame: "tenancy_pb2.Frame") -> Frame:
         navigation=_portal(visit) if visit.is_portal else _staff(visit),
         person=_person(visit, name, member.profile_name or _("Client access")),
         organisations=others if len(others) > 1 else (),
+        organisations_total=visit.session.organisations_total,
         csrf=visit.csrf,
         viewing=_viewing(visit),
     )

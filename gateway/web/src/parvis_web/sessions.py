@@ -35,6 +35,8 @@ from parvis_web.clients import Clients
 LEASE = 30.0
 #: Seconds that the list of a person's organisations is kept.
 ORGANISATIONS_LEASE = 60.0
+#: Organisations that the switch offers without a search, and those that a session remembers having entered.
+OFFERED, ENTERED = 8, 50
 #: Seconds before its end at which a token is replaced.
 TOKEN_MARGIN = 30.0
 #: Sessions kept in memory, at most.
@@ -67,8 +69,12 @@ class Session:
     csrf: str
     checked_at: float = 0.0
     tokens: dict[str, Token] = field(default_factory=dict)
+    #: The first of the person's organisations by name, and how many there are.
     organisations: tuple[tenancy_pb2.MyOrganisation, ...] = ()
+    organisations_total: int = 0
     organisations_at: float = float("-inf")
+    #: Slug → an organisation that was entered, and when that was last confirmed; the one used longest ago first.
+    entered: dict[str, tuple[float, tenancy_pb2.MyOrganisation]] = field(default_factory=dict)
     #: Slug and name of those that closed the access during this session: every tab is told so, not only the first.
     ended: dict[str, str] = field(default_factory=dict)
     #: The frame of each organisation (or viewing) as it last came, shown when tenancy is down.
@@ -78,9 +84,18 @@ class Session:
         """A signature that only this session can make, for what the browser keeps (flash messages)."""
         return _mac(self.key, f"signed:{text}")
 
-    def find(self, slug: str) -> tenancy_pb2.MyOrganisation | None:
-        """The organisation of that slug, as it was last known."""
-        return next((mine for mine in self.organisations if mine.face.slug == slug), None)
+    def enter(self, mine: tenancy_pb2.MyOrganisation) -> None:
+        """Remembers an organisation that was just confirmed, and few besides: somebody may have thousands."""
+        self.ended.pop(mine.face.slug, None)
+        self.entered.pop(mine.face.slug, None)
+        self.entered[mine.face.slug] = (time.monotonic(), mine)
+        if len(self.entered) > ENTERED:
+            del self.entered[next(iter(self.entered))]
+
+    def ask_again(self) -> None:
+        """What is remembered of organisations counts no more, but for saying that they closed the access."""
+        self.organisations_at = float("-inf")
+        self.entered = {slug: (float("-inf"), mine) for slug, (_, mine) in self.entered.items()}
 
 
 class Sessions:
@@ -170,7 +185,7 @@ class Sessions:
         for session in self._known.values():
             if session.account_id == account_id:
                 session.tokens.clear()
-                session.organisations_at = float("-inf")
+                session.ask_again()
 
     def _forget(self, over: Callable[[Session], bool]) -> None:
         for digest in [digest for digest, session in self._known.items() if over(session)]:
@@ -201,36 +216,44 @@ class Sessions:
         return held
 
     async def organisations(self, session: Session, *, fresh: bool = False) -> tuple[tenancy_pb2.MyOrganisation, ...]:
-        """The person's organisations, at most a minute old."""
+        """The first of the person's organisations by name, at most a minute old."""
         if fresh or session.organisations_at < time.monotonic() - ORGANISATIONS_LEASE:
-            token = await self.token(session)
-            with acting_as(Acting(token=token.value)):
-                answer = await self._clients.organisations.ListMyOrganisations(tenancy_pb2.ListMyOrganisationsRequest())
-            session.ended |= {mine.face.slug: mine.face.name for mine in session.organisations}
-            session.organisations = tuple(answer.organisations)
-            for mine in session.organisations:
-                session.ended.pop(mine.face.slug, None)
-            session.organisations_at = time.monotonic()
+            await self._ask(session, "")
         return session.organisations
+
+    async def _ask(self, session: Session, slug: str) -> tenancy_pb2.MyOrganisation | None:
+        """One call for the switch and for the organisation of a slug: the same for two organisations and for 2,000."""
+        token = await self.token(session)
+        request = tenancy_pb2.ListMyOrganisationsRequest(page_size=OFFERED, slug=slug)
+        with acting_as(Acting(token=token.value)):
+            answer = await self._clients.organisations.ListMyOrganisations(request)
+        session.organisations, session.organisations_total = tuple(answer.organisations), answer.total
+        session.organisations_at = time.monotonic()
+        if not answer.HasField("named"):
+            return None
+        session.enter(answer.named)
+        return answer.named
 
     async def organisation(self, session: Session, slug: str) -> tenancy_pb2.MyOrganisation:
         """The organisation of that slug. Raises NOT_FOUND not_found, or access_ended when the person was in it
         during this session.
         """
-        known = session.find(slug)
-        if known is not None and session.organisations_at > time.monotonic() - ORGANISATIONS_LEASE:
+        confirmed_at, known = session.entered.get(slug, (float("-inf"), None))
+        if known is not None and confirmed_at > time.monotonic() - ORGANISATIONS_LEASE:
             return known
         try:
-            await self.organisations(session, fresh=True)
+            found = await self._ask(session, slug)
         except ServiceError as error:
             # Tenancy is down: who belonged to it a minute ago still does; what they may do is asked of each
             # service anyway.
             if error.kind is not Kind.UNAVAILABLE or known is None:
                 raise
             return known
-        found = session.find(slug)
         if found is not None:
             return found
+        if known is not None:
+            del session.entered[slug]
+            session.ended[slug] = known.face.name
         if slug in session.ended:
             raise not_found("access_ended", organisation=session.ended[slug])
         raise not_found()

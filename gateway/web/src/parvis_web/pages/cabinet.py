@@ -93,7 +93,7 @@ async def save(visit: OrganisationVisit) -> Response:
         await visit.clients.organisations.UpdateOrganisation(tenancy_pb2.UpdateOrganisationRequest(organisation=typed))
     except ServiceError as error:
         return await _form(visit, typed, visit.errors(error, *_FIELDS, **{"address.lines": "lines"}), status=422)
-    visit.session.organisations_at = float("-inf")  # the name and the accent may be new
+    visit.session.ask_again()  # the name and the accent may be new
     return visit.redirect(visit.address, _("The record is saved."))
 
 

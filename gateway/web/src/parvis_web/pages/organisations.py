@@ -2,16 +2,31 @@
 
 from starlette.responses import RedirectResponse, Response
 
+from parvis.tenancy.v1 import tenancy_pb2
+from parvis_ui.lists import changed
 from parvis_web.access import ACCOUNT, Area
 from parvis_web.visit import AccountVisit
 
 pages = Area("organisations")
 
+#: Organisations of a page; with no more than that there is nothing to search.
+_PAGE = 20
+
 
 @pages.get("/organisations", ACCOUNT)
 async def choose(visit: AccountVisit) -> Response:
-    """The organisations of the reader; whoever has one only is taken there."""
-    mine = await visit.organisations(fresh=True)
-    if len(mine) == 1:
+    """The organisations of the reader, found by name; whoever has one only is taken there."""
+    query, after = visit.query.get("q", ""), visit.query.get("after", "")
+    request = tenancy_pb2.ListMyOrganisationsRequest(query=query, page_token=after, page_size=_PAGE)
+    found = await visit.clients.organisations.ListMyOrganisations(request)
+    mine = found.organisations
+    if len(mine) == 1 and not query and not after:
         return RedirectResponse(f"/o/{mine[0].face.slug}/", 303)
-    return visit.render("organisations/choose.html", {"organisations": mine})
+    context = {
+        "organisations": mine,
+        "total": found.total,
+        "query": query,
+        "searchable": bool(query) or found.total > _PAGE,
+        "next": changed(visit.address, after=found.next_page_token) if found.next_page_token else "",
+    }
+    return visit.render("organisations/choose.html", context)

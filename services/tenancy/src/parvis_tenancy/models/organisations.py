@@ -55,6 +55,9 @@ class DirectoryEntry(Row, table=True):
     name: str
     accent: str = ""
     kind: int = choice()
+    #: What the organisations of one account are ordered by, and searched in: name and slug.
+    sort_key: str = ""
+    search_key: str = ""
 
 
 class RightsRevision(Row, table=True):

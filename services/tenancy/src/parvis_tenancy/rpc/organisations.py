@@ -49,12 +49,11 @@ class OrganisationRpc:
         return await organisations.update(unit, request.organisation)
 
     async def ListMyOrganisations(
-        self, unit: UnitOfWork, _: tenancy_pb2.ListMyOrganisationsRequest
+        self, unit: UnitOfWork, request: tenancy_pb2.ListMyOrganisationsRequest
     ) -> tenancy_pb2.ListMyOrganisationsResponse:
         if unit.caller.account_id is None:
             raise unauthenticated()
-        mine = await organisations.mine(unit, unit.caller.account_id)
-        return tenancy_pb2.ListMyOrganisationsResponse(organisations=mine)
+        return await organisations.mine(unit, unit.caller.account_id, request)
 
     async def ListCustomers(
         self, unit: UnitOfWork, request: tenancy_pb2.ListCustomersRequest

@@ -3,6 +3,8 @@
 from typing import Any
 from uuid import UUID
 
+from asyncpg import Record
+
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit import paging
 from parvis_kit.errors import conflict, not_found
@@ -42,23 +44,39 @@ async def update(unit: UnitOfWork, wanted: tenancy_pb2.Organisation) -> tenancy_
     found.sort_key = sort_key(name)
     found.search_key = search_key(name, found.slug, found.siren)
     entry.name, entry.accent = found.name, found.accent
+    entry.sort_key, entry.search_key = found.sort_key, search_key(found.name, found.slug)
     provision.organisation_changed(unit, found)
     unit.record("organisation.changed", target_kind="organisation", target_id=found.id)
     return messages.organisation(found.model_dump())
 
 
-async def mine(unit: UnitOfWork, account_id: UUID) -> list[tenancy_pb2.MyOrganisation]:
-    """The organisations that an account may enter, by name."""
-    rows = await organisations.of_account(unit, account_id)
-    return [
-        tenancy_pb2.MyOrganisation(
-            face=messages.face(row, organisation_id=row["id"], kind=row["organisation_kind"]),
-            kind=row["kind"],
-            profile_name=row["profile_name"],
-            profile_built_in=row["profile_built_in"],
-        )
-        for row in sorted(rows, key=lambda row: (sort_key(row["name"]), row["slug"]))
-    ]
+async def mine(
+    unit: UnitOfWork, account_id: UUID, request: tenancy_pb2.ListMyOrganisationsRequest
+) -> tenancy_pb2.ListMyOrganisationsResponse:
+    """A page of the organisations that an account may enter, by name, and the one named: three statements at most,
+    however many there are.
+    """
+    size, after = paging.size(request.page_size), paging.cursor(request.page_token)
+    rows, total = await organisations.page_of_account(unit, account_id, patterns(request.query), after, size + 1)
+    shown, token = paging.cut(rows, size, by_name(total))
+    named = next((row for row in shown if row["slug"] == request.slug), None)
+    if named is None and request.slug and (request.query or token or after):
+        named = await organisations.of_account(unit, account_id, request.slug)
+    return tenancy_pb2.ListMyOrganisationsResponse(
+        organisations=map(_my_organisation, shown),
+        next_page_token=token,
+        total=total,
+        named=None if named is None else _my_organisation(named),
+    )
+
+
+def _my_organisation(row: Record) -> tenancy_pb2.MyOrganisation:
+    return tenancy_pb2.MyOrganisation(
+        face=messages.face(row, organisation_id=row["id"], kind=row["organisation_kind"]),
+        kind=row["kind"],
+        profile_name=row["profile_name"],
+        profile_built_in=row["profile_built_in"],
+    )
 
 
 async def customers(

@@ -61,7 +61,13 @@ async def make_organisation(
     await unit.flush()
     unit.add(
         DirectoryEntry(
-            organisation_id=organisation_id, slug=slug, name=name, accent=organisation.accent, kind=int(kind)
+            organisation_id=organisation_id,
+            slug=slug,
+            name=name,
+            accent=organisation.accent,
+            kind=int(kind),
+            sort_key=organisation.sort_key,
+            search_key=search_key(name, slug),
         ),
         RightsRevision(organisation_id=organisation_id),
     )

@@ -11,6 +11,9 @@ from parvis_tenancy.models import Membership
 from parvis_tenancy.service import authority, messages, reach
 from parvis_tenancy.store import accesses, members, organisations, products, rights
 
+#: Organisations that are looked through for the one in which a product is meant; whoever has more says which.
+_MOST_LOOKED_AT = 20
+
 
 async def resolve_membership(unit: UnitOfWork, account_id: UUID, organisation_id: UUID) -> tenancy_pb2.Membership:
     """The open membership of an account. Raises NOT_FOUND.
@@ -113,9 +116,10 @@ async def resolve_product(
         raise not_found("no_membership")
     await unit.as_account(account_id)
     candidates: list[tuple[int, UUID, UUID]] = []
-    for each in await members.organisations_of_account(unit, account_id):
-        if organisation_id not in {None, each}:
-            continue
+    places = await members.organisations_of_account(unit, account_id)
+    if organisation_id is None and len(places) > _MOST_LOOKED_AT:
+        raise precondition("choose_organisation")
+    for each in places if organisation_id is None else {organisation_id} & set(places):
         await unit.enter(each)
         found = await members.of_account(unit, account_id, lock=False)
         if found is None or found.kind != MembershipKind.STAFF or found.state not in OPEN_STATES:

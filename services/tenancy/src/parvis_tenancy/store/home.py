@@ -9,8 +9,8 @@ from parvis_kit.unit import UnitOfWork
 _FRAME = """
 SELECT o.id AS organisation_id, o.slug, o.name, o.accent, o.kind AS organisation_kind, o.time_zone,
        m.id, m.account_id, m.kind, m.state, m.given_name, m.family_name, m.profile_name, m.profile_built_in,
-       (SELECT count(*) FROM memberships mine WHERE mine.account_id = m.account_id AND mine.state IN (1, 2))
-           AS organisations
+       (SELECT count(*) FROM (SELECT 1 FROM memberships mine WHERE mine.account_id = m.account_id
+                              AND mine.state IN (1, 2) LIMIT 100) counted) AS organisations
 FROM memberships m JOIN organisations o ON o.id = m.organisation_id
 WHERE m.organisation_id = $1 AND m.id = $2"""
 

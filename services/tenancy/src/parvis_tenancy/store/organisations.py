@@ -19,11 +19,17 @@ _PAGE = f"""
 SELECT * FROM organisations WHERE {_MATCH} AND (sort_key, id) > ($3, $4)
 ORDER BY sort_key, id LIMIT $5"""  # noqa: S608 - constants
 
-_MINE = """
-SELECT d.organisation_id AS id, d.slug, d.name, d.accent, d.kind AS organisation_kind,
-       m.kind, m.profile_name, m.profile_built_in
+_OF_ACCOUNT = """
 FROM memberships m JOIN organisation_directory d ON d.organisation_id = m.organisation_id
 WHERE m.account_id = $1 AND m.state IN (1, 2)"""
+_MINE = f"""
+SELECT d.organisation_id AS id, d.slug, d.name, d.accent, d.kind AS organisation_kind, d.sort_key,
+       m.kind, m.profile_name, m.profile_built_in {_OF_ACCOUNT}"""
+_MINE_NAMED = f"{_MINE} AND d.slug = $2"
+_MINE_PAGE = f"""
+{_MINE} AND d.search_key LIKE ALL($2) AND (d.sort_key, d.organisation_id) > ($3, $4)
+ORDER BY d.sort_key, d.organisation_id LIMIT $5"""
+_MINE_COUNT = f"SELECT count(*) {_OF_ACCOUNT} AND d.search_key LIKE ALL($2)"
 
 
 async def load(unit: UnitOfWork, *, lock: bool = False) -> Organisation | None:
@@ -71,9 +77,23 @@ async def provider_exists(unit: UnitOfWork) -> bool:
     return bool(await unit.fetch("SELECT 1 FROM organisation_directory WHERE kind = $1", kind))
 
 
-async def of_account(unit: UnitOfWork, account_id: UUID) -> list[Record]:
-    """The organisations that the account of the transaction may enter."""
-    return await unit.fetch(_MINE, account_id)
+async def page_of_account(
+    unit: UnitOfWork, account_id: UUID, patterns: Sequence[str], after: Cursor | None, size: int
+) -> tuple[list[Record], int]:
+    """The organisations that the account of the transaction may enter, by name after the cursor, and how many."""
+    start = after or FIRST
+    rows = await unit.fetch(_MINE_PAGE, account_id, list(patterns), start.key, start.id, size)
+    if after is not None:
+        return rows, after.total
+    if len(rows) < size:
+        return rows, len(rows)
+    return rows, int((await unit.fetch(_MINE_COUNT, account_id, list(patterns)))[0]["count"])
+
+
+async def of_account(unit: UnitOfWork, account_id: UUID, slug: str) -> Record | None:
+    """The organisation with this slug, if the account of the transaction may enter it."""
+    rows = await unit.fetch(_MINE_NAMED, account_id, slug)
+    return rows[0] if rows else None
 
 
 async def structures(unit: UnitOfWork) -> Sequence[Structure]:
