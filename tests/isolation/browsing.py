@@ -50,8 +50,9 @@ def is_way_in(answer: httpx.Response) -> bool:
 
 
 def is_way_out(answer: httpx.Response) -> bool:
-    """Whether the answer sends the reader, who belongs nowhere, to the page that says so."""
-    return answer.status_code == httpx.codes.SEE_OTHER and answer.headers["location"] == "/organisations"
+    """Whether the answer sends the reader, who belongs nowhere, to the page that says so, or to their request."""
+    out = answer.headers.get("location", "").startswith(("/organisations", "/requests/"))
+    return answer.status_code == httpx.codes.SEE_OTHER and out
 
 
 class _Forms(HTMLParser):

@@ -162,8 +162,9 @@ def _persons(found: Case) -> dict[str, Expected]:
     """People with a token of their own."""
     rule = found.rule
     if rule.subject == access_pb2.SUBJECT_ACCOUNT:
-        return dict.fromkeys(("other-firm", "other-firm-client", "other-client", "no-right"), OWN)
-    everybody: dict[str, Expected] = {"no-organisation": NO_MEMBERSHIP}
+        everybody_else = ("other-firm", "other-firm-client", "other-client", "no-right", "requested-member")
+        return dict.fromkeys((each for each in everybody_else if each != found.by), OWN)
+    everybody: dict[str, Expected] = dict.fromkeys(("no-organisation", "requested-member"), NO_MEMBERSHIP)
     if found.by == "provider":
         everybody |= dict.fromkeys(("administrator", "other-firm", "two-firms", "provider-no-right"), RIGHT_MISSING)
     else:

@@ -165,6 +165,37 @@ async def list_rights(_: World) -> pb.ListRightsRequest:
     return pb.ListRightsRequest()
 
 
+@case("RequestService.ListRequests", others=OWN)
+async def list_requests(world: World) -> pb.ListRequestsRequest:
+    return pb.ListRequestsRequest(id=await world.access_request())
+
+
+@case("RequestService.AcceptRequest")
+async def accept_request(world: World) -> pb.AcceptRequestRequest:
+    return pb.AcceptRequestRequest(id=await world.access_request(), profile_id=world.member.profile_id)
+
+
+@case("RequestService.DeclineRequest")
+async def decline_request(world: World) -> pb.DeclineRequestRequest:
+    return pb.DeclineRequestRequest(id=await world.access_request())
+
+
+@case("RequestService.SetRequestsAccepted", others=OWN)
+async def set_requests_accepted(_: World) -> pb.SetRequestsAcceptedRequest:
+    return pb.SetRequestsAcceptedRequest(accepted=True)
+
+
+@case("RequestService.ListMyRequests", by="requested-member")
+async def list_my_requests(_: World) -> pb.ListMyRequestsRequest:
+    return pb.ListMyRequestsRequest()
+
+
+@case("RequestService.WithdrawMyRequest", by="requested-member")
+async def withdraw_my_request(world: World) -> pb.WithdrawMyRequestRequest:
+    who = await world.cast.member("requested-member")
+    return pb.WithdrawMyRequestRequest(id=await world.access_request(who.account_id))
+
+
 @case("ProductService.ListMyProducts", others=OWN)
 async def list_my_products(_: World) -> pb.ListMyProductsRequest:
     return pb.ListMyProductsRequest()

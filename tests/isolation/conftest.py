@@ -47,7 +47,7 @@ async def cast(context, portal, wires):
 async def world(cast, ledger):
     # Of an earlier run on the same suite: nobody may have many under way.
     await ledger.connections["documents"].execute("UPDATE uploads SET state = 'aborted' WHERE state = 'sending'")
-    world = World(cast)
+    world = World(cast, tenancy=ledger.connections["tenancy"])
     await world.open()
     return world
 

@@ -41,6 +41,7 @@ def places_of(world: World) -> dict[str, Ids]:
     folder = contact | {"folder_id": world.template.id}
     return {
         "/o/{slug}/settings/people/{id}": {"id": world.member.id},
+        "/o/{slug}/settings/people/requests/{id}": {"id": world.request_id},
         "/o/{slug}/settings/profiles/{id}": {"id": world.member.profile_id},
         "/o/{slug}/customers/{id}/subscribe": {"id": world.cast.firm},
         "/o/{slug}/settings/products/{id}": {"id": world.product_id},
@@ -99,8 +100,14 @@ async def asked(world: World, name: str) -> Asked:
     return Asked(method, address, values, sent.body)
 
 
+#: Pages of those who wait for an organisation.
+WAITING = "/requests/{slug}"
+
+
 def rightful(name: str) -> str:
     """Who a route is for."""
+    if WAITING in name:
+        return "requested-member"
     return "provider" if ROUTES[name].rule.right in PROVIDERS else "administrator"
 
 
@@ -141,6 +148,27 @@ async def invite(world: World) -> Sent:
     page = "/o/{slug}/settings/people/invite"
     typed = {"mail": _mail(), "given_name": "Iso", "family_name": "Lation", "profile_id": world.member.profile_id}
     return Sent({}, typed, page)
+
+
+@fills("POST /requests/{slug}/withdraw")
+async def withdraw_request(world: World) -> Sent:
+    await world.access_request((await world.cast.member("requested-member")).account_id)
+    return Sent({}, {})
+
+
+@fills("POST /o/{slug}/settings/people/requests")
+async def take_requests(_: World) -> Sent:
+    return Sent({}, {"accepted": "1"})
+
+
+@fills("POST /o/{slug}/settings/people/requests/{id}/accept")
+async def accept_request(world: World) -> Sent:
+    return Sent({"id": await world.access_request()}, {"profile_id": world.member.profile_id})
+
+
+@fills("POST /o/{slug}/settings/people/requests/{id}/decline")
+async def decline_request(world: World) -> Sent:
+    return Sent({"id": await world.access_request()}, {"reason": "Isolation"})
 
 
 @fills("POST /o/{slug}/settings/people/{id}")

@@ -20,7 +20,7 @@ from parvis.identity.v1 import identity_pb2
 from parvis.notify.v1 import notify_pb2
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.errors import Kind, ServiceError
-from parvis_local.demo.portal import Person, Portal
+from parvis_local.demo.portal import Person, Portal, eventually
 from parvis_local.demonstration import Context
 
 FIRM, OTHER_FIRM, PROVIDER = "cabinet-orsel", "valmer-patrimoine", "cadrane"
@@ -117,6 +117,7 @@ class Cast:
             self._hire("out-of-scope", dict.fromkeys(SCOPED, mine)),
             self._hire("reader", {code: all_ if code in READING else mine for code in SCOPED}),
             self._hire("provider-no-right", {}, by="provider"),
+            self._ask("requested-member"),
         )
 
     @property
@@ -165,7 +166,7 @@ class Cast:
         return next(slug for slug, each in self.organisations.items() if each == member.organisation_id)
 
     async def _open_portal(self, member: Member) -> None:
-        account = f"/o/{self.slug_of(member)}/account"
+        account = f"/o/{self.slug_of(member)}/account" if member.organisation_id else "/organisations"
         page = await member.person._http.get(f"{self.portal.url}/auth/start", params={"next": account})
         member.csrf = csrf_of(page.text)
 
@@ -270,6 +271,31 @@ class Cast:
         profile = await self.profile(name, rights, by=by)
         invited = await self.invite(profile.id, by=by)
         await self._play(name, await self.portal.activated(invited.mail), (await self.member(by)).organisation_id)
+
+    async def _ask(self, name: str) -> None:
+        """Somebody who asked the firm for an account, proved their address, and waits."""
+        await self.as_administrator(
+            "RequestService.SetRequestsAccepted", tenancy_pb2.SetRequestsAcceptedRequest(accepted=True)
+        )
+        mail, page_of_firm = f"iso-{self.run}-asks@isolation.example", f"{self.portal.url}/join/{FIRM}"
+        person, told = Person(self.portal, mail), {"Origin": self.portal.url}
+        self.portal._people[f"isolation {mail}", ""] = person  # closed with the portal
+
+        async def form() -> httpx.Response:
+            page = await person._http.get(page_of_firm)
+            if page.is_error:  # until identity has heard that requests are open
+                raise ServiceError(Kind.UNAVAILABLE, "closed")
+            return page
+
+        page = await eventually(form)
+        typed = {"given_name": "Iso", "family_name": "Asks", "mail": mail, "message": "", "csrf": csrf_of(page.text)}
+        await person._http.post(page_of_firm, data=typed, headers=told)
+        link = await self.portal._link_mailed_to(mail, "join")
+        page = await person._http.get(link)
+        page = await person._http.post(link, data={"csrf": csrf_of(page.text)}, headers=told)
+        await person.activate(str(page.url))
+        await person.sign_in()
+        await self._play(name, person, "")
 
     async def _cut_member(self) -> None:
         """An administrator of the firm, with a token and a session from before their access was cut."""

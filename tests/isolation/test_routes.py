@@ -58,6 +58,7 @@ def readers(name):
     if not rule.inside:
         return found
     found |= dict.fromkeys(("other-firm", "other-firm-client", "cut-member", "cut-client"), REFUSED)
+    found["requested-member"] = REFUSED
     if rule.right in PROVIDERS:
         return found | dict.fromkeys(("administrator", "administrator-at-home", "provider-no-right"), REFUSED)
     found["other-firm-at-home"] = OWN if bare or route.path in EVERYBODYS else REFUSED

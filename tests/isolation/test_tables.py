@@ -12,6 +12,7 @@ EXCEPTED_KEYS: dict[tuple[str, str], str] = {}
 #: Policies that show more rows than the organisation's own: who sees them, and why. They let nobody write.
 SHOWN = {
     ("memberships", "parvis_account"): ("", "a person chooses among the organisations that they belong to"),
+    ("access_requests", "parvis_account"): ("", "a person follows their own requests, wherever they asked"),
     ("products", "parvis_served"): (
         "provider_id = (SELECT o.provider_id FROM organisations o WHERE o.id = '{firm}')",
         "what a provider sells is shown to those whom it serves",

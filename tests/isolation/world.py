@@ -3,11 +3,13 @@
 import asyncio
 import json
 import secrets
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
+import asyncpg
 from callers import Caller
 from forging import read
 from google.protobuf.message import Message
@@ -18,7 +20,12 @@ from parvis.documents.v1 import documents_pb2
 from parvis.notify.v1 import notify_pb2
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.errors import ServiceError
+from parvis_kit.ids import uuid7
 
+_ASK = """
+INSERT INTO access_requests (organisation_id, id, account_id, state, mail, given_name, family_name, locale, message,
+                             reason, asked_at, expires_at)
+VALUES ($1, $2, $3, 1, $4, 'Iso', 'Lation', 'fr', '', '', now(), now() + interval '1 day')"""
 PDF = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
 
 
@@ -27,6 +34,8 @@ class World:
     """See the module. All of it is the firm's; what is about a contact is about the one that `client` acts for."""
 
     cast: Cast
+    #: Tenancy's database, as its superuser: requests are put there, since pages take but a few from one address.
+    tenancy: asyncpg.Connection
     contact: tenancy_pb2.Contact = field(default_factory=tenancy_pb2.Contact)
     #: A contact that another client acts for.
     other_contact: tenancy_pb2.Contact = field(default_factory=tenancy_pb2.Contact)
@@ -42,8 +51,10 @@ class World:
     document: documents_pb2.Document = field(default_factory=documents_pb2.Document)
     invoice: billing_pb2.Invoice = field(default_factory=billing_pb2.Invoice)
     message_id: str = ""
-    #: Of pages: the client's access, an upload that waits for its parts, one that has them, a draft.
+    #: Of pages: a request for an account, the client's access, an upload that waits for its parts, one that has them,
+    #: a draft.
     access_id: str = ""
+    request_id: str = ""
     upload_id: str = ""
     sent_id: str = ""
     draft_id: str = ""
@@ -76,6 +87,7 @@ class World:
 
     async def open_pages(self) -> None:
         """Makes what only pages show."""
+        self.request_id = await self.access_request()
         self.access_id = (await self.cast.member("client")).membership_id
         self.upload_id = (await self.upload()).id
         self.sent_id = (await self.sent_upload()).id
@@ -110,6 +122,14 @@ class World:
         person = tenancy_pb2.Person(given_name="Iso", family_name="Lation", mail="iso@isolation.example")
         request = tenancy_pb2.CreateContactRequest(contact=contact, people=[person])
         return await self.call("ContactService.CreateContact", request)
+
+    async def access_request(self, account_id: str = "") -> str:
+        """An open request for an account in the firm, of somebody new or of who is named."""
+        firm, request_id = uuid.UUID(self.cast.firm), uuid7()
+        account = uuid.UUID(account_id) if account_id else uuid7()
+        await self.tenancy.execute("UPDATE access_requests SET state = 4 WHERE account_id = $1 AND state = 1", account)
+        await self.tenancy.execute(_ASK, firm, request_id, account, f"iso-{secrets.token_hex(4)}@isolation.example")
+        return str(request_id)
 
     async def active_member(self) -> tenancy_pb2.Member:
         """A colleague who has arrived: identity asks for their membership when they sign in."""

@@ -7,7 +7,7 @@ import hashlib
 import html
 import re
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -34,6 +34,7 @@ from parvis_identity.service.product_clients import Wanted
 from parvis_identity.service.pushed import PushedRequests
 from parvis_identity.service.registration import Registration
 from parvis_identity.service.request_objects import RequestObjects
+from parvis_identity.service.requests import Requests
 from parvis_identity.service.sealing import Seal
 from parvis_identity.service.sessions import OrganisationTokens
 from parvis_identity.service.sign_in import Passwords
@@ -95,6 +96,11 @@ class Town:
         self.faces[slug] = Face(uuid7(), slug, name, "#175c4a")
         return self.faces[slug]
 
+    def open_requests(self, slug: str) -> Face:
+        """People may ask for an account from now on."""
+        self.faces[slug] = replace(self.faces[slug], accepts_requests=True)
+        return self.faces[slug]
+
 
 def settings_for(**changes: Any) -> Settings:
     values = {
@@ -127,6 +133,7 @@ class Stage:
         self.client_rpc = ClientRpc(self.clients, self.trials)
         self.viewings = Viewings(self.town, lifetime=timedelta(minutes=settings.viewing_minutes))
         self.exchange = OrganisationTokens(self.tokens, self.town, self.viewings, gateway_client="web")
+        self.requests = Requests(database, ring.link_secret, public_url=PUBLIC_URL)
         self.site = Site(
             settings,
             database,
@@ -138,6 +145,7 @@ class Stage:
             pushed=PushedRequests(ring.link_secret),
             registration=Registration(database, self.clients, self.outgoing, settings),
             request_objects=RequestObjects(self.keys, self.outgoing, issuer=PUBLIC_URL),
+            requests=self.requests,
             tokens=self.tokens,
             ring=ring,
             clients=self.clients,

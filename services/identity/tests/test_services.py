@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("nobody_failed_before")
 
 @pytest.fixture
 def accounts_rpc(stage):
-    return AccountRpc(stage.links)
+    return AccountRpc(stage.links, stage.requests)
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from parvis_kit.outbox import Relay
 from parvis_kit.testing import eventually, running
 from parvis_notify.events import Events
 from parvis_notify.main import subscribe
+from parvis_notify.requests import RequestMails
 from parvis_notify.service.composing import Composer
 from parvis_notify.service.sending import Sender
 from parvis_notify.smtp import MailServer
@@ -66,10 +67,12 @@ class Suite:
         self.database = database
         self.server = MailServer(f"smtp://127.0.0.1:{smtp.port}", name="exemple.fr", connections=4, command_timeout=5)
         self.bus = Bus(broker, database, consumer="notify")
+        composer = Composer(PORTAL, "exemple.fr")
         subscribe(
             self.bus,
-            Events(Composer(PORTAL, "exemple.fr"), database),
+            Events(composer, database),
             Sender(self.server, identity, "exemple.fr", "portail.exemple.fr"),
+            RequestMails(composer),
         )
         self.relay = Relay(database.url, broker, source="notify")
 

@@ -25,6 +25,7 @@ SERVICE = {access_pb2.SUBJECT_SERVICE}
 SERVICES_TOO = SERVICE | {access_pb2.SUBJECT_MEMBER_OR_SERVICE}
 FOR_STAFF = [name for name, rule in RULES.items() if rule.subject == access_pb2.SUBJECT_STAFF]
 FOR_PERSONS = [name for name, rule in RULES.items() if rule.subject not in SERVICE]
+FOR_MEMBERS = [name for name in FOR_PERSONS if RULES[name].subject != access_pb2.SUBJECT_ACCOUNT]
 WITH_RIGHT = [name for name, rule in RULES.items() if rule.right]
 
 
@@ -53,7 +54,7 @@ async def test_a_products_token_is_worthless(stage, provider, method):
         await replace(provider, token=token).call(method)
 
 
-@pytest.mark.parametrize("method", [name for name in FOR_PERSONS if name != "ListMyOrganisations"])
+@pytest.mark.parametrize("method", FOR_MEMBERS)
 async def test_a_person_without_organisation_is_refused(stage, provider, method):
     with refused(Kind.UNAUTHENTICATED, "no_membership"):
         await stage.as_account(provider.account_id).call(method)
@@ -227,8 +228,9 @@ ELSEWHERE = {
     "SavePasswordPolicy", "UpdateOrganisation", "ListMyOrganisations", "ListCustomers",
     "CreateCustomer", "GetFace", "SetUp", "ListStructures", "ListMembers", "ListProfiles", "ListRights",
     "ListMyProducts", "RegisterProduct", "SubscribeCustomer", "ListAssignments", "ListContacts", "BatchGetContacts",
-    "ResolveMembership", "ResolveProduct", "ResolveViewing", "GetGrantSet",
     "GetProduct", "UpdateProduct", "RotateProductSecret", "SetProductOpen", "StartProductTrial", "FinishProductTrial",
+    "ResolveMembership", "ResolveProduct", "GetGrantSet", "ListRequests", "SetRequestsAccepted", "ListMyRequests",
+    "AcceptRequest", "DeclineRequest", "WithdrawMyRequest",
 }  # fmt: skip
 
 

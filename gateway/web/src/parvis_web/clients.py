@@ -22,6 +22,7 @@ class Clients:
         self.viewings = identity_pb2_grpc.ViewingServiceStub(identity)
         self.organisations = tenancy_pb2_grpc.OrganisationServiceStub(tenancy)
         self.members = tenancy_pb2_grpc.MemberServiceStub(tenancy)
+        self.requests = tenancy_pb2_grpc.RequestServiceStub(tenancy)
         self.products = tenancy_pb2_grpc.ProductServiceStub(tenancy)
         self.contacts = tenancy_pb2_grpc.ContactServiceStub(tenancy)
         self.rights = tenancy_pb2_grpc.RightsServiceStub(tenancy)

@@ -8,13 +8,13 @@ from urllib.parse import quote, urlsplit
 from starlette.responses import RedirectResponse, Response
 
 from parvis.tenancy.v1 import tenancy_pb2
-from parvis_kit.caller import acting_as
+from parvis_kit.caller import Acting, acting_as
 from parvis_kit.errors import Kind, ServiceError
 from parvis_ui.frame import Flash
 from parvis_web.rights import right_label
 from parvis_web.sentences import either, sentence, violation
 from parvis_web.viewings import Viewing, purpose
-from parvis_web.visit import OrganisationVisit, Visit, if_allowed, local_path, sign_in_path
+from parvis_web.visit import OrganisationVisit, Visit, if_allowed, local_path, open_requests, sign_in_path
 
 STATUS = {
     Kind.INVALID: 422,
@@ -56,8 +56,8 @@ async def _answer(visit: Visit, error: ServiceError) -> Response:  # noqa: PLR09
     match error.kind:
         case Kind.NOT_FOUND if error.reason == "access_ended":
             return _ended(visit, error.params.get("organisation", ""))
-        case Kind.NOT_FOUND if visit.request.method == "GET" and _belongs_nowhere(visit):
-            return RedirectResponse("/organisations", 303)  # the page that says why there is nothing to see
+        case Kind.NOT_FOUND if elsewhere := await _elsewhere(visit):
+            return RedirectResponse(elsewhere, 303)
         case Kind.NOT_FOUND | Kind.INVALID if error.kind is Kind.NOT_FOUND or visit.request.method == "GET":
             # Who only looked typed nothing but the address: a part of it that cannot be read names no page.
             return visit.error(
@@ -95,8 +95,27 @@ async def _answer(visit: Visit, error: ServiceError) -> Response:  # noqa: PLR09
             )
 
 
-def _belongs_nowhere(visit: Visit) -> bool:
-    return isinstance(visit, OrganisationVisit) and visit.session is not None and visit.session.organisations == ()
+async def _elsewhere(visit: Visit) -> str:
+    """The page that says why there is nothing to see: a request that awaits an answer, or no organisation at all."""
+    if not isinstance(visit, OrganisationVisit) or visit.session is None or visit.request.method != "GET":
+        return ""
+    if await _waits(visit):
+        return f"/requests/{visit.request.path_params['slug']}"
+    return "/organisations" if visit.session.organisations == () else ""
+
+
+async def _waits(visit: OrganisationVisit) -> bool:
+    """Whether this is the home of an organisation whose answer to a request the reader awaits."""
+    slug = visit.request.path_params["slug"]
+    if visit.frame_or_none is not None or visit.request.url.path != f"/o/{slug}/":
+        return False
+    try:
+        token = await visit.portal.sessions.token(visit.session)
+        with acting_as(Acting(token.value)):
+            waiting = await open_requests(visit)
+    except ServiceError:
+        return False
+    return any(each.organisation.slug == slug for each in waiting)
 
 
 def _ways_out(visit: Visit) -> tuple[tuple[str, str], ...]:

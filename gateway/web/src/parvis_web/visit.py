@@ -382,6 +382,12 @@ async def if_allowed(call: Awaitable[A]) -> A | None:
         raise
 
 
+async def open_requests(visit: Visit) -> list[tenancy_pb2.MyRequest]:
+    """The reader's requests for an account that await an answer; none while tenancy is down."""
+    found = await or_down(visit.clients.requests.ListMyRequests(tenancy_pb2.ListMyRequestsRequest()))
+    return [each for each in found.requests if each.state == tenancy_pb2.REQUEST_STATE_OPEN] if found else []
+
+
 def sign_in_path(address: str) -> str:
     """Where somebody who is not signed in is sent, to come back to `address`."""
     return f"/auth/start?next={quote(address, safe='')}"

@@ -27,6 +27,7 @@ from parvis_identity.service.provisional_passwords import ProvisionalPasswords
 from parvis_identity.service.pushed import PushedRequests
 from parvis_identity.service.registration import Registration
 from parvis_identity.service.request_objects import RequestObjects
+from parvis_identity.service.requests import Requests
 from parvis_identity.service.sealing import Seal
 from parvis_identity.service.sessions import OrganisationTokens
 from parvis_identity.service.sign_in import Passwords
@@ -63,16 +64,17 @@ async def wire(settings: Settings) -> Service[Settings]:
     links = Links(ring.link_secret, public_url=settings.public_url)
     viewings = Viewings(organisations, lifetime=timedelta(minutes=settings.viewing_minutes))
     exchange = OrganisationTokens(tokens, organisations, viewings, gateway_client=settings.web_client_id)
-    events.listen(service.bus, viewings)
+    events.listen(service.bus, viewings, organisations)
 
     endpoint = TokenEndpoint(tokens, clients, organisations)
     trials = Trials(endpoint, outgoing, issuer=settings.public_url, secret=ring.link_secret)
+    requests = Requests(service.database, ring.link_secret, public_url=settings.public_url)
 
     pages = Pages("parvis_identity")
     asyncio.get_running_loop().run_in_executor(None, pages.warm)  # nobody waits for it, neither the start nor a reader
 
     contract = identity_pb2.DESCRIPTOR.services_by_name
-    service.offer(contract["AccountService"], AccountRpc(links))
+    service.offer(contract["AccountService"], AccountRpc(links, requests))
     service.offer(contract["SessionService"], SessionRpc(exchange, ring, gateway=settings.gateway))
     hasher = Hasher(settings)
     service.offer(
@@ -107,6 +109,7 @@ async def wire(settings: Settings) -> Service[Settings]:
             pushed=PushedRequests(ring.link_secret),
             registration=Registration(service.database, clients, outgoing, settings),
             request_objects=RequestObjects(keys, outgoing, issuer=settings.public_url),
+            requests=requests,
             tokens=tokens,
             ring=ring,
             clients=clients,

@@ -11,6 +11,16 @@ from typing import Final
 from uuid import UUID
 
 LOCALES: Final = ("fr", "en")
+MONTHS: Final[Mapping[str, Sequence[str]]] = {
+    "fr": (
+        "janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre",
+        "décembre",
+    ),
+    "en": (
+        "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+        "December",
+    ),
+}  # fmt: skip
 LONGEST_SUBJECT: Final = 200
 LONGEST_BODY: Final = 10_000
 #: RFC 5321, section 4.5.3.1.3.
@@ -35,6 +45,15 @@ class Kind(StrEnum):
     ADDRESS_ASKED = "address_asked"
     ADDRESS_CHANGED = "address_changed"
     ADDRESS_CORRECTED = "address_corrected"
+    REQUEST_CONFIRMATION = "request_confirmation"
+    REQUEST_RECEIVED = "request_received"
+    REQUEST_ACCEPTED = "request_accepted"
+    REQUEST_DECLINED = "request_declined"
+    REQUEST_EXPIRED = "request_expired"
+    REQUEST_ALREADY_MEMBER = "request_already_member"
+    REQUEST_ACCESS_CUT = "request_access_cut"
+    REQUEST_CLOSED = "request_closed"
+    REQUEST_TOO_SOON = "request_too_soon"
 
 
 class State(StrEnum):
@@ -82,6 +101,7 @@ _FAMILY = Field("nom", "Le Goff", "Le Goff")
 _CONTACT = Field("client", "Menuiserie Kerautret", "Kerautret Joinery")
 _DOCUMENT = Field("document", "Facture F2026-00042", "Invoice F2026-00042")
 _NEW_ADDRESS = Field("adresse", "claire.legoff@exemple.fr", "claire.legoff@example.com")
+_DAY = Field("jour", "24 décembre 2026", "24 December 2026")
 _FOLDER = Field("dossier", "Factures", "Invoices")
 
 FIELDS: Final[Mapping[Kind, tuple[Field, ...]]] = {
@@ -112,6 +132,23 @@ FIELDS: Final[Mapping[Kind, tuple[Field, ...]]] = {
     Kind.ADDRESS_CHANGED: (_LINK, _NEW_ADDRESS, _GIVEN, _FAMILY, _DOMAIN),
     Kind.ADDRESS_CORRECTED: (
         _LINK, Field("identifiant", "C0042", "C0042"), _GIVEN, _FAMILY, _FIRM, _DOMAIN,
+    ),
+    Kind.REQUEST_RECEIVED: (
+        _LINK, _GIVEN, _FIRM, _DOMAIN,
+        Field("expéditeur", "Claire Le Goff", "Claire Le Goff"),
+        Field("adresse", "claire@exemple.fr", "claire@example.com"),
+        Field("message", "Je tiens la comptabilité.", "I keep the books."),
+    ),
+    Kind.REQUEST_DECLINED: (
+        _LINK, _GIVEN, _FIRM, _DOMAIN, _DAY, Field("motif", "Écrivez-nous d’abord.", "Write to us first."),
+    ),
+    Kind.REQUEST_TOO_SOON: (_LINK, _GIVEN, _FIRM, _DOMAIN, _DAY),
+    **dict.fromkeys(
+        (
+            Kind.REQUEST_CONFIRMATION, Kind.REQUEST_ACCEPTED, Kind.REQUEST_EXPIRED, Kind.REQUEST_ALREADY_MEMBER,
+            Kind.REQUEST_ACCESS_CUT, Kind.REQUEST_CLOSED,
+        ),
+        (_LINK, _GIVEN, _FIRM, _DOMAIN),
     ),
 }  # fmt: skip
 #: Kinds that a firm may word itself. Mails about an account itself are the same for everybody.

@@ -16,6 +16,7 @@ from parvis.tenancy.v1 import events_pb2 as tenancy_events
 from parvis_kit.app import Service, run
 from parvis_kit.bus import Bus
 from parvis_notify.events import Events
+from parvis_notify.requests import RequestMails
 from parvis_notify.rpc import MessageRpc, TemplateRpc
 from parvis_notify.service.composing import Composer
 from parvis_notify.service.sending import Sender
@@ -36,7 +37,8 @@ async def wire(settings: Settings) -> Service[Settings]:
     service.offer(notify_pb2.DESCRIPTOR.services_by_name["TemplateService"], TemplateRpc(public_url))
     service.offer(notify_pb2.DESCRIPTOR.services_by_name["MessageService"], MessageRpc(public_url))
 
-    events = Events(Composer(public_url, settings.mail_domain), service.database)
+    composer = Composer(public_url, settings.mail_domain)
+    events = Events(composer, service.database)
     sender = Sender(
         server=MailServer(
             settings.smtp_url.get_secret_value(),
@@ -48,11 +50,11 @@ async def wire(settings: Settings) -> Service[Settings]:
         mail_domain=settings.mail_domain,
         public_name=urlsplit(public_url).netloc,
     )
-    subscribe(service.bus, events, sender)
+    subscribe(service.bus, events, sender, RequestMails(composer))
     return service
 
 
-def subscribe(bus: Bus, events: Events, sender: Sender) -> None:
+def subscribe(bus: Bus, events: Events, sender: Sender, requests: RequestMails) -> None:
     """What notify listens to."""
     bus.on(tenancy_events.OrganisationChanged, events.organisation_changed)
     bus.on(tenancy_events.ContactChanged, events.contact_changed)
@@ -68,5 +70,9 @@ def subscribe(bus: Bus, events: Events, sender: Sender) -> None:
     bus.on_steps(identity_events.AddressChangeRequested, events.address_change_requested)
     bus.on_steps(identity_events.AddressChanged, events.address_changed)
     bus.on(identity_events.ManagedMailCorrected, events.managed_mail_corrected)
+
+    bus.on(identity_events.AccessRequestOpened, requests.opened)
+    bus.on(tenancy_events.AccessRequestReceived, requests.received)
+    bus.on(tenancy_events.AccessRequestAnswered, requests.answered)
 
     bus.on_steps(notify_events.MessageQueued, sender.send)

@@ -3,8 +3,10 @@
 from uuid import UUID
 
 from parvis.identity.v1 import events_pb2 as identity_events
-from parvis_kit.bus import Delivery
-from parvis_tenancy.service import arrivals
+from parvis_kit.bus import Delivery, Envelope
+from parvis_kit.unit import UnitOfWork
+from parvis_tenancy.service import arrivals, requests
+from parvis_tenancy.service.requests import Asked, Patience
 
 
 async def account_activated(delivery: Delivery, event: identity_events.AccountActivated) -> None:
@@ -28,3 +30,23 @@ async def account_changed(delivery: Delivery, event: identity_events.AccountChan
     for organisation_id in where:
         async with delivery.begin() as unit:
             await arrivals.rename(unit, account_id, organisation_id, names, delivery.envelope.version)
+
+
+class Requests:
+    """Requests for an account, as they arrive. `patience` says how long they wait."""
+
+    def __init__(self, patience: Patience) -> None:
+        self._patience = patience
+
+    async def access_requested(self, unit: UnitOfWork, event: identity_events.AccessRequested, _: Envelope) -> None:
+        """Somebody who proved their address asks for an account in the organisation of the event."""
+        asked = Asked(
+            id=UUID(event.request_id),
+            account_id=UUID(event.account_id),
+            mail=event.mail,
+            given_name=event.given_name,
+            family_name=event.family_name,
+            locale=event.locale,
+            message=event.message,
+        )
+        await requests.receive(unit, asked, self._patience)

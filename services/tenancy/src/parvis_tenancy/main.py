@@ -1,6 +1,7 @@
 """The tenancy service: how it is wired."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from parvis.identity.v1 import events_pb2 as identity_events
 from parvis.identity.v1 import identity_pb2_grpc
@@ -15,8 +16,9 @@ from parvis_tenancy.rpc.contacts import ContactRpc
 from parvis_tenancy.rpc.members import MemberRpc
 from parvis_tenancy.rpc.organisations import OrganisationRpc
 from parvis_tenancy.rpc.products import ProductRpc
+from parvis_tenancy.rpc.requests import RequestRpc
 from parvis_tenancy.rpc.rights import RightsRpc
-from parvis_tenancy.service import rights
+from parvis_tenancy.service import requests, rights
 from parvis_tenancy.service.accounts import Identity
 from parvis_tenancy.settings import Settings
 
@@ -46,14 +48,20 @@ async def wire(
             clients=identity_pb2_grpc.ClientServiceStub(channel),
             passwords=identity_pb2_grpc.PasswordServiceStub(channel),
         )
+    patience = requests.Patience(
+        answer=timedelta(days=settings.request_days), again=timedelta(days=settings.request_again_days)
+    )
     offered = tenancy_pb2.DESCRIPTOR.services_by_name
     service.offer(offered["OrganisationService"], OrganisationRpc(identity, settings.setup_token_sha256))
     service.offer(offered["MemberService"], MemberRpc(identity))
+    service.offer(offered["RequestService"], RequestRpc(patience))
     service.offer(offered["ProductService"], ProductRpc(identity))
     service.offer(offered["ContactService"], ContactRpc(identity))
     service.offer(offered["RightsService"], RightsRpc())
     service.bus.on_steps(identity_events.AccountActivated, events.account_activated)
     service.bus.on_steps(identity_events.AccountChanged, events.account_changed)
+    service.bus.on(identity_events.AccessRequested, events.Requests(patience).access_requested)
+    service.background(lambda: requests.expire_for_ever(service.database))
     return service
 
 

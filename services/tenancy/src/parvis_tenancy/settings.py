@@ -16,6 +16,7 @@ class Settings(ServiceSettings):
         "parvis.tenancy.v1.OrganisationService.GetFace": frozenset({"identity"}),
         "parvis.tenancy.v1.OrganisationService.GetOrganisation": frozenset({"web", "billing"}),
         "parvis.tenancy.v1.MemberService": frozenset({"web"}),
+        "parvis.tenancy.v1.RequestService": frozenset({"web"}),
         "parvis.tenancy.v1.ProductService": frozenset({"web"}),
         "parvis.tenancy.v1.ContactService": frozenset({"web"}),
         "parvis.tenancy.v1.ContactService.BatchGetContacts": frozenset({"documents", "billing"}),
@@ -27,3 +28,7 @@ class Settings(ServiceSettings):
 
     #: SHA-256, in hexadecimal, of the token with which the first administrator makes themself. Empty: nobody can.
     setup_token_sha256: str = ""
+    #: Days after which a request for an account that nobody answered expires.
+    request_days: int = 30
+    #: Days after which whoever was declined may ask again.
+    request_again_days: int = 7

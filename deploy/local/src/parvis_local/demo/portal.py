@@ -246,8 +246,8 @@ class Portal:
             self._people[key] = person
         return self._people[key]
 
-    async def _link_mailed_to(self, mail: str) -> str:
-        """The activation link of the newest mail to an address; waits for it."""
+    async def _link_mailed_to(self, mail: str, path: str = "activate") -> str:
+        """The link of the newest mail to an address, its activation link unless another is named; waits for it."""
 
         async def look() -> str:
             messages = (
@@ -256,7 +256,7 @@ class Portal:
             found = messages["messages"] if isinstance(messages, dict) else messages
             for message in reversed(found):
                 whole = await self._http.get(f"{self.context.addresses['mail']}/api/messages/{message['id']}")
-                if link := re.search(rf"{re.escape(self.url)}/activate/[^\s\"'<>\\]+", whole.text):
+                if link := re.search(rf"{re.escape(self.url)}/{path}/[^\s\"'<>\\]+", whole.text):
                     return link[0]
             raise ServiceError(Kind.NOT_FOUND, "no_mail_yet", address=mail)
 

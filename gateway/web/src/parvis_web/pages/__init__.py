@@ -22,6 +22,7 @@ from parvis_web.pages import (
     product,
     products,
     profiles,
+    requests,
     setup,
     sign_in,
     uploads,
@@ -33,6 +34,7 @@ AREAS: tuple[Area, ...] = (
     organisations.pages,
     home.pages,
     applications.pages,
+    requests.pages,  # before people: "requests" is not an id
     people.pages,
     profiles.pages,
     cabinet.pages,

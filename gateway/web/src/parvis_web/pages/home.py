@@ -100,6 +100,14 @@ def _tasks(
                 detail=_("Invoices cannot be closed until it is complete."),
             )
         )
+    if mine is not None and mine.pending_requests:
+        tasks.append(
+            Task(
+                _.plural("Somebody asks for an account", "%(num)s people ask for an account", mine.pending_requests),
+                f"{base}/settings/people/requests",
+                icon="person-plus",
+            )
+        )
     if mine is not None and mine.pending_invitations:
         tasks.append(
             Task(

@@ -5,7 +5,7 @@ from starlette.responses import RedirectResponse, Response
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_ui.lists import changed
 from parvis_web.access import ACCOUNT, Area
-from parvis_web.visit import AccountVisit
+from parvis_web.visit import AccountVisit, at_once, open_requests
 
 pages = Area("organisations")
 
@@ -18,12 +18,15 @@ async def choose(visit: AccountVisit) -> Response:
     """The organisations of the reader, found by name; whoever has one only is taken there."""
     query, after = visit.query.get("q", ""), visit.query.get("after", "")
     request = tenancy_pb2.ListMyOrganisationsRequest(query=query, page_token=after, page_size=_PAGE)
-    found = await visit.clients.organisations.ListMyOrganisations(request)
+    found, waiting = await at_once(visit.clients.organisations.ListMyOrganisations(request), open_requests(visit))
     mine = found.organisations
-    if len(mine) == 1 and not query and not after:
+    if len(mine) == 1 and not (waiting or query or after):
         return RedirectResponse(f"/o/{mine[0].face.slug}/", 303)
+    if len(waiting) == 1 and not (mine or query or after):
+        return RedirectResponse(f"/requests/{waiting[0].organisation.slug}", 303)
     context = {
         "organisations": mine,
+        "waiting": [] if query or after else waiting,
         "total": found.total,
         "query": query,
         "searchable": bool(query) or found.total > _PAGE,

@@ -10,6 +10,8 @@ from urllib.parse import parse_qsl, urlsplit
 LONGEST = 2000
 #: Pages of ours that a sign-in may lead to.
 _CONTINUATIONS = ("/oauth2/authorize", "/password", "/address", "/device")
+#: And those whose address holds a secret of ours.
+_CONTINUATIONS_BELOW = ("/join/",)
 
 
 def is_redirect_uri(uri: str) -> bool:
@@ -73,7 +75,8 @@ def continuation(address: str) -> str:
     if len(address) > 2 * LONGEST or not address.isascii() or not address.isprintable() or "\\" in address:
         return ""
     path, _, _ = address.partition("?")
-    return address if path in _CONTINUATIONS else ""
+    below = path.startswith(_CONTINUATIONS_BELOW) and "/../" not in path and "//" not in path
+    return address if path in _CONTINUATIONS or below else ""
 
 
 def parameters_of(address: str) -> dict[str, str]:

@@ -20,6 +20,8 @@ class Purpose(StrEnum):
     #: Of a change of address, not in the table of links: see domain.address_changes.
     ADDRESS_NEW = "address_new"
     ADDRESS_OLD = "address_old"
+    #: Proves the address of somebody who asks an organisation for an account.
+    REQUEST = "request"
 
 
 class LinkState(StrEnum):
@@ -37,6 +39,7 @@ LIFETIMES = {
     Purpose.RESET: timedelta(hours=1),
     Purpose.RENEWAL: timedelta(minutes=30),
     Purpose.FIRST: timedelta(minutes=30),
+    Purpose.REQUEST: timedelta(days=1),
 }
 
 

@@ -9,6 +9,7 @@ from parvis_identity.http.account_step import AccountStepPages
 from parvis_identity.http.address_change import AddressPages
 from parvis_identity.http.authorization import AuthorizationPages
 from parvis_identity.http.devices import DevicePages
+from parvis_identity.http.join import JoinPages
 from parvis_identity.http.openid import OpenIdPages
 from parvis_identity.http.passwords import PasswordPages
 from parvis_identity.http.pushed import PushedPages
@@ -34,7 +35,7 @@ def make_app(site: Site) -> Starlette:
     parts = (
         *(OpenIdPages(site), TokenStatePages(site), AuthorizationPages(site), SignInPages(site), PushedPages(site)),
         *(PasswordPages(site), AccountStepPages(site), SignOutPages(site), RegistrationPages(site), DevicePages(site)),
-        AddressPages(site),
+        *(AddressPages(site), JoinPages(site)),
     )
     routes = [route for part in parts for route in part.routes()]
     return Starlette(routes=routes, exception_handlers={404: no_such_page, 405: no_such_page})

@@ -176,6 +176,7 @@ class PasswordPages:
             "errors": errors,
             "purpose": purpose.value,
             "firm": face,
+            "invites": opened.link is not None and opened.link.organisation_id is not None,
             "account": account,
             "managed": managed,
             "action": f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path,

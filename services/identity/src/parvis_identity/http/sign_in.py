@@ -126,6 +126,7 @@ class SignInPages:
             "identifier": identifier,
             "again": again,
             "firm": face,
+            "join": f"/join/{face.slug}" if face and face.accepts_requests else "",
             "action": action,
             "next": after,
             # Nobody declines to sign in to the portal itself.

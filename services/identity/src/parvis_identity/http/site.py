@@ -24,6 +24,7 @@ from parvis_identity.service.protocol import ClientPolicy, ProtocolRefusal
 from parvis_identity.service.pushed import PushedRequests, Unusable
 from parvis_identity.service.registration import Registration
 from parvis_identity.service.request_objects import RequestObjects
+from parvis_identity.service.requests import Requests
 from parvis_identity.service.sign_in import Passwords
 from parvis_identity.service.tokens import Tokens
 from parvis_identity.settings import Settings
@@ -66,6 +67,7 @@ class Site:
         pushed: PushedRequests,
         registration: Registration,
         request_objects: RequestObjects,
+        requests: Requests,
         tokens: Tokens,
         ring: KeyRing,
         clients: Clients,
@@ -81,6 +83,7 @@ class Site:
         self.pushed = pushed
         self.registration = registration
         self.request_objects = request_objects
+        self.requests = requests
         self.tokens = tokens
         self.ring = ring
         self.clients = clients

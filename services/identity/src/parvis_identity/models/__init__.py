@@ -29,9 +29,11 @@ from parvis_identity.models.openid import (
     SigningKey,
     Trial,
 )
+from parvis_identity.models.requests import AccessRequest
 from parvis_identity.models.viewings import Viewing
 
 __all__ = [
+    "AccessRequest",
     "Account",
     "AccountKind",
     "AccountState",

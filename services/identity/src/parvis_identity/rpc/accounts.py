@@ -9,6 +9,7 @@ from parvis_identity.domain.address_changes import PROVEN_WITHIN
 from parvis_identity.domain.links import Purpose
 from parvis_identity.models import Account, AccountKind, AccountState
 from parvis_identity.service import accounts, address_changes
+from parvis_identity.service.requests import Requests
 from parvis_kit import ids
 from parvis_kit.errors import Violation, invalid
 from parvis_kit.unit import UnitOfWork
@@ -33,8 +34,9 @@ _PURPOSES = {
 class AccountRpc:
     """See the contract."""
 
-    def __init__(self, links: accounts.Links) -> None:
+    def __init__(self, links: accounts.Links, requests: Requests) -> None:
         self._links = links
+        self._requests = requests
 
     async def EnsurePersonalAccount(self, unit: UnitOfWork, request: pb.EnsurePersonalAccountRequest) -> pb.Account:
         return message(
@@ -67,6 +69,9 @@ class AccountRpc:
         return pb.BatchGetAccountsResponse(accounts=map(message, found))
 
     async def MintLink(self, unit: UnitOfWork, request: pb.MintLinkRequest) -> pb.Link:
+        if request.purpose == pb.LINK_PURPOSE_REQUEST:
+            url, until = await self._requests.mint(unit, ids.parse(request.link_id, "link_id"))
+            return pb.Link(url=url, expires_at=timestamp(until))
         purpose = _PURPOSES.get(request.purpose)
         if purpose is None:
             raise invalid("malformed_request", [Violation("purpose", "required")])

@@ -7,7 +7,7 @@ from parvis_identity.service import sessions as session_rules
 from parvis_identity.service.clients import gateway_client
 from parvis_identity.service.keys import KeyRing
 from parvis_identity.settings import Settings
-from parvis_identity.store import logout, openid, sessions, viewings
+from parvis_identity.store import logout, openid, requests, sessions, viewings
 from parvis_kit.caller import Caller
 from parvis_kit.unit import Database
 
@@ -39,4 +39,5 @@ async def sweep_for_ever(database: Database) -> None:
             await openid.sweep(unit)
             await logout.sweep(unit)
             await viewings.sweep(unit)
+            await requests.sweep(unit)
         await asyncio.sleep(_SWEEP_EVERY)

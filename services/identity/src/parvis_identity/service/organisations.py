@@ -25,6 +25,8 @@ class Face:
     slug: str
     name: str
     accent: str = ""
+    #: Whether people may ask for an account there.
+    accepts_requests: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,12 @@ class Tenancy:
             del known[next(iter(known))]
         known[slug] = (time.monotonic() + _FRESH, found)
 
+    def forget(self, slug: str) -> None:
+        """The face is asked for again: it changed. Until the answer is there, the one that was known still serves."""
+        self._nobodys.pop(slug, None)
+        if slug in self._faces_of:
+            self._faces_of[slug] = (0.0, self._faces_of[slug][1])
+
     async def membership(self, account_id: UUID, organisation_id: UUID) -> Membership:
         """See Organisations."""
         request = tenancy_pb2.ResolveMembershipRequest(account_id=str(account_id), organisation_id=str(organisation_id))
@@ -146,7 +154,7 @@ def _kind(kind: int) -> str:
 
 
 def _face(message: tenancy_pb2.Face) -> Face:
-    return Face(UUID(message.id), message.slug, message.name, message.accent)
+    return Face(UUID(message.id), message.slug, message.name, message.accent, message.accepts_requests)
 
 
 def _in_own_name() -> AbstractContextManager[None]:

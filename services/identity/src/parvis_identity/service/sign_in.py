@@ -21,7 +21,7 @@ from parvis_identity.domain.links import LIFETIMES, LinkState, Purpose, digest_o
 from parvis_identity.domain.passwords import PasswordPolicy
 from parvis_identity.domain.throttle import BY_ADDRESS, BY_IDENTIFIER, RESETS, RESETS_BY_ADDRESS, network_of
 from parvis_identity.models import Account, AccountState, Credential, Link
-from parvis_identity.service import policies, sessions
+from parvis_identity.service import policies, proven, sessions
 from parvis_identity.service.breached import BreachedPasswords
 from parvis_identity.service.evenness import EvenRefusals
 from parvis_identity.service.hashing import Hasher
@@ -357,7 +357,9 @@ class Passwords:
             else:
                 await sessions.end(unit, account.id)
                 unit.record("password.reset", target_kind="account", target_id=account.id)
-            return await self._begin(unit, account, visitor)
+            begun = await self._begin(unit, account, visitor)
+            await proven.send_all(unit, account)
+            return begun
 
 
 def new_link(

@@ -29,6 +29,28 @@ class MembershipState(IntEnum):
 OPEN_STATES = (MembershipState.INVITED, MembershipState.ACTIVE)
 
 
+class RequestState(IntEnum):
+    """Where a request for an account is; only an open one can be answered."""
+
+    OPEN = 1
+    ACCEPTED = 2
+    DECLINED = 3
+    WITHDRAWN = 4
+    EXPIRED = 5
+
+
+class RequestOutcome(IntEnum):
+    """What the person is told of a request."""
+
+    ACCEPTED = 1
+    DECLINED = 2
+    EXPIRED = 3
+    ALREADY_MEMBER = 4
+    ACCESS_CUT = 5
+    CLOSED = 6
+    TOO_SOON = 7
+
+
 class ContactKind(IntEnum):
     """Whom a contact stands for."""
 

@@ -11,9 +11,11 @@ from parvis_tenancy.models.organisations import (
     Structure,
     Subscription,
 )
+from parvis_tenancy.models.requests import AccessRequest
 
 __all__ = [
     "AccessContact",
+    "AccessRequest",
     "Assignment",
     "Contact",
     "ContactAdviser",

@@ -43,6 +43,8 @@ class Organisation(Row, Postal, Versioned, Sorted, table=True):
     mail: str = ""
     accent: str = ""
     time_zone: str = "Europe/Paris"
+    #: Whether people may ask for an account (service.requests).
+    accepts_requests: bool = False
 
 
 class DirectoryEntry(Row, table=True):
@@ -58,6 +60,7 @@ class DirectoryEntry(Row, table=True):
     #: What the organisations of one account are ordered by, and searched in: name and slug.
     sort_key: str = ""
     search_key: str = ""
+    accepts_requests: bool = False
 
 
 class RightsRevision(Row, table=True):

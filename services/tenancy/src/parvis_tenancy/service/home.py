@@ -39,6 +39,7 @@ async def compose(unit: UnitOfWork) -> tenancy_pb2.Home:
     )
     answer.pending_invitations = row["invitations"]
     answer.pending_accesses = row["accesses"]
+    answer.pending_requests = row["requests"]
     if grants.allows("organisation.manage"):
         record = LegalRecord(
             legal_name=row["legal_name"],

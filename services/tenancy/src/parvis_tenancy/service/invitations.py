@@ -9,11 +9,11 @@ from parvis_kit.errors import conflict, not_found
 from parvis_kit.ids import uuid7
 from parvis_kit.text import search_key
 from parvis_kit.unit import UnitOfWork
-from parvis_tenancy.domain.states import MembershipKind, MembershipState
+from parvis_tenancy.domain.states import MembershipKind, MembershipState, RequestState
 from parvis_tenancy.models import Membership, Organisation, Profile
 from parvis_tenancy.service import authority
 from parvis_tenancy.service.accounts import PersonName
-from parvis_tenancy.store import members, organisations
+from parvis_tenancy.store import members, organisations, requests
 from parvis_tenancy.store.search import sort_key
 
 
@@ -69,6 +69,8 @@ async def enrol(
     membership.version += 1
     refresh_keys(membership)
     await unit.flush()
+    # Whoever is a member by now waits for nothing any more, whether they were accepted or invited meanwhile.
+    await requests.settle(unit, account_id, RequestState.ACCEPTED)
     authority.membership_changed(unit, membership)
     authority.grants_changed(unit, revision, membership.id)
     return membership

@@ -60,12 +60,12 @@ async def invite(
     )
     function = fields.text("function", request.function)
     fields.settle()
-    structure_id = await _structure(unit, request.structure_id)
-    await _may_give(unit, profile_id)
+    structure_id = await existing_structure(unit, request.structure_id)
+    await may_give(unit, profile_id)
     # Before anything is locked: nobody waits for identity.
     account = await identity.personal_account(mail, person)
     revision = await rights.next_revision(unit)
-    await _may_give(unit, profile_id)
+    await may_give(unit, profile_id)
     profile = await members.profile(unit, profile_id)
     if profile is None:
         raise not_found("profile_not_found")
@@ -163,7 +163,7 @@ async def update(unit: UnitOfWork, membership_id: UUID, change: MemberChange) ->
     if change.profile_id != membership.profile_id:
         await _move(unit, membership, change.profile_id)
         authority.grants_changed(unit, revision, membership.id)
-    membership.structure_id = await _structure(unit, change.structure_id)
+    membership.structure_id = await existing_structure(unit, change.structure_id)
     membership.function = function
     membership.version += 1
     invitations.refresh_keys(membership)
@@ -197,12 +197,14 @@ def _set_state(unit: UnitOfWork, membership: Membership, state: MembershipState,
     authority.grants_changed(unit, revision, membership.id)
 
 
-async def _may_give(unit: UnitOfWork, profile_id: UUID) -> None:
+async def may_give(unit: UnitOfWork, profile_id: UUID) -> None:
+    """Raises FORBIDDEN above_ceiling when a profile holds what the caller does not, NOT_FOUND profile_not_found."""
     wanted = await authority.rights_of_profile(unit, profile_id)
     await authority.below_ceiling(unit, rules.above(wanted, await authority.own_rights(unit)))
 
 
-async def _structure(unit: UnitOfWork, structure_id: str) -> UUID | None:
+async def existing_structure(unit: UnitOfWork, structure_id: str) -> UUID | None:
+    """A structure that was chosen, or none. Raises NOT_FOUND structure_not_found, INVALID fields_invalid."""
     fields = Fields()
     chosen = fields.identifier("structure_id", structure_id)
     fields.settle()

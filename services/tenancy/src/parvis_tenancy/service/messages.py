@@ -11,6 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.grants import ALL, GrantSet
 from parvis_tenancy.domain.states import OrganisationKind
+from parvis_tenancy.models import DirectoryEntry
 
 
 class Row(Protocol):
@@ -64,6 +65,26 @@ def face(row: Row, *, organisation_id: UUID, kind: Any) -> tenancy_pb2.Face:
     """The public face in a row."""
     return tenancy_pb2.Face(
         id=str(organisation_id), slug=row["slug"], name=row["name"], accent=row["accent"], kind=kind
+    )
+
+
+def public_face(entry: DirectoryEntry) -> tenancy_pb2.Face:
+    """The face of an organisation as its sign-in page shows it."""
+    shown = face(entry.model_dump(), organisation_id=entry.organisation_id, kind=entry.kind)
+    shown.accepts_requests = entry.accepts_requests
+    return shown
+
+
+def access_request(row: Row) -> tenancy_pb2.AccessRequest:
+    """A request for an account, for those who answer it."""
+    return tenancy_pb2.AccessRequest(
+        id=str(row["id"]),
+        mail=row["mail"],
+        given_name=row["given_name"],
+        family_name=row["family_name"],
+        message=row["message"],
+        asked_at=instant(row["asked_at"]),
+        expires_at=instant(row["expires_at"]),
     )
 
 

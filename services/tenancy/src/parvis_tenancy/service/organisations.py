@@ -130,7 +130,7 @@ async def face(unit: UnitOfWork, slug: str) -> tenancy_pb2.Face:
     entry = await organisations.entry_by_slug(unit, slug) if records.slug_is_right(slug) else None
     if entry is None:
         raise not_found("no_organisation")
-    return messages.face(entry.model_dump(), organisation_id=entry.organisation_id, kind=entry.kind)
+    return messages.public_face(entry)
 
 
 async def structures(unit: UnitOfWork) -> list[tenancy_pb2.Structure]:

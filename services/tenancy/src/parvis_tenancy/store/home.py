@@ -32,6 +32,8 @@ ORDER BY p.sort_key, p.id"""
 _PENDING = """
 SELECT CASE WHEN $2 THEN (SELECT count(*) FROM memberships m
            WHERE m.organisation_id = $1 AND m.kind = 1 AND m.state = 1) ELSE 0 END AS invitations,
+       CASE WHEN $2 THEN (SELECT count(*) FROM access_requests q
+           WHERE q.organisation_id = $1 AND q.state = 1 AND q.expires_at > $5) ELSE 0 END AS requests,
        CASE WHEN $3 THEN (SELECT count(DISTINCT x.contact_id) FROM memberships m
            JOIN access_contacts x ON x.organisation_id = $1 AND x.membership_id = m.id
            WHERE m.organisation_id = $1 AND m.kind = 2 AND m.state = 1
@@ -54,5 +56,5 @@ async def products(unit: UnitOfWork, membership_id: UUID) -> list[Record]:
 
 
 async def pending(unit: UnitOfWork, *, invitations: bool, accesses: bool, advisers: list[UUID] | None) -> Record:
-    """Invitations and accesses nobody answered (`advisers`: None for all contacts), and the legal record."""
-    return (await unit.fetch(_PENDING, unit.organisation_id, invitations, accesses, advisers))[0]
+    """Invitations, requests and accesses nobody answered (`advisers`: None for all contacts), and the legal record."""
+    return (await unit.fetch(_PENDING, unit.organisation_id, invitations, accesses, advisers, unit.now))[0]

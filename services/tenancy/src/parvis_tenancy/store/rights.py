@@ -43,6 +43,13 @@ WHERE m.organisation_id = $1 AND m.kind = 1 AND m.state = 2 AND (m.profile_built
                             AND p.profile_id = m.profile_id AND p.code = $3 AND p.scope = 2))))
 ORDER BY m.sort_key, m.id LIMIT 5"""
 
+_ALL_HOLDERS = """
+SELECT m.id FROM memberships m
+WHERE m.organisation_id = $1 AND m.kind = 1 AND m.state = 2 AND (m.profile_built_in = 'administrator' OR EXISTS (
+    SELECT 1 FROM profile_rights p WHERE p.organisation_id = m.organisation_id AND p.profile_id = m.profile_id
+    AND p.code = $2))
+ORDER BY m.sort_key, m.id LIMIT $3"""
+
 _OTHER_ADMINISTRATORS = """
 SELECT count(*) FROM memberships
 WHERE organisation_id = $1 AND kind = 1 AND state = 2 AND profile_built_in = 'administrator' AND id <> $2"""
@@ -95,10 +102,20 @@ async def next_revision(unit: UnitOfWork) -> int:
     return int(rows[0]["revision"])
 
 
+async def hold_revision(unit: UnitOfWork) -> None:
+    """Makes changes of rights wait until this transaction ends."""
+    await unit.fetch("SELECT 1 FROM rights_revisions WHERE organisation_id = $1 FOR SHARE", unit.organisation_id)
+
+
 async def names_of_holders(unit: UnitOfWork, *codes: str, holding: str = "") -> list[str]:
     """Names of five members at most who hold one of the rights `codes` and, when given, `holding` over everything."""
     rows = await unit.fetch(_HOLDERS, unit.organisation_id, list(codes), holding)
     return [row["name"] for row in rows]
+
+
+async def holders(unit: UnitOfWork, code: str, most: int) -> list[UUID]:
+    """Active staff who hold a right, by name; `most` of them."""
+    return [row["id"] for row in await unit.fetch(_ALL_HOLDERS, unit.organisation_id, code, most)]
 
 
 async def other_administrators(unit: UnitOfWork, membership_id: UUID) -> int:

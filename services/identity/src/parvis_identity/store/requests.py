@@ -1,0 +1,42 @@
+"""Requests for an account."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import delete, select
+from sqlmodel import col
+
+from parvis_identity.domain.identifiers import mail_key
+from parvis_identity.models import AccessRequest, Account
+from parvis_kit.unit import UnitOfWork
+
+#: How long what was typed is kept once its link is over: who opens it late is told so.
+_KEPT = timedelta(days=30)
+
+
+async def find(unit: UnitOfWork, digest: bytes, *, lock: bool = False) -> AccessRequest | None:
+    """The request whose link has this secret."""
+    query = select(AccessRequest).where(col(AccessRequest.digest) == digest)
+    found: AccessRequest | None = await unit.scalar(query.with_for_update() if lock else query)
+    return found
+
+
+async def account_of(unit: UnitOfWork, mail: str) -> Account | None:
+    """The personal account of an address."""
+    query = select(Account).where(col(Account.organisation_id).is_(None), col(Account.identifier_key) == mail_key(mail))
+    found: Account | None = await unit.scalar(query)
+    return found
+
+
+async def proven(unit: UnitOfWork, account_id: UUID) -> Sequence[AccessRequest]:
+    """Requests of an account that wait for its first password, locked."""
+    query = select(AccessRequest).where(
+        col(AccessRequest.account_id) == account_id, col(AccessRequest.sent_at).is_(None)
+    )
+    return await unit.scalars(query.order_by(col(AccessRequest.id)).with_for_update())
+
+
+async def sweep(unit: UnitOfWork) -> None:
+    """Deletes what was typed, a month after its link was over."""
+    await unit.execute(delete(AccessRequest).where(col(AccessRequest.expires_at) < unit.now - _KEPT))
