@@ -81,7 +81,8 @@ class Scene:
             delivered=1, headers={},
         )  # fmt: skip
         handlers = {}
-        events.listen(SimpleNamespace(on=handlers.__setitem__), self.stage.viewings)
+        bus = SimpleNamespace(on=handlers.__setitem__, broadcast=lambda *_: None)
+        events.listen(bus, self.stage.viewings, None)
         async with self.stage.unit(self.firm.id) as unit:
             await handlers[tenancy_events.GrantsChanged](unit, event, envelope)
 

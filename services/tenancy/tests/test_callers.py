@@ -230,7 +230,7 @@ ELSEWHERE = {
     "ListMyProducts", "RegisterProduct", "SubscribeCustomer", "ListAssignments", "ListContacts", "BatchGetContacts",
     "GetProduct", "UpdateProduct", "RotateProductSecret", "SetProductOpen", "StartProductTrial", "FinishProductTrial",
     "ResolveMembership", "ResolveProduct", "GetGrantSet", "ListRequests", "SetRequestsAccepted", "ListMyRequests",
-    "AcceptRequest", "DeclineRequest", "WithdrawMyRequest",
+    "AcceptRequest", "DeclineRequest", "WithdrawMyRequest", "ResolveViewing",
 }  # fmt: skip
 
 

@@ -4,6 +4,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy.ext.asyncio import create_async_engine
+from test_requests import ask
 
 from parvis_kit import tables as kit
 from parvis_kit.caller import Caller
@@ -53,6 +54,8 @@ async def test_without_organisation_there_is_no_row(stage, provider, admin, tabl
     await admin.call("CreateStructure", name="Siège")
     product = await stage.product(provider, admin)
     await admin.call("SetAssignment", product_id=product.id, membership_id=admin.membership_id, assigned=True)
+    await admin.call("SetRequestsAccepted", accepted=True)
+    await ask(stage, admin)
     query = f"SELECT count(*) FROM {table}"  # noqa: S608 - names of our tables
     async with stage.service.database.begin(Caller("tenancy")) as unit:
         without = (await unit.fetch(query))[0]["count"]
@@ -75,5 +78,8 @@ async def test_every_index_of_an_organisations_table_begins_with_it(stage, provi
     owned = [name for name, table in Row.metadata.tables.items() if "organisation_id" in table.primary_key.columns]
     found = await stage.rows(provider, query, owned)
     others = {row["index"] for row in found if row["first"] != "organisation_id"}
-    # An account lists its memberships; a provider its subscribers; a slug is unique among all.
-    assert others == {"memberships_by_account", "subscriptions_by_product", "organisation_directory_slug_key"}
+    # An account lists its memberships and its requests; a provider its subscribers; a slug is unique among all.
+    assert others == {
+        "memberships_by_account", "access_requests_by_account", "subscriptions_by_product",
+        "organisation_directory_slug_key",
+    }  # fmt: skip

@@ -6,8 +6,8 @@ from sqlalchemy.dialects.postgresql import BYTEA, TIMESTAMP
 
 from parvis_kit.migrations import global_table
 
-revision = "0008"
-down_revision = "0007"
+revision = "0009"
+down_revision = "0008"
 
 INSTANT = TIMESTAMP(timezone=True)
 
