@@ -30,14 +30,15 @@ PARTS = {
     "isolation": ("tests/isolation",),
     "conformance": ("tests/conformance",),
     "e2e": ("tests/e2e",),
+    "relying_parties": ("tests/relying_parties",),
     "chaos": ("tests/chaos",),
     "load": ("tests/load",),
     "compose": ("tests/compose",),
     "screenshots": ("tests/screenshots",),
 }
 # What CI runs; the others run by name, and with --full.
-BY_DEFAULT = ("unit", "integration", "isolation", "conformance", "e2e", "chaos")
-WITH_BROWSER = {"e2e", "chaos", "screenshots", "integration"}
+BY_DEFAULT = ("unit", "integration", "isolation", "conformance", "e2e", "relying_parties", "chaos")
+WITH_BROWSER = {"e2e", "relying_parties", "chaos", "screenshots", "integration"}
 CAPABILITIES = ("identity", "sso", "rights", "administration", "documents", "notify", "billing")
 NO_TESTS = 5  # pytest's exit status
 
