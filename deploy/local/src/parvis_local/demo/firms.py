@@ -6,6 +6,7 @@ from functools import partial
 
 from parvis.billing.v1 import billing_pb2, billing_pb2_grpc
 from parvis.documents.v1 import documents_pb2, documents_pb2_grpc
+from parvis.identity.v1 import identity_pb2
 from parvis.tenancy.v1 import tenancy_pb2, tenancy_pb2_grpc
 from parvis_kit.caller import acting_for
 from parvis_kit.errors import Kind, ServiceError
@@ -61,8 +62,19 @@ async def make_products(portal: Portal, provider: Person) -> dict[str, str]:
                     name=name,
                     description=description,
                     launch_url=f"{url}/start",
-                    redirect_uris=[f"{url}/callback"],
-                    post_logout_redirect_uris=[f"{url}/"],
+                    client=identity_pb2.ClientSettings(
+                        redirect_uris=[f"{url}/callback"],
+                        post_logout_redirect_uris=[f"{url}/"],
+                        backchannel_logout_uri=f"{url}/backchannel-logout",
+                        backchannel_logout_session_required=True,
+                        scopes=["profile", "email", "offline_access"],
+                        application_type="web",
+                        token_endpoint_auth_method="client_secret_basic",  # noqa: S106 - the name of a method
+                        id_token_signed_response_alg="ES256",  # noqa: S106 - an algorithm
+                        subject_type="public",
+                        pkce_required=True,
+                        rotates_refresh_tokens=True,
+                    ),
                 )
             )
             known[name] = made.id

@@ -25,6 +25,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from parvis_local.product.ending import LogoutTokens, NotALogoutToken
+
 COOKIE = "patrimonia"
 SCOPE = "openid profile email"
 SIGNED_ALGORITHMS = ["ES256", "RS256"]
@@ -55,6 +57,7 @@ class Product:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._sessions: dict[str, dict[str, Any]] = {}
+        self._logout = LogoutTokens(settings.issuer, SIGNED_ALGORITHMS)
         self._begun: dict[str, dict[str, str]] = {}  # state -> verifier and nonce of a login under way
         self._pages = Environment(
             loader=PackageLoader("parvis_local.product"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
@@ -68,6 +71,7 @@ class Product:
                 Route("/start", self.start),
                 Route("/callback", self.callback),
                 Route("/sign-out", self.sign_out, methods=["POST"]),
+                Route("/backchannel-logout", self.told_of_sign_out, methods=["POST"]),
                 Route("/style.css", self.style),
                 Route("/health/ready", self.ready),
             ]
@@ -146,9 +150,8 @@ class Product:
         )
         answer.raise_for_status()
         tokens = answer.json()
-        keys = await self._http.get("/oauth2/jwks")
-        keys.raise_for_status()
-        decoded = jwt.decode(tokens["id_token"], KeySet.import_key_set(keys.json()), algorithms=SIGNED_ALGORITHMS)
+        keys = KeySet.import_key_set(await self._keys())
+        decoded = jwt.decode(tokens["id_token"], keys, algorithms=SIGNED_ALGORITHMS)
         jwt.JWTClaimsRegistry(
             iss={"essential": True, "value": self._settings.issuer},
             aud={"essential": True, "value": client["client_id"]},
@@ -174,6 +177,28 @@ class Product:
         answer = RedirectResponse(target, status_code=303)
         answer.delete_cookie(COOKIE)
         return answer
+
+    async def told_of_sign_out(self, request: Request) -> Response:
+        """The portal says that a session ended: the same one here ends too, whatever its browser does (Back-Channel
+        Logout 1.0, 2.5 to 2.8).
+        """
+        headers = {"Cache-Control": "no-store"}
+        client = self._settings.client()
+        token = str((await request.form()).get("logout_token", ""))
+        try:
+            ended = self._logout.read(token, client["client_id"] if client else "", await self._keys())
+        except (NotALogoutToken, httpx.HTTPError) as error:
+            told = {"error": "invalid_request", "error_description": str(error)}
+            return JSONResponse(told, status_code=400, headers=headers)
+        for identifier in [key for key, session in self._sessions.items() if ended.concerns(session["claims"])]:
+            del self._sessions[identifier]
+        return Response(status_code=200, headers=headers)
+
+    async def _keys(self) -> Any:
+        """The portal's key set (RFC 7517)."""
+        keys = await self._http.get("/oauth2/jwks")
+        keys.raise_for_status()
+        return keys.json()
 
     async def style(self, _: Request) -> Response:
         return Response(self._pages.get_template("style.css").render(), media_type="text/css")
