@@ -16,7 +16,7 @@ from sqlalchemy import insert
 from parvis_identity.domain import sessions as rules
 from parvis_identity.domain.links import digest_of
 from parvis_identity.models import Account, AccountKind, AccountState, Client, Credential, Grant, RefreshToken, Session
-from parvis_identity.service.clients import Clients
+from parvis_identity.store.openid import save_client
 from parvis_kit.caller import Caller
 from parvis_kit.ids import uuid7
 from parvis_kit.unit import Database
@@ -68,15 +68,17 @@ class Population:
 async def settled(suite: Suite, *, accounts: int, hasher: argon2.PasswordHasher) -> AsyncIterator[Population]:
     """`accounts` active personal accounts, with one hash of `hasher` for all: what differs is whose it is."""
     database = Database(suite.environment("identity")["PARVIS_DATABASE_URL"], service="identity")
-    now, encoded = datetime.now(UTC), hasher.hash(PASSWORD)
+    now, encoded, secret = datetime.now(UTC), hasher.hash(PASSWORD), secrets.token_urlsafe(32)
     people = [_person(now) for _ in range(accounts)]
     credentials = [{"account_id": each.id, "password_hash": encoded, "changed_at": now} for each in people]
     async with database.begin(Caller("bench")) as unit:
         await unit.execute(insert(Account), [each.model_dump() for each in people])
         await unit.execute(insert(Credential), credentials)
-        client, secret = await Clients().register(
-            unit, name="Mesure", redirect_uris=[REDIRECT_URI], post_logout_redirect_uris=[], product_id=None
-        )
+        client = Client(
+            client_id=uuid7().hex, name="Mesure", secret_digest=digest_of(secret), redirect_uris=[REDIRECT_URI],
+            grant_types=["authorization_code", "refresh_token", "client_credentials"], created_at=now,
+        )  # fmt: skip
+        await save_client(unit, client)
     try:
         yield Population(database, people, client, secret)
     finally:

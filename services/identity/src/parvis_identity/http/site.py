@@ -242,8 +242,10 @@ class Site:
         """
         if not continuation(next_address).startswith("/oauth2/authorize"):
             return ()
-        async with self.database.begin(Caller("identity")) as unit:
-            client = await self.clients.find(unit, parameters.get("client_id", ""))
+        client = self.clients.kept(parameters.get("client_id", ""))
+        if client is None:
+            async with self.database.begin(Caller("identity")) as unit:
+                client = await self.clients.find(unit, parameters.get("client_id", ""))
         redirect_uri = parameters.get("redirect_uri", "")
         known = client is not None and ClientPolicy(client).check_redirect_uri(redirect_uri)
         return (redirect_uri,) if known else ()

@@ -76,5 +76,5 @@ async def _put(unit: UnitOfWork, organisation_id: UUID, wanted: PasswordPolicy, 
     await unit.flush()
 
 
-def _policy(row: FirmPasswordPolicy) -> PasswordPolicy:
+def _policy(row: FirmPasswordPolicy | store.PolicyRow) -> PasswordPolicy:
     return PasswordPolicy(**{name: getattr(row, name) for name in _FIELDS})

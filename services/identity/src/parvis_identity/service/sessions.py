@@ -82,7 +82,7 @@ async def begin(unit: UnitOfWork, account: Account, *, cookie: str, user_agent: 
             amr=list(rules.PASSWORD_AMR),
             device=rules.device_of(user_agent),
         )
-        unit.add(session)
+        await store.insert(unit, session)
     await account_store.touch_sign_in(unit, account.id, unit.now)
     return Begun(session, account, fresh)
 

@@ -150,7 +150,8 @@ class Passwords:
             self._caller, organisation_id=account.organisation_id if account else organisation_id
         ) as unit:
             if account is not None and right:
-                account = await store.lock(unit, account.id)
+                state = await store.locked_state(unit, account.id)
+                account = None if state is None else account.sqlmodel_update({"state": state})
             if account is None or held is None or not right or not _opens(account, held):
                 unit.record(
                     "sign_in.failed" if may else "sign_in.throttled",

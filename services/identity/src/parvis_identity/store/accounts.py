@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import and_, case, delete, or_, select, update
+from sqlalchemy import and_, bindparam, case, delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
@@ -22,22 +22,27 @@ async def find(
     Without an organisation only personal accounts are found. On a firm's own address the firm's managed
     accounts come first, then personal ones by mail; managed accounts of other firms are never found.
     """
-    wanted = and_(col(Account.organisation_id).is_(None), col(Account.identifier_key) == mail_key(identifier))
+    parameters: dict[str, object] = {"mail": mail_key(identifier)}
     if organisation_id is not None:
-        managed = and_(
-            col(Account.organisation_id) == organisation_id,
-            col(Account.identifier_key) == identifier_key(identifier),
-        )
-        wanted = or_(managed, wanted)
-    query = (
-        select(Account, Credential)
-        .outerjoin(Credential, col(Credential.account_id) == col(Account.id))
-        .where(wanted)
-        .order_by(case((col(Account.kind) == AccountKind.MANAGED, 0), else_=1))
-        .limit(1)
-    )
-    found = (await unit.session.execute(query)).first()
+        parameters |= {"identifier": identifier_key(identifier), "organisation": organisation_id}
+    query = _FIND_PERSONAL if organisation_id is None else _FIND_AT_FIRM
+    found = (await unit.session.execute(query, parameters)).first()
     return None if found is None else (found[0], found[1])
+
+
+# Built once: they are asked with every sign-in.
+_PERSONAL = and_(col(Account.organisation_id).is_(None), col(Account.identifier_key) == bindparam("mail"))
+_MANAGED = and_(
+    col(Account.organisation_id) == bindparam("organisation"), col(Account.identifier_key) == bindparam("identifier")
+)
+_FIND_PERSONAL, _FIND_AT_FIRM = (
+    select(Account, Credential)
+    .outerjoin(Credential, col(Credential.account_id) == col(Account.id))
+    .where(wanted)
+    .order_by(case((col(Account.kind) == AccountKind.MANAGED, 0), else_=1))
+    .limit(1)
+    for wanted in (_PERSONAL, or_(_MANAGED, _PERSONAL))
+)
 
 
 async def insert_unless_there(unit: UnitOfWork, account: Account) -> Account | None:
@@ -61,6 +66,12 @@ async def insert_unless_there(unit: UnitOfWork, account: Account) -> Account | N
 async def lock(unit: UnitOfWork, account_id: UUID) -> Account | None:
     """An account, kept from other writers until the transaction ends."""
     return await unit.get(Account, account_id, lock=True)
+
+
+async def locked_state(unit: UnitOfWork, account_id: UUID) -> str | None:
+    """The state of an account, kept from other writers until the transaction ends; None when it is gone."""
+    rows = await unit.fetch("SELECT state FROM accounts WHERE id = $1 FOR UPDATE", account_id)
+    return rows[0]["state"] if rows else None
 
 
 async def batch(unit: UnitOfWork, ids: Sequence[UUID]) -> dict[UUID, Account]:
@@ -172,5 +183,4 @@ async def revoke_links(
 
 async def touch_sign_in(unit: UnitOfWork, account_id: UUID, at: datetime) -> None:
     """Remembers when the account last signed in."""
-    statement = update(Account).where(col(Account.id) == account_id).values(last_sign_in_at=at)
-    await unit.execute(statement.execution_options(synchronize_session=False))
+    await unit.fetch("UPDATE accounts SET last_sign_in_at = $2 WHERE id = $1", account_id, at)

@@ -27,10 +27,10 @@ from parvis_identity.models import (
     RefreshToken,
     RevokedToken,
     SeenProof,
-    Session,
     SigningKey,
     Trial,
 )
+from parvis_identity.store.rows import Insertion
 from parvis_kit.unit import UnitOfWork
 
 
@@ -193,8 +193,11 @@ async def granted(unit: UnitOfWork, grant_id: UUID, jti: str = "") -> Granted | 
 
 async def save_code(unit: UnitOfWork, grant: Grant, code: AuthorizationCode) -> None:
     """A new grant and its code."""
-    await unit.execute(insert(Grant).values(**grant.model_dump()))
-    await unit.execute(insert(AuthorizationCode).values(**code.model_dump()))
+    await _insert_grant(unit, grant)
+    await _insert_code(unit, code)
+
+
+_insert_grant, _insert_code = Insertion(Grant), Insertion(AuthorizationCode)
 
 
 async def use_code(unit: UnitOfWork, digest: bytes) -> bool:
@@ -244,8 +247,7 @@ async def bind_grant(unit: UnitOfWork, grant_id: UUID, jkt: str) -> None:
 
 async def touch_session(unit: UnitOfWork, session_id: UUID) -> None:
     """Remembers that a session was used."""
-    statement = update(Session).where(col(Session.id) == session_id).values(last_seen_at=unit.now)
-    await unit.execute(statement)
+    await unit.fetch("UPDATE sessions SET last_seen_at = $2 WHERE id = $1", session_id, unit.now)
 
 
 async def first_time(unit: UnitOfWork, what: str, whose: str, jti: str, expires_at: datetime) -> bool:

@@ -1,10 +1,9 @@
 """What firms demand of passwords."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
-
-from sqlalchemy import select
-from sqlmodel import col
 
 from parvis_identity.models import FirmPasswordPolicy
 from parvis_kit.unit import UnitOfWork
@@ -13,13 +12,29 @@ from parvis_kit.unit import UnitOfWork
 NOBODY = UUID(int=0)
 
 
-async def found(unit: UnitOfWork, organisation_id: UUID | None) -> Sequence[FirmPasswordPolicy]:
+@dataclass(frozen=True, slots=True)
+class PolicyRow:
+    """A `FirmPasswordPolicy` to be read only: every sign-in asks for it."""
+
+    organisation_id: UUID
+    minimum: int
+    digit: bool
+    capital: bool
+    small: bool
+    special_characters: str
+    tightened_at: datetime | None
+
+
+async def found(unit: UnitOfWork, organisation_id: UUID | None) -> Sequence[PolicyRow]:
     """The installation's floor as it was at the last start, and the firm's own policy, as far as they are there."""
-    wanted = [NOBODY] if organisation_id is None else [NOBODY, organisation_id]
-    rows: Sequence[FirmPasswordPolicy] = await unit.scalars(
-        select(FirmPasswordPolicy).where(col(FirmPasswordPolicy.organisation_id).in_(wanted))
-    )
-    return rows
+    rows = await unit.fetch(_FOUND, NOBODY, organisation_id or NOBODY)
+    return [PolicyRow(*row) for row in rows]
+
+
+_FOUND = """
+SELECT organisation_id, minimum, digit, capital, small, special_characters, tightened_at
+  FROM password_policies WHERE organisation_id IN ($1, $2)
+"""
 
 
 async def lock(unit: UnitOfWork, organisation_id: UUID) -> FirmPasswordPolicy | None:

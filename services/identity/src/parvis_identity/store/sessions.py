@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, bindparam, delete, or_, select, update
 from sqlmodel import col
 
 from parvis_identity.domain import sessions as rules
 from parvis_identity.domain.throttle import Throttle
 from parvis_identity.models import Account, AccountState, Session, SignInAttempt
+from parvis_identity.store.rows import Insertion
 from parvis_kit.unit import UnitOfWork
 
 #: Long ago rather than now: whoever waited for the row began a moment before its writer did.
@@ -27,17 +27,31 @@ def _open(now: datetime) -> tuple[ColumnElement[bool], ...]:
 
 async def find_open(unit: UnitOfWork, digest: bytes) -> tuple[Session, Account] | None:
     """The open session of a cookie, and its account; None when it has ended or the account was disabled."""
-    query = (
-        select(Session, Account)
-        .join(Account, col(Account.id) == col(Session.account_id))
-        .where(
-            col(Session.digest) == digest,
-            col(Account.state) == AccountState.ACTIVE,
-            *_open(unit.now),
-        )
-    )
-    found = (await unit.session.execute(query)).first()
+    parameters = {"digest": digest, "idle": unit.now - rules.IDLE, "absolute": unit.now - rules.ABSOLUTE}
+    found = (await unit.session.execute(_FIND_OPEN, parameters)).first()
     return None if found is None else (found[0], found[1])
+
+
+# Built once: every page asks it.
+_FIND_OPEN = (
+    select(Session, Account)
+    .join(Account, col(Account.id) == col(Session.account_id))
+    .where(
+        col(Session.digest) == bindparam("digest"),
+        col(Account.state) == AccountState.ACTIVE,
+        col(Session.ended_at).is_(None),
+        col(Session.last_seen_at) > bindparam("idle"),
+        col(Session.started_at) > bindparam("absolute"),
+    )
+)
+
+
+async def insert(unit: UnitOfWork, session: Session) -> None:
+    """Adds a session."""
+    await _insert(unit, session)
+
+
+_insert = Insertion(Session)
 
 
 async def touch(unit: UnitOfWork, session: Session) -> None:
@@ -95,33 +109,33 @@ async def charge(unit: UnitOfWork, key: bytes, throttle: Throttle) -> tuple[bool
     Answers whether it may go on, and how long the next one has to wait if this one fails. Success takes the
     count back (`forgive`).
     """
-    fresh = {"key": key, "failures": 0, "last_at": unit.now, "blocked_until": _NOT_BLOCKED}
-    statement = insert(SignInAttempt).values(**fresh)
-    row = (
-        await unit.execute(
-            statement.on_conflict_do_update(index_elements=["key"], set_={"key": key}).returning(
-                col(SignInAttempt.failures), col(SignInAttempt.last_at), col(SignInAttempt.blocked_until)
-            )
-        )
-    ).one()
-    if row.blocked_until > unit.now:
-        return False, row.blocked_until - unit.now
-    failures = 1 if row.last_at < unit.now - throttle.forgets_after else row.failures + 1
+    row = (await unit.fetch(_LOOKED_AT, key, unit.now))[0]
+    if row["blocked_until"] > unit.now:
+        return False, row["blocked_until"] - unit.now
+    failures = 1 if row["last_at"] < unit.now - throttle.forgets_after else row["failures"] + 1
     wait = throttle.wait(failures)
-    values = {"failures": failures, "last_at": unit.now, "blocked_until": unit.now + wait if wait else _NOT_BLOCKED}
-    await unit.execute(update(SignInAttempt).where(col(SignInAttempt.key) == key).values(**values))
+    await unit.fetch(_COUNTED, key, failures, unit.now, unit.now + wait if wait else _NOT_BLOCKED)
     return True, wait
+
+
+# The row is locked in either case: of two tries at once, the second sees what the first counted.
+_LOOKED_AT = """
+INSERT INTO sign_in_attempts (key, failures, last_at, blocked_until) VALUES ($1, 0, $2, 'epoch')
+ON CONFLICT (key) DO UPDATE SET key = $1 RETURNING failures, last_at, blocked_until
+"""
+_COUNTED = "UPDATE sign_in_attempts SET failures = $2, last_at = $3, blocked_until = $4 WHERE key = $1"
 
 
 async def forgive(unit: UnitOfWork, key: bytes, *, only_this: bool = False) -> None:
     """Forgets the failures of a key; with `only_this`, takes back one try (an address from which somebody
     signed in).
     """
-    if only_this:
-        values = {"failures": func.greatest(col(SignInAttempt.failures) - 1, 0), "blocked_until": _NOT_BLOCKED}
-        await unit.execute(update(SignInAttempt).where(col(SignInAttempt.key) == key).values(**values))
-    else:
-        await unit.execute(delete(SignInAttempt).where(col(SignInAttempt.key) == key))
+    await unit.fetch(_TAKEN_BACK if only_this else "DELETE FROM sign_in_attempts WHERE key = $1", key)
+
+
+_TAKEN_BACK = """
+UPDATE sign_in_attempts SET failures = greatest(failures - 1, 0), blocked_until = 'epoch' WHERE key = $1
+"""
 
 
 async def sweep(unit: UnitOfWork) -> None:
