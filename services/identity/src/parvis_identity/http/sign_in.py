@@ -52,8 +52,10 @@ class SignInPages:
         site, query = self._site, query_of(request)
         face = await self._face(request)
         after = continuation(query.get("next", ""))
-        async with site.database.begin(Caller("identity")) as unit:
-            who = await sessions.signed_in(unit, site.cookies.visitor(request).cookie)
+        who, cookie = None, site.cookies.visitor(request).cookie
+        if cookie:
+            async with site.database.begin(Caller("identity")) as unit:
+                who = await sessions.signed_in(unit, cookie)
         if who is not None and not after:
             return see_other(_home(face))
         hint = query.get("login_hint") or (await site.asked(after)).get("login_hint", "")
