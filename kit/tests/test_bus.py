@@ -253,7 +253,8 @@ async def test_a_service_that_stops_gives_back_what_it_did_not_finish(database, 
     first.on(AccountActivated, slow)
     async with running(first.consume):
         ids = await emit(database)
-        await started.wait()
+        async with asyncio.timeout(20):
+            await started.wait()
     second.on(AccountActivated, count_effect)
     async with running(second.consume):
         assert await once_each(database, ids, within=5) == {1}
@@ -353,7 +354,8 @@ async def test_commit_to_effect_takes_a_few_milliseconds(database, broker, relay
     async with running(bus.consume):
         while True:  # what other tests left in the stream
             try:
-                await asyncio.wait_for(done.get(), 1.5)
+                async with asyncio.timeout(1.5):
+                    await done.get()
             except TimeoutError:
                 break
         for _ in range(50):

@@ -48,6 +48,7 @@ HOST = "127.0.0.1"
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 EXTENSIONS = ("unaccent", "pg_trgm", "btree_gist")
 _STARTS_WITHIN = 30.0  # s
+_ENDS_WITHIN = 30.0  # s
 
 
 def free_port() -> int:
@@ -194,9 +195,12 @@ async def running(*works: Callable[[], Coroutine[Any, Any, None]]) -> AsyncItera
     finally:
         for task in tasks:
             task.cancel()
+        _, pending = await asyncio.wait(tasks, timeout=_ENDS_WITHIN)
+        if pending:  # a cancellation that was swallowed: waited for, it would be for ever
+            raise TimeoutError(f"{len(pending)} of {len(tasks)} did not end when they were told to: {pending}")
         for task in tasks:
             with suppress(asyncio.CancelledError):
-                await task
+                task.result()
 
 
 async def eventually(probe: Callable[[], Awaitable[Found]], within: float = 20.0) -> Found:
