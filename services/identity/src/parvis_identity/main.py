@@ -117,7 +117,8 @@ async def wire(settings: Settings) -> Service[Settings]:
         )
     )
     ring.followed = asyncio.create_task(rotation.follow(service.database, ring))  # whatever the role: all of them sign
-    service.background(lambda: housekeeping.sweep_for_ever(service.database))
+    unused = settings.registration_unused_days
+    service.background(lambda: housekeeping.sweep_for_ever(service.database, unused_days=unused))
     service.background(LogoutNotices(service.database, tokens, outgoing).run)
     service.background(lambda: rotation.rotate_for_ever(service.database, ring, settings.key_lifetime))
     return service

@@ -57,6 +57,11 @@ class Settings(ServiceSettings):
     registration_token_sha256: SecretStr = SecretStr("")
     #: Whether they must use PKCE when they do not say (`pkce_required`); public and FAPI 2.0 clients always must.
     registration_pkce: bool = True
+    #: Days after which a client that registered itself and never got a token is deleted; 0: it stays.
+    registration_unused_days: int = 30
+    #: Authorization requests that one client may have pushed, and devices that it may have waiting, at a time (a pushed
+    #: request waits for a minute): beyond, it is told to come back later (429).
+    client_waiting: int = 6000
     #: Networks of one's own that may be called at addresses which clients registered (key sets, request objects,
     #: sector files, logout), comma-separated ("127.0.0.0/8, ::1"), over plain HTTP too. Empty: public addresses over
     #: TLS alone.

@@ -12,7 +12,7 @@ from parvis_identity.http.proofs import proof_of
 from parvis_identity.http.protocol import NO_STORE, answered
 from parvis_identity.http.site import Site, see_other, wait_text
 from parvis_identity.http.words import told_in_words
-from parvis_identity.service import profiles, sessions
+from parvis_identity.service import limits, profiles, sessions
 from parvis_identity.service.authorization import ChooseOrganisation, NotAssigned
 from parvis_identity.service.device_flow import DEVICE_PAGE, DeviceFlow, Found
 from parvis_identity.service.protocol import ProtocolRefusal, protocol_error
@@ -52,6 +52,8 @@ class DevicePages:
             if proof is None and profiles.binds_tokens(proven.client):
                 description = "The client must send a DPoP proof (RFC 9449)."
                 raise ProtocolRefusal(protocol_error(400, "invalid_request", description))
+            address, most = site.cookies.visitor(request).address, site.settings.client_waiting
+            await limits.room_for(unit, proven.client, "device_codes", address, most=most)
             told = await self._flow.begin(
                 unit, proven.client, form.get("scope", ""), jkt=proof.jkt if proof is not None else ""
             )

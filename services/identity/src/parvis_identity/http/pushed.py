@@ -11,6 +11,7 @@ from parvis_identity.http.browser import read_form
 from parvis_identity.http.proofs import nonce_header, proof_of
 from parvis_identity.http.protocol import NO_STORE, answered, problem
 from parvis_identity.http.site import Site
+from parvis_identity.service import limits
 from parvis_identity.service.authorization import BadRequest, Go
 from parvis_identity.service.pushed import Unusable
 from parvis_identity.service.request_objects import RequestObjectRefused
@@ -61,6 +62,8 @@ class PushedPages:
         async with site.answering() as unit:
             proof = await proof_of(site.proofs, unit, request)
             await proven.once(unit)
+            address, most = site.cookies.visitor(request).address, site.settings.client_waiting
+            await limits.room_for(unit, proven.client, "pushed_requests", address, most=most)
             parameters = {**said, "client_id": client_id}
             if proof is not None and parameters.setdefault("dpop_jkt", proof.jkt) != proof.jkt:
                 return problem(400, "invalid_request", "The 'dpop_jkt' is not of the key of the proof.")

@@ -188,6 +188,7 @@ class PushedRequest(Base, table=True):
     """
 
     __tablename__ = "pushed_requests"
+    __table_args__ = (Index("pushed_requests_open", "client_id", "expires_at"),)
 
     digest: bytes = Field(sa_type=LargeBinary, primary_key=True)
     client_id: str = text(foreign_key="clients.client_id", ondelete="CASCADE", index=True)
@@ -207,6 +208,7 @@ class DeviceCode(Base, table=True):
     """
 
     __tablename__ = "device_codes"
+    __table_args__ = (Index("device_codes_open", "client_id", "expires_at"),)
 
     digest: bytes = Field(sa_type=LargeBinary, primary_key=True)
     #: What is typed, without separators, in capitals.

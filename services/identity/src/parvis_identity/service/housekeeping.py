@@ -1,6 +1,7 @@
 """What happens at the start and every hour rather than on a request."""
 
 import asyncio
+from datetime import timedelta
 
 from parvis_identity.service import policies
 from parvis_identity.service import sessions as session_rules
@@ -9,7 +10,7 @@ from parvis_identity.service.keys import KeyRing
 from parvis_identity.settings import Settings
 from parvis_identity.store import logout, openid, requests, sessions, viewings
 from parvis_kit.caller import Caller
-from parvis_kit.unit import Database
+from parvis_kit.unit import Database, UnitOfWork
 
 _SWEEP_EVERY = 3600.0  # s
 _SELF = Caller("identity")
@@ -31,12 +32,21 @@ async def session_is_open(database: Database, caller: Caller) -> bool:
         return await session_rules.is_open(unit, caller.session_id, caller.account_id)
 
 
-async def sweep_for_ever(database: Database) -> None:
-    """Deletes what is too old to matter, every hour."""
+async def sweep_clients(unit: UnitOfWork, days: int) -> None:
+    """Deletes clients that registered themselves so many days ago and never got a token; 0: none."""
+    if not days:
+        return
+    for client_id in await openid.sweep_unused_clients(unit, unit.now - timedelta(days=days)):
+        unit.record("client.swept", target_kind="client", target_id=client_id, unused_days=str(days))
+
+
+async def sweep_for_ever(database: Database, *, unused_days: int = 0) -> None:
+    """Deletes what is too old to matter, every hour. `unused_days`: see `sweep_clients`."""
     while True:
         async with database.begin(_SELF) as unit:
             await sessions.sweep(unit)
             await openid.sweep(unit)
+            await sweep_clients(unit, unused_days)
             await logout.sweep(unit)
             await viewings.sweep(unit)
             await requests.sweep(unit)

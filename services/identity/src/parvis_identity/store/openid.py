@@ -295,6 +295,29 @@ async def revoke_of_client(unit: UnitOfWork, client_id: str) -> None:
     await unit.execute(statement.values(revoked_at=unit.now))
 
 
+async def has_waiting(unit: UnitOfWork, client_id: str, table: str, most: int) -> bool:
+    """Whether `most` rows of a client wait in a table of ours ("pushed_requests", "device_codes")."""
+    return bool(await unit.fetch(_WAITING[table], client_id, unit.now, most - 1))
+
+
+_WAITING = {
+    table: f"SELECT 1 FROM {table} WHERE client_id = $1 AND expires_at > $2 OFFSET $3 LIMIT 1"  # noqa: S608 - ours
+    for table in ("pushed_requests", "device_codes")
+}
+
+
+async def sweep_unused_clients(unit: UnitOfWork, before: datetime) -> list[str]:
+    """Deletes clients that registered themselves before a moment and were never given anything."""
+    rows = await unit.fetch(_UNUSED, before)
+    return [row["client_id"] for row in rows]
+
+
+_UNUSED = """
+DELETE FROM clients c WHERE c.registration_digest IS NOT NULL AND c.used_at IS NULL AND c.created_at < $1
+   AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.client_id = c.client_id) RETURNING c.client_id
+"""
+
+
 async def used_client(unit: UnitOfWork, client_id: str) -> None:
     """Remembers that a client was given tokens."""
     await unit.fetch("UPDATE clients SET used_at = $2 WHERE client_id = $1", client_id, unit.now)
