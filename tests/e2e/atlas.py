@@ -150,6 +150,7 @@ PROVIDER = (
     Place("logiciel-nouveau", HELENE, f"{CADRANE}/settings/products/new"),
     Place("logiciel", HELENE, behind(f"{CADRANE}/settings/products", "Patrimonia")),
     Place("logiciel-modifier", HELENE, behind(f"{CADRANE}/settings/products", "Patrimonia", "/edit")),
+    Place("imports", HELENE, f"{CADRANE}/settings/imports"),
     Place("fiche-editeur", HELENE, f"{CADRANE}/settings/organisation"),
     Place("structures-vide", HELENE, f"{CADRANE}/settings/structures"),
 )

@@ -17,6 +17,8 @@ class Asked:
     path: str
     values: dict[str, Any] = field(default_factory=dict)
     body: dict[str, Any] | None = None
+    #: Name of a field → file name and content.
+    files: dict[str, tuple[str, bytes]] | None = None
 
     @property
     def reads(self) -> bool:
@@ -34,7 +36,7 @@ class Asked:
             headers |= {"X-CSRF": csrf} if csrf else {}
             told = {"json": self.body} if self.body is not None else {}
         elif not self.reads:
-            told = {"data": self.values | ({"csrf": csrf} if csrf else {})}
+            told = {"data": self.values | ({"csrf": csrf} if csrf else {}), "files": self.files}
         return await http.request(self.method, f"{origin}{self.path}", headers=headers, follow_redirects=False, **told)
 
 

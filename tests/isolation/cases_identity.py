@@ -102,6 +102,61 @@ async def correct_managed_mail(world: World) -> pb.CorrectManagedMailRequest:
     )
 
 
+async def _import(world: World) -> str:
+    """An import with its file."""
+    made = await world.call("ImportService.StartImport", pb.StartImportRequest(name="iso.csv", size=5), by="provider")
+    await world.call("ImportService.AppendImport", _part(made.id), by="provider")
+    return made.id
+
+
+def _part(import_id: str) -> pb.AppendImportRequest:
+    return pb.AppendImportRequest(id=import_id, part=b"mail\n")
+
+
+#: Asked of tenancy with the caller's own token, whose membership has ended or is another organisation's.
+ASKED = {"no-right": RIGHT_MISSING}
+
+
+def import_case(method: str):
+    return case(f"ImportService.{method}", by="provider", differs=ASKED)
+
+
+@import_case("StartImport")
+async def start_import(_: World) -> pb.StartImportRequest:
+    return pb.StartImportRequest(name="iso.csv", size=5)
+
+
+@import_case("AppendImport")
+async def append_import(world: World) -> pb.AppendImportRequest:
+    made = await world.call("ImportService.StartImport", pb.StartImportRequest(name="iso.csv", size=5), by="provider")
+    return _part(made.id)
+
+
+@import_case("RunImport")
+async def run_import(world: World) -> pb.RunImportRequest:
+    return pb.RunImportRequest(id=await _import(world), dry=True)
+
+
+@import_case("GetImport")
+async def get_import(world: World) -> pb.GetImportRequest:
+    return pb.GetImportRequest(id=await _import(world))
+
+
+@import_case("ListImports")
+async def list_imports(_: World) -> pb.ListImportsRequest:
+    return pb.ListImportsRequest()
+
+
+@import_case("ListImportLines")
+async def list_import_lines(world: World) -> pb.ListImportLinesRequest:
+    return pb.ListImportLinesRequest(id=await _import(world), limit=10)
+
+
+@import_case("DiscardImport")
+async def discard_import(world: World) -> pb.DiscardImportRequest:
+    return pb.DiscardImportRequest(id=await _import(world))
+
+
 @case("PasswordService.GetPasswordPolicy", through=("tenancy",), others=OWN, differs={"no-right": TENANCY_DECIDED})
 async def get_password_policy(_: World) -> pb.GetPasswordPolicyRequest:
     return pb.GetPasswordPolicyRequest()

@@ -7,8 +7,9 @@ from typing import Any
 
 from browsing import Asked, form_of
 from people import FIRM, PROVIDER
-from world import World
+from world import World, patiently
 
+from parvis.identity.v1 import identity_pb2
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_web.access import PageRoute
 from parvis_web.pages import AREAS
@@ -29,6 +30,7 @@ class Sent:
     values: dict[str, Any]
     shown_on: str = ""
     body: dict[str, Any] | None = None
+    files: dict[str, tuple[str, bytes]] | None = None
 
 
 Fill = Callable[[World], Awaitable[Sent]]
@@ -67,6 +69,8 @@ def places_of(world: World) -> dict[str, Ids]:
         "/o/{slug}/documents/{id}/download": {"id": world.document.id},
         "/o/{slug}/uploads/{id}": {"id": world.upload_id},
         "/o/{slug}/uploads/{id}/parts": {"id": world.upload_id},
+        "/o/{slug}/settings/imports/{id}": {"id": world.import_id},
+        "/o/{slug}/settings/imports/{id}/report": {"id": world.import_id},
         "/o/{slug}/invoices/{id}": {"id": world.invoice.id},
         "/o/{slug}/invoices/{id}/edit": {"id": world.draft_id},
         "/o/{slug}/notifications/{id}": {"id": world.message_id},
@@ -97,7 +101,7 @@ async def asked(world: World, name: str) -> Asked:
         reader = await world.cast.reader(rightful(name))
         page = await reader.person._http.get(f"{world.cast.portal.url}{sent.shown_on.format(slug=slug, **sent.ids)}")
         values = form_of(page.text, address) | values
-    return Asked(method, address, values, sent.body)
+    return Asked(method, address, values, sent.body, sent.files)
 
 
 #: Pages of those who wait for an organisation.
@@ -258,6 +262,42 @@ async def save_product(world: World) -> Sent:
 @fills("POST /o/{slug}/settings/products/{id}/try")
 async def registered_product(world: World) -> Sent:
     return Sent({"id": (await world.registered_product()).id}, {"keep_hours": "24", "open": "0"})
+
+
+# Accounts from another platform
+
+
+async def _import(world: World, *, checked: bool = False) -> str:
+    made = identity_pb2.StartImportRequest(name="iso.csv", size=5)
+    import_id = (await world.call("ImportService.StartImport", made, by="provider")).id
+    part = identity_pb2.AppendImportRequest(id=import_id, part=b"mail\n")
+    await world.call("ImportService.AppendImport", part, by="provider")
+    if checked:
+        await world.call(
+            "ImportService.RunImport", identity_pb2.RunImportRequest(id=import_id, dry=True), by="provider"
+        )
+        async for _ in patiently():
+            found = await world.call(
+                "ImportService.GetImport", identity_pb2.GetImportRequest(id=import_id), by="provider"
+            )
+            if found.state == identity_pb2.IMPORT_STATE_CHECKED:
+                break
+    return import_id
+
+
+@fills("POST /o/{slug}/settings/imports")
+async def upload_accounts(_: World) -> Sent:
+    return Sent({}, {}, files={"file": ("iso.csv", b"mail\n")})
+
+
+@fills("POST /o/{slug}/settings/imports/{id}/run")
+async def run_import(world: World) -> Sent:
+    return Sent({"id": await _import(world, checked=True)}, {})
+
+
+@fills("POST /o/{slug}/settings/imports/{id}/discard")
+async def discard_import(world: World) -> Sent:
+    return Sent({"id": await _import(world)}, {})
 
 
 # Files on their way in

@@ -17,6 +17,7 @@ from people import FIRM, Cast
 
 from parvis.billing.v1 import billing_pb2
 from parvis.documents.v1 import documents_pb2
+from parvis.identity.v1 import identity_pb2
 from parvis.notify.v1 import notify_pb2
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.errors import ServiceError
@@ -58,6 +59,8 @@ class World:
     upload_id: str = ""
     sent_id: str = ""
     draft_id: str = ""
+    #: Of the provider.
+    import_id: str = ""
     #: All that were started here.
     uploads: list[documents_pb2.Upload] = field(default_factory=list)
 
@@ -92,6 +95,8 @@ class World:
         self.upload_id = (await self.upload()).id
         self.sent_id = (await self.sent_upload()).id
         self.draft_id = (await self.draft()).id
+        wanted = identity_pb2.StartImportRequest(name="iso.csv", size=5)
+        self.import_id = (await self.call("ImportService.StartImport", wanted, by="provider")).id
 
     async def call(self, method: str, request: Message, *, by: str = "administrator", through: str = "web") -> Message:
         """As who may."""

@@ -66,6 +66,8 @@ class Town:
     #: (who views, where, as which membership) → whom they see, or why they do not.
     views: dict[tuple[UUID, UUID, UUID], Viewed | ServiceError] = field(default_factory=dict)
     assigners: tuple[str, ...] = ("Anne Roche",)
+    #: What the caller may do.
+    rights: set[str] = field(default_factory=set)
 
     async def face(self, slug: str) -> Face | None:
         return self.faces.get(slug)
@@ -91,6 +93,9 @@ class Town:
         if len(mine) > 1:
             raise precondition("choose_organisation")
         return ProductAnswer(assigned=True, organisation=mine[0], assigners=())
+
+    async def allows(self, right: str) -> bool:
+        return right in self.rights
 
     def found(self, slug: str, name: str) -> Face:
         self.faces[slug] = Face(uuid7(), slug, name, "#175c4a")

@@ -69,6 +69,8 @@ class PageRoute:
     api: bool = False
     #: It is the reader's own page even while they see the organisation's as somebody else does.
     leaves_viewing: bool = False
+    #: Bytes of the one file that its form may carry; 0: none.
+    largest_file: int = 0
 
 
 class Area:
@@ -87,10 +89,10 @@ class Area:
         return self.route(("GET",), path, rule, entry=entry)
 
     def post(
-        self, path: str, rule: Rule, *, entry: str = "", leaves_viewing: bool = False
+        self, path: str, rule: Rule, *, entry: str = "", leaves_viewing: bool = False, largest_file: int = 0
     ) -> Callable[[Handler], Handler]:
         """What a form does; it answers with a redirect, or with the form and what was typed."""
-        return self.route(("POST",), path, rule, entry=entry, leaves_viewing=leaves_viewing)
+        return self.route(("POST",), path, rule, entry=entry, leaves_viewing=leaves_viewing, largest_file=largest_file)
 
     def route(
         self,
@@ -101,13 +103,16 @@ class Area:
         api: bool = False,
         entry: str = "",
         leaves_viewing: bool = False,
+        largest_file: int = 0,
     ) -> Callable[[Handler], Handler]:
         """Any other route; `api=True` for addresses that scripts call with JSON."""
         if rule.inside != path.startswith("/o/{slug}"):
             raise ValueError(f"{path}: the organisation of a page is in its address, and only there")
 
         def add(handler: Handler) -> Handler:
-            route = PageRoute(tuple(methods), path, rule, handler, self.name, entry or self.entry, api, leaves_viewing)
+            route = PageRoute(
+                tuple(methods), path, rule, handler, self.name, entry or self.entry, api, leaves_viewing, largest_file
+            )
             self.routes.append(route)
             return handler
 

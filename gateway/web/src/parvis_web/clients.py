@@ -18,6 +18,7 @@ class Clients:
         identity, tenancy = channel("identity"), channel("tenancy")
         documents, notify, billing = channel("documents"), channel("notify"), channel("billing")
         self.accounts = identity_pb2_grpc.AccountServiceStub(identity)
+        self.imports = identity_pb2_grpc.ImportServiceStub(identity)
         self.sessions = identity_pb2_grpc.SessionServiceStub(identity)
         self.viewings = identity_pb2_grpc.ViewingServiceStub(identity)
         self.organisations = tenancy_pb2_grpc.OrganisationServiceStub(tenancy)

@@ -142,11 +142,12 @@ class _Page:
     async def _take_form(self, visit: Visit) -> None:
         """Reads the body and refuses what does not come from a page of ours (CSRF)."""
         request = visit.request
-        if int(request.headers.get("content-length") or 0) > LARGEST_BODY or "transfer-encoding" in request.headers:
+        largest = LARGEST_BODY + self._route.largest_file
+        if int(request.headers.get("content-length") or 0) > largest or "transfer-encoding" in request.headers:
             raise limit("too_large")
         json_body = request.headers.get("content-type", "").startswith("application/json")
         if not json_body and request.method == "POST":
-            visit.form = Form(await request.form(max_files=0, max_fields=2000))
+            visit.form = Form(await request.form(max_files=1 if self._route.largest_file else 0, max_fields=2000))
         own = _is_own_origin(request, self._portal.settings.public_url)
         if own is False:
             raise forbidden("foreign_origin")

@@ -106,6 +106,7 @@ def settings_tabs(visit: "OrganisationVisit") -> list[Entry]:
         ("settings.passwords", _("Passwords"), "passwords", ("organisation.manage",)),
         ("settings.folders", _("Folders"), "folders", ("folders.configure",)),
         ("settings.templates", _("Mail templates"), "templates", ("notifications.configure",)),
+        ("settings.imports", _("Imports"), "imports", ("organisations.manage",)),
         ("settings.products", _("Products"), "products", ("products.manage",)),
     )
     return [

@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any, TypeVar, overload
 from urllib.parse import quote
 
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -83,6 +83,11 @@ class Form:
 
     def __contains__(self, name: str) -> bool:
         return name in self._sent
+
+    def file(self, name: str) -> UploadFile | None:
+        """A file that came with the form, where the route takes one."""
+        found = self._sent.get(name)
+        return found if isinstance(found, UploadFile) else None
 
     def all(self, name: str) -> list[str]:
         """Every value of a field that may come several times."""

@@ -9,7 +9,7 @@ from parvis_identity import events
 from parvis_identity.commands import COMMANDS
 from parvis_identity.http.app import make_app
 from parvis_identity.http.site import Site
-from parvis_identity.rpc import AccountRpc, ClientRpc, PasswordRpc, SessionRpc, ViewingRpc
+from parvis_identity.rpc import AccountRpc, ClientRpc, ImportRpc, PasswordRpc, SessionRpc, ViewingRpc
 from parvis_identity.service import housekeeping, rotation
 from parvis_identity.service.accounts import Links
 from parvis_identity.service.authentication import Authentication
@@ -19,6 +19,7 @@ from parvis_identity.service.client_keys import ClientKeys
 from parvis_identity.service.clients import Clients
 from parvis_identity.service.dpop import Nonces, Proofs
 from parvis_identity.service.hashing import Hasher
+from parvis_identity.service.import_runs import Imports, ImportWork
 from parvis_identity.service.keys import KeyRing
 from parvis_identity.service.logout import LogoutNotices
 from parvis_identity.service.organisations import Tenancy
@@ -85,6 +86,8 @@ async def wire(settings: Settings) -> Service[Settings]:
             refuses_leaked=settings.password_breached_list is not None,
         ),
     )
+    seal = Seal(settings.key_encryption_keys.get_secret_value())
+    service.offer(contract["ImportService"], ImportRpc(Imports(organisations, seal)))
     service.offer(contract["ClientService"], ClientRpc(clients, trials))
     service.offer(contract["ViewingService"], ViewingRpc(viewings))
 
@@ -119,6 +122,7 @@ async def wire(settings: Settings) -> Service[Settings]:
     ring.followed = asyncio.create_task(rotation.follow(service.database, ring))  # whatever the role: all of them sign
     unused = settings.registration_unused_days
     service.background(lambda: housekeeping.sweep_for_ever(service.database, unused_days=unused))
+    service.background(ImportWork(service.database, organisations, ring, seal).run)
     service.background(LogoutNotices(service.database, tokens, outgoing).run)
     service.background(lambda: rotation.rotate_for_ever(service.database, ring, settings.key_lifetime))
     return service

@@ -23,7 +23,7 @@ class Settings(ServiceSettings):
         # Who signs in where, and with which product.
         "parvis.tenancy.v1.RightsService": frozenset({"identity"}),
         "parvis.tenancy.v1.RightsService.GetGrantSet": frozenset({"documents", "notify", "billing"}),
-        "parvis.tenancy.v1.RightsService.Check": frozenset({"web"}),
+        "parvis.tenancy.v1.RightsService.Check": frozenset({"web", "identity"}),
     }
 
     #: SHA-256, in hexadecimal, of the token with which the first administrator makes themself. Empty: nobody can.

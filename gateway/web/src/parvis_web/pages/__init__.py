@@ -12,6 +12,7 @@ from parvis_web.pages import (
     drafts,
     folders,
     home,
+    imports,
     invoices,
     legal,
     mail_templates,
@@ -39,6 +40,7 @@ AREAS: tuple[Area, ...] = (
     profiles.pages,
     cabinet.pages,
     passwords.pages,
+    imports.pages,
     customers.pages,
     products.pages,
     product.pages,  # after products: "new" is not an id

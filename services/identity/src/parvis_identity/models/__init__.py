@@ -15,6 +15,7 @@ from parvis_identity.models.accounts import (
     SignInAttempt,
 )
 from parvis_identity.models.base import Base
+from parvis_identity.models.imports import Import, ImportLine, ImportPart
 from parvis_identity.models.logout import LogoutNotice
 from parvis_identity.models.openid import (
     AuthorizationCode,
@@ -46,6 +47,9 @@ __all__ = [
     "DeviceCode",
     "FirmPasswordPolicy",
     "Grant",
+    "Import",
+    "ImportLine",
+    "ImportPart",
     "Link",
     "LogoutNotice",
     "PushedRequest",

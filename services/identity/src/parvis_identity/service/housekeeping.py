@@ -8,7 +8,7 @@ from parvis_identity.service import sessions as session_rules
 from parvis_identity.service.clients import gateway_client
 from parvis_identity.service.keys import KeyRing
 from parvis_identity.settings import Settings
-from parvis_identity.store import logout, openid, requests, sessions, viewings
+from parvis_identity.store import import_runs, logout, openid, requests, sessions, viewings
 from parvis_kit.caller import Caller
 from parvis_kit.unit import Database, UnitOfWork
 
@@ -48,6 +48,7 @@ async def sweep_for_ever(database: Database, *, unused_days: int = 0) -> None:
             await openid.sweep(unit)
             await sweep_clients(unit, unused_days)
             await logout.sweep(unit)
+            await import_runs.sweep(unit)
             await viewings.sweep(unit)
             await requests.sweep(unit)
         await asyncio.sleep(_SWEEP_EVERY)

@@ -23,7 +23,11 @@ _ENDINGS: dict[str, Form] = {".csv": "csv", ".json": "json", ".jsonl": "json", "
 
 
 class UnreadableFile(Exception):
-    """Nothing can be read of the file; the message says why and what to do."""
+    """Nothing can be read of the file; the message says why and what to do, as `reason` does for pages."""
+
+    def __init__(self, message: str, reason: str, **params: str) -> None:
+        super().__init__(message)
+        self.reason, self.params = reason, params
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ def form_of(name: str) -> Form:
     found = _ENDINGS.get(PurePath(name).suffix.lower())
     if found is None:
         raise UnreadableFile(
-            f"{name}: by its name this is neither CSV nor JSON lines. Say which: --format csv or json."
+            f"{name}: by its name this is neither CSV nor JSON lines. Say which: --format csv or json.", "name_unknown"
         )
     return found
 
@@ -66,7 +70,7 @@ def read(file: BinaryIO, form: Form) -> Iterator[Line]:
         delimiter = max(",;\t", key=header.count)
         names = [name.strip().lower() for name in _cells(header, delimiter)]
     except _Broken as error:
-        raise UnreadableFile("The first line is no CSV in UTF-8: save the file as that.") from error
+        raise UnreadableFile("The first line is no CSV in UTF-8: save the file as that.", "no_header") from error
     _check_header(names)
     yield from (_line(number, raw, lambda text: _record(text, names, delimiter)) for number, raw in numbered)
 
@@ -75,12 +79,16 @@ def _check_header(names: Sequence[str]) -> None:
     known = ", ".join(FIELDS)
     if not names or not {"mail", "identifier"} & set(names):
         raise UnreadableFile(
-            f"The first line must name the columns, `mail` or `identifier` among them. Known: {known}."
+            f"The first line must name the columns, `mail` or `identifier` among them. Known: {known}.",
+            "columns_missing",
+            known=known,
         )
     if unknown := [name for name in names if name not in FIELDS]:
-        raise UnreadableFile(f"No account has a column {', '.join(map(repr, unknown))}. Known: {known}.")
+        columns = ", ".join(map(repr, unknown))
+        message = f"No account has a column {columns}. Known: {known}."
+        raise UnreadableFile(message, "column_unknown", columns=columns[:200], known=known)
     if len(set(names)) < len(names):
-        raise UnreadableFile("The first line names a column twice.")
+        raise UnreadableFile("The first line names a column twice.", "column_twice")
 
 
 def _numbered(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:

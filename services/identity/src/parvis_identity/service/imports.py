@@ -5,7 +5,7 @@ in, changed their name or their password since. So the same file can be imported
 its broken lines were mended, and nothing happens twice.
 """
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -46,6 +46,10 @@ class Outcome:
     params: dict[str, str] = field(default_factory=dict)
 
 
+#: Keeps what became of lines.
+Note = Callable[[UnitOfWork, Sequence[Outcome]], Awaitable[None]]
+
+
 class Refused(Exception):
     """Why a line makes no account."""
 
@@ -80,19 +84,23 @@ class Importer:
         *,
         mail: bool = False,
         dry_run: bool = False,
+        note: Note | None = None,
     ) -> None:
+        """`note`: called with what became of lines, in the transaction that made it so."""
         self._database = database
         self._organisations = organisations
         self._link_secret = link_secret
         self._mail = mail
         self._dry_run = dry_run
+        self._note = note
         self._faces: dict[str, Face | None] = {}
         #: Eight bytes for each account of the file, and its line: a file that names one twice is told.
         self._seen: dict[bytes, int] = {}
 
-    async def run(self, lines: Iterable[Line]) -> AsyncIterator[Outcome]:
+    async def run(self, lines: Iterable[Line], *, known: Container[int] = ()) -> AsyncIterator[Outcome]:
         """What becomes of each line, in the order of the file, told once its batch is committed. Raises UNAVAILABLE
-        when tenancy or the database cannot be reached: what was told until then is done.
+        when tenancy or the database cannot be reached: what was told until then is done. `known`: numbers of lines that
+        an earlier run was through with; they are only looked at.
         """
         remaining = iter(lines)
         while batch := list(islice(remaining, BATCH)):
@@ -100,9 +108,16 @@ class Importer:
             newcomers: list[Newcomer] = []
             for line in batch:
                 try:
-                    newcomers.append(await self._newcomer(line))
+                    newcomer = await self._newcomer(line)
                 except Refused as why:
-                    outcomes.append(_outcome(line, "refused", why.reason, why.params))
+                    if line.number not in known:
+                        outcomes.append(_outcome(line, "refused", why.reason, why.params))
+                else:
+                    if line.number not in known:
+                        newcomers.append(newcomer)
+            if self._note is not None and outcomes:
+                async with self._database.begin(_CALLER) as unit:
+                    await self._note(unit, outcomes)
             for firm_id in dict.fromkeys(each.account.organisation_id for each in newcomers):
                 group = [each for each in newcomers if each.account.organisation_id == firm_id]
                 outcomes += await self._add(firm_id, group)
@@ -150,11 +165,14 @@ class Importer:
                 if len(created) < len(new):  # somebody else made them at this moment
                     there |= await store.there(unit, firm_id, [each.account.identifier_key for each in new])
                     new = [each for each in new if each.account.id in created]
-        added = {each.line for each in new}
-        return [
-            _told(each, "created") if each.line in added else _unchanged(each, there[each.account.identifier_key])
-            for each in group
-        ]
+            added = {each.line for each in new}
+            outcomes = [
+                _told(each, "created") if each.line in added else _unchanged(each, there[each.account.identifier_key])
+                for each in group
+            ]
+            if self._note is not None:
+                await self._note(unit, outcomes)
+        return outcomes
 
     async def _create(self, unit: UnitOfWork, new: Sequence[Newcomer]) -> set[UUID]:
         created = await store.insert_accounts(unit, [each.account for each in new])

@@ -78,6 +78,10 @@ class Organisations(Protocol):
         """
         ...
 
+    async def allows(self, right: str) -> bool:
+        """Whether the caller at hand holds a right, with any scope. Raises UNAVAILABLE."""
+        ...
+
 
 class Tenancy:
     """Organisations over gRPC."""
@@ -120,6 +124,10 @@ class Tenancy:
         self._nobodys.pop(slug, None)
         if slug in self._faces_of:
             self._faces_of[slug] = (0.0, self._faces_of[slug][1])
+
+    async def allows(self, right: str) -> bool:
+        """See Organisations. Asked with the caller's own token."""
+        return (await self._rights.Check(tenancy_pb2.CheckRequest(right=right))).allowed
 
     async def membership(self, account_id: UUID, organisation_id: UUID) -> Membership:
         """See Organisations."""

@@ -1,0 +1,87 @@
+"""Accounts of another platform: a file in a page, its report, and the first sign-in with the password of before."""
+
+import re
+from base64 import b64encode
+from hashlib import pbkdf2_hmac
+
+import pytest
+from people import HELENE, PHONE, Identity, Person, field_of
+from playwright.sync_api import expect
+
+IMPORTS = "/o/cadrane/settings/imports"
+
+
+@pytest.fixture(scope="module")
+def helene(person) -> Person:
+    return person(HELENE)
+
+
+@pytest.fixture(scope="module")
+def file(tag):
+
+    digest = b64encode(pbkdf2_hmac("sha256", b"Ancien-2019!", b"selselselsel", 1000)).decode()
+    hashed = f"pbkdf2_sha256$1000$selselselsel${digest}"
+    lines = [
+        "organisation,identifier,mail,given_name,family_name,locale,status,password_hash",
+        f"cabinet-orsel,K{tag},,Maël,Kerdoncuff,fr,,{hashed}",
+        f",,ines.{tag}@ancien.example,Inès,Roudaut,en,,",
+        ",,pas une adresse,,,,,",
+    ]
+    return {"name": f"comptes-{tag}.csv", "mimeType": "text/csv", "buffer": "\r\n".join(lines).encode()}
+
+
+def test_a_file_is_checked_imported_and_reported(helene, file, mails, tag):
+    since = mails.now()
+    helene.open(IMPORTS)
+    helene.page.locator("input[type=file]").set_input_files(files=[file])
+    helene.press("Vérifier le fichier")
+    helene.reads_title(file["name"])
+    helene.sees("Vérifié, à importer")
+    helene.sees("Ce n’est pas une adresse mail. Corrigez-la.")
+    helene.page.get_by_label("Écrire à chaque nouveau compte").check()
+    helene.press("Importer 2 comptes")
+    expect(helene.page.get_by_text("Importé", exact=True)).to_be_visible(timeout=20_000)
+    helene.sees("Le fichier est supprimé.")
+    assert "/activate/" in mails.wait(f"ines.{tag}@ancien.example", since=since).link("/activate/")
+    with helene.page.expect_download() as report:
+        helene.follow("Télécharger le rapport")
+    assert "pbkdf2" not in report.value.path().read_text()
+    helene.open(IMPORTS)
+    helene.sees(file["name"])
+
+
+def test_who_was_imported_signs_in_with_the_password_of_before(person, helene, tag):
+    """Without an access of the firm there is nothing to see yet: what counts is that the password was taken."""
+    mael = person(Identity("Maël Kerdoncuff", f"K{tag}", "cabinet-orsel", "Ancien-2019!"), PHONE, signed_in=False)
+    mael.open("/login/cabinet-orsel")
+    field_of(mael.page, "Code client ou adresse mail").fill(f"K{tag}")
+    field_of(mael.page, "Mot de passe").fill("Ancien-2019!")
+    mael.press("Se connecter")
+    mael.page.wait_for_url(lambda address: "/login" not in address)
+    mael.open("/password")
+    mael.reads_title("Changer de mot de passe")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("comptes.xlsx", b"PK", "Choisissez un fichier dont le nom se termine par"),
+        ("vide.csv", b"", "Ce fichier est vide."),
+    ],
+)
+def test_a_file_that_cannot_be_taken_is_told_why(helene, name, content, said):
+    helene.open(IMPORTS)
+    helene.page.locator("input[type=file]").set_input_files(
+        files=[{"name": name, "mimeType": "text/plain", "buffer": content}]
+    )
+    helene.press("Vérifier le fichier")
+    helene.sees(said)
+
+
+def test_a_file_that_cannot_be_read_says_what_to_do(helene):
+    helene.open(IMPORTS)
+    helene.page.locator("input[type=file]").set_input_files(
+        files=[{"name": "colonnes.csv", "mimeType": "text/csv", "buffer": b"nom,prenom\r\na,b\r\n"}]
+    )
+    helene.press("Vérifier le fichier")
+    helene.sees(re.compile("La première ligne doit nommer les colonnes"))
