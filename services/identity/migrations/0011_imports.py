@@ -6,8 +6,8 @@ from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 
 from parvis_kit.migrations import global_table
 
-revision = "0010"
-down_revision = "0009"
+revision = "0011"
+down_revision = "0010"
 
 INSTANT = TIMESTAMP(timezone=True)
 REASON = "made by the installation's provider, for accounts of any firm and of none"
