@@ -212,6 +212,20 @@ async def end_my_session(world: World) -> pb.EndMySessionRequest:
     return pb.EndMySessionRequest(session_id=await world.fresh_session_id())
 
 
+THEIR_DEVICES = Rightful("everybody signs their own devices out, and nobody else's")
+
+
+@case(
+    "SessionService.EndMyOtherSessions",
+    by="reader",
+    others=THEIR_DEVICES,
+    differs={"other-client": THEIR_DEVICES, "no-right": THEIR_DEVICES},
+)
+async def end_my_other_sessions(_: World) -> pb.EndMyOtherSessionsRequest:
+    """Not the administrator's: they have several here."""
+    return pb.EndMyOtherSessionsRequest()
+
+
 VIEWED_BY = dict.fromkeys(("no-right", "out-of-scope", "reader"), RIGHT_MISSING) | {"other-firm-client": STAFF_ONLY}
 NOT_YOURS = Refused((Kind.NOT_FOUND, Kind.FORBIDDEN), ("membership_not_found", "right_missing"))
 

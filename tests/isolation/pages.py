@@ -109,9 +109,11 @@ WAITING = "/requests/{slug}"
 
 
 def rightful(name: str) -> str:
-    """Who a route is for."""
+    """Who a route is for. The administrator has several sessions here, which go on."""
     if WAITING in name:
         return "requested-member"
+    if name.endswith("end-others"):
+        return "reader"
     return "provider" if ROUTES[name].rule.right in PROVIDERS else "administrator"
 
 

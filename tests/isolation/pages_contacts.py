@@ -155,3 +155,18 @@ async def change_of_address(_: World) -> Sent:
 @fills("POST /o/{slug}/account/sessions/{id}/end")
 async def end_session(world: World) -> Sent:
     return Sent({"id": await world.fresh_session_id()}, {})
+
+
+@fills("POST /account/sessions/{id}/end")
+async def end_session_alone(world: World) -> Sent:
+    return Sent({"id": await world.fresh_session_id()}, {})
+
+
+@fills("POST /o/{slug}/account/sessions/end-others")
+async def end_others(_: World) -> Sent:
+    return Sent({}, {})
+
+
+@fills("POST /account/sessions/end-others")
+async def end_others_alone(_: World) -> Sent:
+    return Sent({}, {})

@@ -10,7 +10,7 @@ from parvis_identity.domain.links import Purpose, token_of
 from parvis_identity.models import AccountState
 from parvis_identity.service import accounts
 from parvis_identity.service.sign_in import Visitor
-from parvis_identity.store import openid
+from parvis_identity.store import sweeping
 from parvis_kit.errors import ServiceError
 from parvis_kit.ids import uuid7
 
@@ -220,7 +220,7 @@ async def test_an_invitation_that_stands_is_remembered_for_as_long_as_it_does(st
     await withdraw(stage, withdrawn, firm)
     await stage.run("UPDATE links SET expires_at = now() - interval '200 days'")
     async with stage.unit() as unit:
-        await openid.sweep(unit)
+        await sweeping.sweep(unit, next(each for each in sweeping.SWEPT if each.table == "links"))
 
     for person in (invited, withdrawn):
         await stage.browser().submit("/reset", identifier=person.mail)

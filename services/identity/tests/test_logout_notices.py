@@ -390,7 +390,7 @@ async def test_the_worker_sends_by_itself(stage, browser, person, sender, listen
 
 
 async def test_notices_of_last_month_are_swept(stage):
-    from parvis_identity.store import logout as store
+    from parvis_identity.store import sweeping
 
     person = await stage.person()
     client, _ = await stage.relying_party()
@@ -402,5 +402,5 @@ async def test_notices_of_last_month_are_swept(stage):
         )  # fmt: skip
 
     async with stage.unit() as unit:
-        await store.sweep(unit)
+        await sweeping.sweep(unit, next(each for each in sweeping.SWEPT if each.table == "logout_notices"))
         assert await unit.scalar(text("SELECT count(*) FROM logout_notices")) == 1

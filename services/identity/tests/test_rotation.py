@@ -11,7 +11,7 @@ from joserfc.jwk import KeySet
 from sqlalchemy import text
 
 from parvis_identity.service import rotation
-from parvis_identity.service.keys import ALGORITHMS, OVERLAP, READ_EVERY, RECOGNISED
+from parvis_identity.service.keys import ALGORITHMS, OVERLAP, READ_EVERY, recognised
 
 pytestmark = pytest.mark.usefixtures("nobody_failed_before", "fresh_keys")
 
@@ -102,7 +102,7 @@ async def test_a_sign_out_is_recognised_by_an_id_token_as_old_as_the_session(sta
     tokens = (await flow.exchange(browser, await flow.code(browser))).json()
     await rotate(stage)
 
-    await read_again(stage, later=rotation.AHEAD + RECOGNISED - timedelta(minutes=1))
+    await read_again(stage, later=rotation.AHEAD + recognised() - timedelta(minutes=1))
     answer = await browser.get("/oauth2/logout", params={"id_token_hint": tokens["id_token"]})
 
     assert (answer.status_code, answer.headers["location"]) == (303, "/signed-out")

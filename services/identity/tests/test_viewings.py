@@ -15,7 +15,7 @@ from parvis_identity import events
 from parvis_identity.rpc import SessionRpc, ViewingRpc
 from parvis_identity.service import sessions
 from parvis_identity.service.organisations import Membership, Viewed
-from parvis_identity.store import viewings as store
+from parvis_identity.store import sweeping
 from parvis_kit.bus import Envelope
 from parvis_kit.caller import Caller
 from parvis_kit.errors import Kind, ServiceError, forbidden, unavailable
@@ -225,6 +225,6 @@ async def test_what_is_told_of_viewings_is_told_for_a_year(stage, scene):
     viewing = await scene.start()
     await stage.run("UPDATE viewings SET started_at = now() - interval '366 days' WHERE id = :i", i=viewing.id)
     async with stage.unit() as unit:
-        await store.sweep(unit)
+        await sweeping.sweep(unit, next(each for each in sweeping.SWEPT if each.table == "viewings"))
         query = text("SELECT count(*) FROM viewings WHERE id = :i")
         assert await unit.scalar(query, {"i": viewing.id}) == 0

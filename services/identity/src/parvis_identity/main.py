@@ -7,6 +7,7 @@ from datetime import timedelta
 from parvis.identity.v1 import events_pb2, identity_pb2
 from parvis_identity import events
 from parvis_identity.commands import COMMANDS
+from parvis_identity.domain import sessions as lives
 from parvis_identity.http.app import make_app
 from parvis_identity.http.site import Site
 from parvis_identity.rpc import AccountRpc, ClientRpc, ImportRpc, PasswordRpc, SessionRpc, ViewingRpc
@@ -44,6 +45,8 @@ from parvis_ui.pages import Pages
 
 async def wire(settings: Settings) -> Service[Settings]:
     """The service, ready to serve."""
+    lives.LIVES.idle = timedelta(hours=settings.session_idle_hours)
+    lives.LIVES.absolute = timedelta(days=settings.session_days)
     ring = KeyRing(Seal(settings.key_encryption_keys.get_secret_value()))
     service: Service[Settings]
 
@@ -123,6 +126,7 @@ async def wire(settings: Settings) -> Service[Settings]:
     unused = settings.registration_unused_days
     service.background(lambda: housekeeping.sweep_for_ever(service.database, unused_days=unused))
     service.background(ImportWork(service.database, organisations, ring, seal).run)
+    service.background(lambda: housekeeping.expire_for_ever(service.database))
     service.background(LogoutNotices(service.database, tokens, outgoing).run)
     service.background(lambda: rotation.rotate_for_ever(service.database, ring, settings.key_lifetime))
     return service

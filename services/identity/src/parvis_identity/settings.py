@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 
 from parvis_identity.domain.passwords import PasswordPolicy
 from parvis_kit.settings import ServiceSettings
@@ -71,6 +71,10 @@ class Settings(ServiceSettings):
     #: Whether DPoP proofs must carry a nonce of ours (RFC 9449, 8): it costs clients a second request now and then, and
     #: makes proofs worthless that somebody had a client sign for later.
     dpop_nonces: bool = False
+
+    #: A session ends after so many hours without a request, and after so many days whatever happens.
+    session_idle_hours: int = Field(12, gt=0)
+    session_days: int = Field(30, gt=0)
 
     #: Minutes that somebody may see the portal as somebody else does before they give a reason again.
     viewing_minutes: int = 30

@@ -121,7 +121,37 @@ def _back(visit: AccountVisit) -> str:
 @pages.post("/o/{slug}/account/sessions/{id}/end", MEMBER)
 async def end_session(visit: OrganisationVisit) -> Response:
     """Signs another device out."""
+    return await _end(visit, visit.base)
+
+
+@pages.post("/account/sessions/{id}/end", ACCOUNT)
+async def end_session_alone(visit: AccountVisit) -> Response:
+    """The same for who belongs to no organisation."""
+    return await _end(visit, "")
+
+
+@pages.post("/o/{slug}/account/sessions/end-others", MEMBER)
+async def end_others(visit: OrganisationVisit) -> Response:
+    """Signs all other devices out."""
+    return await _end_others(visit, visit.base)
+
+
+@pages.post("/account/sessions/end-others", ACCOUNT)
+async def end_others_alone(visit: AccountVisit) -> Response:
+    """The same for who belongs to no organisation."""
+    return await _end_others(visit, "")
+
+
+async def _end(visit: AccountVisit, base: str) -> Response:
     await visit.clients.sessions.EndMySession(
         identity_pb2.EndMySessionRequest(session_id=visit.request.path_params["id"])
     )
-    return visit.redirect(f"{visit.base}/account#sessions", visit.words("That device is signed out."))
+    return visit.redirect(f"{base}/account#sessions", visit.words("That device is signed out."))
+
+
+async def _end_others(visit: AccountVisit, base: str) -> Response:
+    answer = await visit.clients.sessions.EndMyOtherSessions(identity_pb2.EndMyOtherSessionsRequest())
+    said = visit.words.plural(
+        "%(num)s other device is signed out.", "%(num)s other devices are signed out.", answer.ended
+    )
+    return visit.redirect(f"{base}/account#sessions", said)

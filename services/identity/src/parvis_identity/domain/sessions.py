@@ -1,12 +1,20 @@
 """How long a sign-in lasts, and what it is called on the list of devices."""
 
 import re
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-#: Without a request, a session ends after this.
-IDLE = timedelta(hours=12)
-#: Whatever happens, a session ends after this.
-ABSOLUTE = timedelta(days=30)
+
+@dataclass(slots=True)
+class Lifetimes:
+    """How long a session counts: `idle` without a request, `absolute` whatever happens."""
+
+    idle: timedelta = timedelta(hours=12)
+    absolute: timedelta = timedelta(days=30)
+
+
+#: Of this process: the settings say so at its start, and nothing changes them afterwards.
+LIVES = Lifetimes()
 #: `last_seen_at` is written at most this often: a page must not cost a write.
 SEEN_EVERY = timedelta(minutes=1)
 
@@ -18,7 +26,7 @@ PASSWORD_AMR = ("pwd",)
 
 def is_open(now: datetime, *, started_at: datetime, last_seen_at: datetime, ended_at: datetime | None) -> bool:
     """Whether a session still counts."""
-    return ended_at is None and now < last_seen_at + IDLE and now < started_at + ABSOLUTE
+    return ended_at is None and now < last_seen_at + LIVES.idle and now < started_at + LIVES.absolute
 
 
 _BROWSERS = (

@@ -121,7 +121,7 @@ class Link(Identified, table=True):
     organisation_id: UUID | None = None
     organisation_slug: str = text("")
     created_at: datetime = instant()
-    expires_at: datetime = instant()
+    expires_at: datetime = instant(index=True)
     used_at: datetime | None = instant(required=False)
     revoked_at: datetime | None = instant(required=False)
 
@@ -144,12 +144,15 @@ class Session(Identified, table=True):
     """One sign-in in one browser. The cookie holds a random secret, the row its hash."""
 
     __tablename__ = "sessions"
-    __table_args__ = (Index("sessions_of_account", "account_id", postgresql_where="ended_at IS NULL"),)
+    __table_args__ = (
+        Index("sessions_of_account", "account_id", postgresql_where="ended_at IS NULL"),
+        Index("sessions_by_start", "started_at", postgresql_where="ended_at IS NULL"),
+    )
 
     digest: bytes = Field(sa_type=LargeBinary, unique=True)
     account_id: UUID = Field(foreign_key="accounts.id", ondelete="CASCADE")
     started_at: datetime = instant()
-    last_seen_at: datetime = instant()
+    last_seen_at: datetime = instant(index=True)
     #: When the password was last given, and how strong that was.
     auth_time: datetime = instant()
     acr: str = text()
@@ -165,5 +168,5 @@ class SignInAttempt(Base, table=True):
 
     key: bytes = Field(sa_type=LargeBinary, primary_key=True)
     failures: int
-    last_at: datetime = instant()
+    last_at: datetime = instant(index=True)
     blocked_until: datetime = instant()

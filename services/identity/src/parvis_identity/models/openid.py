@@ -131,7 +131,7 @@ class Grant(Identified, table=True):
 
     client_id: str = text(foreign_key="clients.client_id", ondelete="CASCADE", index=True)
     account_id: UUID = Field(foreign_key="accounts.id", ondelete="CASCADE", index=True)
-    session_id: UUID = Field(foreign_key="sessions.id", ondelete="CASCADE")
+    session_id: UUID = Field(foreign_key="sessions.id", ondelete="CASCADE", index=True)
     scope: str = text()
     #: Strength and time of the sign-in when the code was made.
     auth_time: datetime = instant()
@@ -164,7 +164,7 @@ class AuthorizationCode(Base, table=True):
     code_challenge: str = text("")
     #: The key that a proof at the token endpoint must be made with (RFC 9449, 10); empty: any, or none.
     dpop_jkt: str = text("")
-    expires_at: datetime = instant()
+    expires_at: datetime = instant(index=True)
     used_at: datetime | None = instant(required=False)
 
 
@@ -176,7 +176,7 @@ class RefreshToken(Base, table=True):
     digest: bytes = Field(sa_type=LargeBinary, primary_key=True)
     grant_id: UUID = Field(foreign_key="grants.id", ondelete="CASCADE", index=True)
     issued_at: datetime = instant()
-    expires_at: datetime = instant()
+    expires_at: datetime = instant(index=True)
     replaced_at: datetime | None = instant(required=False)
 
 

@@ -25,7 +25,7 @@ class AccessRequest(Identified, table=True):
     message: str = text()
     locale: str = text()
     created_at: datetime = instant(index=True)
-    expires_at: datetime = instant()
+    expires_at: datetime = instant(index=True)
     #: Once the address is proven: whose request it is.
     account_id: UUID | None = Field(default=None, foreign_key="accounts.id", ondelete="CASCADE", index=True)
     #: When tenancy was told.

@@ -62,3 +62,9 @@ class SessionRpc:
     async def EndMySession(self, unit: UnitOfWork, request: pb.EndMySessionRequest) -> pb.EndMySessionResponse:
         await sessions.end_mine(unit, ids.parse(request.session_id, "session_id"))
         return pb.EndMySessionResponse()
+
+    async def EndMyOtherSessions(
+        self, unit: UnitOfWork, request: pb.EndMyOtherSessionsRequest
+    ) -> pb.EndMyOtherSessionsResponse:
+        del request
+        return pb.EndMyOtherSessionsResponse(ended=await sessions.end_others(unit))

@@ -1,4 +1,4 @@
-"""What happens at the start and every hour rather than on a request."""
+"""What happens at the start, every half minute and every hour rather than on a request."""
 
 import asyncio
 from datetime import timedelta
@@ -8,11 +8,11 @@ from parvis_identity.service import sessions as session_rules
 from parvis_identity.service.clients import gateway_client
 from parvis_identity.service.keys import KeyRing
 from parvis_identity.settings import Settings
-from parvis_identity.store import import_runs, logout, openid, requests, sessions, viewings
+from parvis_identity.store import import_runs, openid, sweeping
 from parvis_kit.caller import Caller
 from parvis_kit.unit import Database, UnitOfWork
 
-_SWEEP_EVERY = 3600.0  # s
+_SWEEP_EVERY, _EXPIRE_EVERY = 3600.0, 30.0  # s
 _SELF = Caller("identity")
 
 
@@ -41,14 +41,22 @@ async def sweep_clients(unit: UnitOfWork, days: int) -> None:
 
 
 async def sweep_for_ever(database: Database, *, unused_days: int = 0) -> None:
-    """Deletes what is too old to matter, every hour. `unused_days`: see `sweep_clients`."""
+    """Deletes what is too old to matter, every hour, a batch at a time. `unused_days`: see `sweep_clients`."""
+    while True:
+        for swept in sweeping.SWEPT:
+            deleted = sweeping.BATCH
+            while deleted == sweeping.BATCH:
+                async with database.begin(_SELF) as unit:
+                    deleted = await sweeping.sweep(unit, swept)
+        async with database.begin(_SELF) as unit:
+            await sweep_clients(unit, unused_days)
+            await import_runs.sweep(unit)
+        await asyncio.sleep(_SWEEP_EVERY)
+
+
+async def expire_for_ever(database: Database) -> None:
+    """Ends sessions in time and says so: else products and pages would not hear of it."""
     while True:
         async with database.begin(_SELF) as unit:
-            await sessions.sweep(unit)
-            await openid.sweep(unit)
-            await sweep_clients(unit, unused_days)
-            await logout.sweep(unit)
-            await import_runs.sweep(unit)
-            await viewings.sweep(unit)
-            await requests.sweep(unit)
-        await asyncio.sleep(_SWEEP_EVERY)
+            ended = await session_rules.expire(unit)
+        await asyncio.sleep(0 if ended else _EXPIRE_EVERY)

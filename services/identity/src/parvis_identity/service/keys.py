@@ -38,13 +38,17 @@ _NEEDED = (
 )
 #: A retired key is published for this long: longer than anything that it signed counts, and than caches keep it.
 OVERLAP = timedelta(days=2)
-#: A sign-out is asked for with an ID token as old as the session (RP-Initiated Logout 1.0, 2): its key is known to us
-#: for as long.
-RECOGNISED = sessions.ABSOLUTE + OVERLAP
 #: How long a process may still go by the keys that it read,
 READ_EVERY = timedelta(minutes=1)
 #: and whoever fetched our key set by that.
 KEPT = timedelta(minutes=5)
+
+
+def recognised() -> timedelta:
+    """For how long the key of an ID token is known to us: a sign-out is asked for with one as old as the session
+    (RP-Initiated Logout 1.0, 2).
+    """
+    return sessions.LIVES.absolute + OVERLAP
 
 
 class KeyRing:
@@ -88,7 +92,7 @@ class KeyRing:
             mine = [row for row in rows if row.purpose == purpose]
             self._public[purpose] = _known(mine, unit.now, OVERLAP)
             self._verifying[purpose] = KeySet.import_key_set({"keys": self._public[purpose]})
-            self._recognised[purpose] = KeySet.import_key_set({"keys": _known(mine, unit.now, RECOGNISED)})
+            self._recognised[purpose] = KeySet.import_key_set({"keys": _known(mine, unit.now, recognised())})
 
     def signing(self, purpose: str, algorithm: str) -> Key:
         """The private key that signs now."""

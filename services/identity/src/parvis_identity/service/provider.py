@@ -163,7 +163,7 @@ class Provider(_Server):  # type: ignore[misc] # see above
                 digest=digest_of(token["refresh_token"]),
                 grant_id=grant.id,
                 issued_at=self.now,
-                expires_at=self.now + rules.ABSOLUTE,
+                expires_at=self.now + rules.LIVES.absolute,
             )
         return token
 

@@ -107,6 +107,20 @@ async def end(
     return ended
 
 
+async def expire(unit: UnitOfWork, *, most: int = 200) -> int:
+    """Ends the sessions whose time is up and says so, as of any other end; how many they were."""
+    over = await store.expire(unit, most=most)
+    for session_id, account_id, idle in over:
+        unit.emit(
+            events_pb2.SessionEnded(session_id=str(session_id), account_id=str(account_id)), aggregate_id=session_id
+        )
+        why = "idle" if idle else "old"
+        unit.record("session.expired", target_kind="account", target_id=account_id, session=str(session_id), why=why)
+        await logout.tell(unit, account_id, [session_id])
+    await end_of_sessions(unit, [session_id for session_id, _, _ in over])
+    return len(over)
+
+
 async def cut(unit: UnitOfWork, account_id: UUID, organisation_id: UUID, until: datetime) -> None:
     """Ends what an account had of an organisation, as far as it began before a moment: an access was cut then.
 
@@ -130,6 +144,13 @@ async def end_mine(unit: UnitOfWork, session_id: UUID) -> None:
     """Ends one of the caller's own sessions. Raises NOT_FOUND for anybody else's."""
     if unit.caller.account_id is None or not await end(unit, unit.caller.account_id, session_id=session_id):
         raise not_found("session_not_found")
+
+
+async def end_others(unit: UnitOfWork) -> int:
+    """Ends all of the caller's sessions but the one of the request; how many they were."""
+    if unit.caller.account_id is None or unit.caller.session_id is None:
+        raise unauthenticated()
+    return len(await end(unit, unit.caller.account_id, but=unit.caller.session_id))
 
 
 async def list_mine(unit: UnitOfWork) -> Sequence[Session]:

@@ -99,8 +99,3 @@ async def postpone(unit: UnitOfWork, notice: Due, until: datetime, trouble: str,
 
 
 _REST = "UPDATE logout_notices SET due_at = $2 WHERE client_id = $1 AND done_at IS NULL AND due_at < $2"
-
-
-async def sweep(unit: UnitOfWork) -> None:
-    """Deletes notices that were done long ago."""
-    await unit.fetch("DELETE FROM logout_notices WHERE done_at < $1", unit.now - KEPT)

@@ -6,29 +6,21 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import and_, delete, not_, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
 from parvis_identity.domain import sessions as rules
-from parvis_identity.domain.links import Purpose
 from parvis_identity.models import (
     AuthorizationCode,
     Client,
-    DeviceCode,
     Grant,
-    Link,
-    PushedRequest,
-    RefreshToken,
-    RevokedToken,
-    SeenProof,
     SigningKey,
-    Trial,
 )
 from parvis_identity.store.rows import Insertion
 from parvis_kit.unit import UnitOfWork
@@ -165,7 +157,7 @@ def _json(column: str | dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 async def _one(unit: UnitOfWork, query: str, key: object) -> asyncpg.Record | None:
-    rows = await unit.fetch(query, key, unit.now - rules.IDLE, unit.now - rules.ABSOLUTE)
+    rows = await unit.fetch(query, key, unit.now - rules.LIVES.idle, unit.now - rules.LIVES.absolute)
     return rows[0] if rows else None
 
 
@@ -187,7 +179,7 @@ async def presented_refresh_token(unit: UnitOfWork, digest: bytes) -> PresentedR
 
 async def granted(unit: UnitOfWork, grant_id: UUID, jti: str = "") -> Granted | None:
     """A grant by id; None when the access token of it that is presented was revoked alone."""
-    rows = await unit.fetch(_BY_TOKEN, grant_id, unit.now - rules.IDLE, unit.now - rules.ABSOLUTE, jti)
+    rows = await unit.fetch(_BY_TOKEN, grant_id, unit.now - rules.LIVES.idle, unit.now - rules.LIVES.absolute, jti)
     return _granted(rows[0]) if rows else None
 
 
@@ -347,19 +339,3 @@ async def forget_keys(unit: UnitOfWork, ids: Sequence[str]) -> None:
 async def reseal_key(unit: UnitOfWork, key_id: str, sealed: bytes) -> None:
     """Stores a private part that was sealed again under the newest encryption key."""
     await unit.execute(update(SigningKey).where(col(SigningKey.id) == key_id).values(sealed=sealed))
-
-
-async def sweep(unit: UnitOfWork) -> None:
-    """Deletes what is too old to be presented again: codes of yesterday, requests, proofs and revocations of an hour
-    ago, tokens and links long expired. Links of
-    invitations that stand remain: they say that the account is invited.
-    """
-    await unit.execute(
-        delete(AuthorizationCode).where(col(AuthorizationCode.expires_at) < unit.now - timedelta(days=1))
-    )
-    for table in (PushedRequest, DeviceCode, SeenProof, RevokedToken, Trial):
-        await unit.execute(delete(table).where(col(table.expires_at) < unit.now - timedelta(hours=1)))
-    old = unit.now - timedelta(days=90)
-    await unit.execute(delete(RefreshToken).where(col(RefreshToken.expires_at) < old))
-    stands = and_(col(Link.purpose) == Purpose.ACTIVATION, col(Link.used_at).is_(None), col(Link.revoked_at).is_(None))
-    await unit.execute(delete(Link).where(col(Link.expires_at) < old, not_(stands)))

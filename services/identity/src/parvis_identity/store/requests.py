@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlmodel import col
 
 from parvis_identity.domain.identifiers import mail_key
@@ -35,8 +35,3 @@ async def proven(unit: UnitOfWork, account_id: UUID) -> Sequence[AccessRequest]:
         col(AccessRequest.account_id) == account_id, col(AccessRequest.sent_at).is_(None)
     )
     return await unit.scalars(query.order_by(col(AccessRequest.id)).with_for_update())
-
-
-async def sweep(unit: UnitOfWork) -> None:
-    """Deletes what was typed, a month after its link was over."""
-    await unit.execute(delete(AccessRequest).where(col(AccessRequest.expires_at) < unit.now - _KEPT))

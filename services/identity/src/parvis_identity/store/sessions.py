@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, delete, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, select, update
 from sqlmodel import col
 
 from parvis_identity.domain import sessions as rules
 from parvis_identity.domain.throttle import Throttle
-from parvis_identity.models import Account, AccountState, Session, SignInAttempt
+from parvis_identity.models import Account, AccountState, Session
 from parvis_identity.store.rows import Insertion
 from parvis_kit.unit import UnitOfWork
 
@@ -20,14 +20,14 @@ _NOT_BLOCKED = datetime.fromtimestamp(0, UTC)
 def _open(now: datetime) -> tuple[ColumnElement[bool], ...]:
     return (
         col(Session.ended_at).is_(None),
-        col(Session.last_seen_at) > now - rules.IDLE,
-        col(Session.started_at) > now - rules.ABSOLUTE,
+        col(Session.last_seen_at) > now - rules.LIVES.idle,
+        col(Session.started_at) > now - rules.LIVES.absolute,
     )
 
 
 async def find_open(unit: UnitOfWork, digest: bytes) -> tuple[Session, Account] | None:
     """The open session of a cookie, and its account; None when it has ended or the account was disabled."""
-    parameters = {"digest": digest, "idle": unit.now - rules.IDLE, "absolute": unit.now - rules.ABSOLUTE}
+    parameters = {"digest": digest, "idle": unit.now - rules.LIVES.idle, "absolute": unit.now - rules.LIVES.absolute}
     found = (await unit.session.execute(_FIND_OPEN, parameters)).first()
     return None if found is None else (found[0], found[1])
 
@@ -90,9 +90,30 @@ async def end(
     return [row[0] for row in ended]
 
 
+async def expire(unit: UnitOfWork, *, most: int) -> list[tuple[UUID, UUID, bool]]:
+    """Ends sessions whose time is up, at most so many that nobody else is ending: id, account, and whether nothing was
+    asked in them for too long (else they were as old as a session may become).
+    """
+    idle, absolute = unit.now - rules.LIVES.idle, unit.now - rules.LIVES.absolute
+    rows = await unit.fetch(_EXPIRE, idle, absolute, unit.now, most)
+    return [(row["id"], row["account_id"], row["idle"]) for row in rows]
+
+
+_EXPIRE = """
+WITH over AS (
+    SELECT id FROM sessions WHERE ended_at IS NULL AND (last_seen_at <= $1 OR started_at <= $2)
+    LIMIT $4 FOR UPDATE SKIP LOCKED
+)
+UPDATE sessions s SET ended_at = $3 FROM over WHERE s.id = over.id
+RETURNING s.id, s.account_id, s.last_seen_at <= $1 AS idle
+"""
+
+
 async def is_open(unit: UnitOfWork, session_id: UUID, account_id: UUID) -> bool:
     """Whether a session of an account that may sign in still counts."""
-    rows = await unit.fetch(_IS_OPEN, session_id, account_id, unit.now - rules.IDLE, unit.now - rules.ABSOLUTE)
+    rows = await unit.fetch(
+        _IS_OPEN, session_id, account_id, unit.now - rules.LIVES.idle, unit.now - rules.LIVES.absolute
+    )
     return bool(rows)
 
 
@@ -136,11 +157,3 @@ async def forgive(unit: UnitOfWork, key: bytes, *, only_this: bool = False) -> N
 _TAKEN_BACK = """
 UPDATE sign_in_attempts SET failures = greatest(failures - 1, 0), blocked_until = 'epoch' WHERE key = $1
 """
-
-
-async def sweep(unit: UnitOfWork) -> None:
-    """Deletes counts that no longer matter, and sessions (with their grants) that ended three months ago."""
-    await unit.execute(delete(SignInAttempt).where(col(SignInAttempt.last_at) < unit.now - timedelta(days=1)))
-    old = unit.now - timedelta(days=90)
-    gone = or_(col(Session.ended_at) < old, col(Session.last_seen_at) < old)
-    await unit.execute(delete(Session).where(gone))

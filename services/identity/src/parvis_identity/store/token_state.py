@@ -11,7 +11,7 @@ async def counts(unit: UnitOfWork, grant_id: UUID, jti: str) -> bool:
     """Whether an access token of a grant, that has not expired, was not revoked: neither alone nor with the grant, its
     session or its account.
     """
-    return bool(await unit.fetch(_COUNTS, grant_id, jti, unit.now - rules.IDLE, unit.now - rules.ABSOLUTE))
+    return bool(await unit.fetch(_COUNTS, grant_id, jti, unit.now - rules.LIVES.idle, unit.now - rules.LIVES.absolute))
 
 
 _COUNTS = """

@@ -73,7 +73,7 @@ async def of_membership(
 
 async def is_open(unit: UnitOfWork, viewing_id: UUID, subject_account_id: UUID) -> bool:
     """Whether a viewing of an account goes on, in a session that does."""
-    idle, absolute = unit.now - rules.IDLE, unit.now - rules.ABSOLUTE
+    idle, absolute = unit.now - rules.LIVES.idle, unit.now - rules.LIVES.absolute
     return bool(await unit.fetch(_IS_OPEN, viewing_id, subject_account_id, unit.now, idle, absolute))
 
 
@@ -83,8 +83,3 @@ JOIN accounts a ON a.id = v.account_id JOIN accounts b ON b.id = v.subject_accou
 WHERE v.id = $1 AND v.subject_account_id = $2 AND v.ended_at IS NULL AND v.expires_at > $3
 AND s.ended_at IS NULL AND s.last_seen_at > $4 AND s.started_at > $5 AND a.state = 'active' AND b.state = 'active'
 """
-
-
-async def sweep(unit: UnitOfWork) -> None:
-    """Deletes what is told no longer."""
-    await unit.fetch("DELETE FROM viewings WHERE started_at < $1", unit.now - KEPT)
