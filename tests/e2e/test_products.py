@@ -7,10 +7,17 @@ from dataclasses import replace
 
 from people import DESK, HELENE, PHONE, Person, until
 from playwright.sync_api import expect
+from test_accessibility import problems, problems_of_colour
 
 LIST = "/o/cadrane/settings/products"
 ENGLISH = replace(PHONE, locale="en-GB")
 SECRET = re.compile(r"[\w-]{40,}")
+
+
+def is_for_everybody(helene: Person) -> None:
+    """A page that only an act shows: nothing that axe finds, in light and dark, and nothing beside a phone's edge."""
+    assert not problems(helene) + problems_of_colour(helene)
+    assert helene.page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
 def secret_of(helene: Person) -> str:
@@ -37,6 +44,7 @@ def test_a_product_from_its_registration_to_its_end_at_a_desk(person, tag):
     helene.press("Enregistrer le logiciel")
 
     helene.reads_title(f"{name} est enregistré")
+    is_for_everybody(helene)
     secret = secret_of(helene)
     expect(helene.page.locator("pre:visible")).to_contain_text(f'OIDC_RP_CLIENT_SECRET = "{secret}"')
     helene.page.get_by_text("Apache", exact=True).click()
@@ -48,6 +56,7 @@ def test_a_product_from_its_registration_to_its_end_at_a_desk(person, tag):
     helene.press("Essayer")
     helene.reads_title(f"Essai de {name}")
     helene.sees("Ce logiciel ne vous est pas attribué")
+    is_for_everybody(helene)
     helene.sees("helene.mercadier@cadrane.example", within=helene.section("4. Il demande qui est la personne"))
 
     helene.follow(name)
@@ -68,6 +77,7 @@ def test_a_product_from_its_registration_to_its_end_at_a_desk(person, tag):
     helene.press("Fermer", exact=True)
     helene.press("Fermer le logiciel")
     helene.is_told(f"{name} est fermé")
+    is_for_everybody(helene)
     until(lambda: not helene.page.get_by_role("button", name="Essayer").count(), "the button went away")
     helene.press("Rouvrir")
     helene.is_told(f"{name} est de nouveau ouvert")
@@ -94,13 +104,16 @@ def test_a_key_that_is_none_is_refused_and_a_real_one_taken_on_a_phone(person, t
     helene.page.get_by_label("Or the public keys themselves").fill('{"keys": [')
     helene.press("Register the product")
     expect(helene.page.get_by_role("alert")).to_contain_text("not a set of public keys")
+    is_for_everybody(helene)
 
     key = '{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}'
     helene.page.get_by_label("Or the public keys themselves").fill(f'{{"keys": [{key}]}}')
     helene.press("Register the product")
     helene.reads_title(f"{name} is registered")
+    is_for_everybody(helene)
     helene.sees("None: it proves itself otherwise")
     helene.follow("Go on to the product")
     helene.press("Try it")
     helene.reads_title(f"{name}, tried out")
     helene.sees("It works")
+    is_for_everybody(helene)

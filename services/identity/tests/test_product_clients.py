@@ -125,6 +125,10 @@ async def test_the_id_token_is_signed_as_the_provider_chose(stage):
         ({"token_endpoint_auth_method": "secret"}, ("token_endpoint_auth_method", "not_accepted")),
         ({"exchange_audiences": ["web"]}, ("exchange_audiences", "unknown_client")),
         (
+            {"exchange_audiences": ["web"], "token_endpoint_auth_method": "none"},
+            ("exchange_audiences", "public_exchange"),
+        ),
+        (
             {"subject_type": "pairwise", "redirect_uris": ["https://a.example/", "https://b.example/"]},
             ("sector_identifier_uri", "not_accepted"),
         ),
@@ -273,3 +277,30 @@ async def test_a_client_that_got_tokens_says_when(stage):
     await flow.exchange(browser, await flow.code(browser))
 
     assert (before, (await row_of(stage, made.client_id)).HasField("used_at")) == (False, True)
+
+
+async def test_a_closed_client_is_no_audience(stage):
+    browser = stage.browser()
+    async with stage.unit(FIRM) as unit:
+        other = await stage.client_rpc.RegisterClient(
+            unit, pb.RegisterClientRequest(name="Tiers", product_id=str(uuid7()), settings=settings())
+        )
+    flow = await flow_of(stage, browser, await registered(stage, exchange_audiences=[other.client_id]))
+    grant = stage.town.products[next(key for key in stage.town.products if key[1] == flow.client.client_id)]
+    person = next(key[0] for key in stage.town.products if key[1] == flow.client.client_id)
+    stage.town.products[person, other.client_id] = grant
+    tokens = (await flow.exchange(browser, await flow.code(browser))).json()
+    asked = {
+        "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+        "subject_token": tokens["access_token"],
+        "subject_token_type": "urn:ietf:params:oauth:token-type:access_token",
+        "audience": other.client_id,
+    }
+    mine = (flow.client.client_id, flow.secret)
+
+    before = await browser.http.post("/oauth2/token", data=asked, auth=mine)
+    closing = pb.SetClientOpenRequest(client_id=other.client_id, open=False)
+    await stage.client_rpc.SetClientOpen(begin(stage), closing)
+    after = await browser.http.post("/oauth2/token", data=asked, auth=mine)
+
+    assert (before.status_code, after.json()["error"]) == (200, "invalid_target")

@@ -33,6 +33,9 @@ pages = Area(
         "fapi_needs_key": N_("FAPI 2.0 accepts no secret: choose a key."),
         "fapi_algorithm": N_("FAPI 2.0 does not sign with RS256: choose another algorithm."),
         "unknown_client": N_("%(client)s is no client identifier of one of your products."),
+        "public_exchange": N_(
+            "A product that proves nothing cannot call others for a person. Give it a secret or a key."
+        ),
         "client_has_no_secret": N_("This product proves itself without a secret, so there is none to renew."),
         "client_closed": N_("The product is closed. Open it again to try it."),
     },

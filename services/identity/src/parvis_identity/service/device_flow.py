@@ -98,7 +98,7 @@ class DeviceFlow:
         may, wait = await session_store.charge(unit, key, rules.TRIES)
         code = await store.waiting(unit, user_code, lock=lock) if may else None
         client = await self._clients.find(unit, code.client_id) if code is not None else None
-        if code is None or client is None:
+        if code is None or client is None or client.closed_at is not None:
             unit.record("device.not_found", target_kind="account", target_id=who.account.id)
             return NotFound(wait)
         # One try only: else codes of one's own would pay for guesses at those of others.

@@ -187,6 +187,8 @@ async def _columns(
     ]
     if not name.strip() or "\x00" in name:
         wrong.append(Violation("name", "required"))
+    if wanted.exchange_audiences and wanted.token_endpoint_auth_method == "none":  # noqa: S105 - the name of a method
+        wrong.append(Violation("exchange_audiences", "public_exchange"))
     jwks, trouble = _key_set(wanted)
     wrong += trouble
     wrong += [
@@ -200,6 +202,8 @@ async def _columns(
         values = metadata.read(_said(name, wanted, jwks), _POLICY)
     except MetadataRefused as refused:
         raise invalid("client_invalid", [Violation(refused.member, "not_accepted", {"why": str(refused)})]) from refused
+    if wanted.exchange_audiences:  # not a grant that clients may give themselves
+        values["grant_types"] = [*values["grant_types"], metadata.EXCHANGE]
     return {column: values[column] for column in _COLUMNS} | {"exchange_audiences": wanted.exchange_audiences}
 
 

@@ -101,7 +101,7 @@ class TokenExchange:
         if not name:
             raise _refused("invalid_request", "Missing 'audience' in request.")
         audience = await self._clients.find(unit, name) if name in client.exchange_audiences else None
-        if audience is None or "resource" in parameters:
+        if audience is None or audience.closed_at is not None or "resource" in parameters:
             raise _refused("invalid_target", "The client may not exchange tokens for this audience.")
         grant = subject.granted.grant
         if audience.product_id is not None:
