@@ -40,6 +40,7 @@ NO_PAGES = {
     "/auth/return": "ends a sign-out",
     "/auth/cleared": "empties the browser's cache after a sign-out",
     "/busy": "what the edge shows instead of a page",
+    "/o/{slug}/settings/products/{id}/try": "where a try-out comes back to; without one it sends back to the product",
     "/setup": "exists before there is anybody",
     "/o/{slug}/contacts/{id}/folders/{folder_id}/upload": "where another file is chosen after a refused form",
     "/o/{slug}/contacts/{id}/folders/{folder_id}/uploads/{upload_id}": "where the store sends a plain form's sender",

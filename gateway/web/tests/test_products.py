@@ -59,6 +59,12 @@ def test_no_configuration_has_a_place_that_was_not_filled():
     assert not [each.key for each in configurations(values()) if re.search(r"None|\{\w+\}|''|\"\"", each.text)]
 
 
+@pytest.mark.parametrize("key", ["django", "authlib"])
+def test_what_is_pasted_into_python_is_python(key):
+    text = next(each.text for each in configurations(values()) if each.key == key)
+    compile(text, key, "exec")
+
+
 async def test_a_product_says_who_it_is_and_never_its_secret(shop):
     answer = await shop.get(HERE)
     assert answer.status_code == 200
