@@ -47,6 +47,8 @@ FORMS = {
     "POST /reset/{token}/again": {},
     "POST /join/{slug}": {"given_name": "Iso", "family_name": "Lation", "mail": "not-an-address"},
     "POST /join/{slug}/{token}": {},
+    "POST /links": {"firm": FIRM, "identifier": "C0404", "password": "not-this-one"},
+    "POST /links/{id}/unlink": {},
     "POST /device": {"user_code": "BBBB-BBBB"},
     "POST /oauth2/decline": {"next": "/oauth2/authorize"},
     "POST /oauth2/consent": {"next": "/oauth2/authorize", "answer": "yes"},
@@ -54,6 +56,8 @@ FORMS = {
 #: What asks for a proof; each has a test below.
 PROVEN = {
     "GET /password",
+    "GET /links",
+    "GET /links/{id}/unlink",
     "GET /address",
     "GET /oauth2/authorize",
     "POST /oauth2/token",
@@ -71,6 +75,8 @@ PROVEN = {
     "PUT /oauth2/register/{client_id}",
     "DELETE /oauth2/register/{client_id}",
 }
+#: No link between accounts has this id.
+NOBODYS = "00000000-0000-7000-8000-000000000000"
 ELSEWHERE = {
     "without-csrf": ({}, ""),
     "with-the-csrf-of-another": ({}, "A" * 43),
@@ -100,7 +106,7 @@ async def fill(http, url, name, *, csrf=None, slug=FIRM, headers=None, **values)
     """Sends a form of identity, with the token of its page unless another is given."""
     if csrf is None:
         csrf = csrf_of((await http.get(f"{url}/login?next=%2Foauth2%2Fauthorize")).text)
-    path = name.split(" ")[1].format(slug=slug, token=values.pop("token", "A" * 43))
+    path = name.split(" ")[1].format(slug=slug, token=values.pop("token", "A" * 43), id=NOBODYS)
     told = {"Origin": url} | (headers or {})
     return await http.post(f"{url}{path}", data=values | {"csrf": csrf}, headers=told, follow_redirects=False)
 
@@ -139,7 +145,7 @@ async def test_a_client_code_opens_its_own_firm_only(nobody, url, cast, slug, id
     assert (page.status_code == 200 and "Kervella" in page.text) == (slug == FIRM)
 
 
-@pytest.mark.parametrize("path", ["/password", "/address"])
+@pytest.mark.parametrize("path", ["/password", "/address", "/links", f"/links/{NOBODYS}/unlink"])
 async def test_ones_own_is_changed_by_who_is_signed_in(nobody, url, path):
     answer = await nobody.get(f"{url}{path}", follow_redirects=False)
     assert answer.headers["location"].startswith("/login")

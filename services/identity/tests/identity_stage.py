@@ -21,6 +21,7 @@ from parvis_identity.http.site import Site
 from parvis_identity.models import Account, AccountState, Client
 from parvis_identity.rpc import ClientRpc
 from parvis_identity.service import accounts, housekeeping, product_clients
+from parvis_identity.service.account_links import AccountLinks
 from parvis_identity.service.authentication import Authentication
 from parvis_identity.service.authorization import Authorization
 from parvis_identity.service.client_keys import ClientKeys
@@ -138,6 +139,7 @@ class Stage:
         self.client_rpc = ClientRpc(self.clients, self.trials)
         self.viewings = Viewings(self.town, lifetime=timedelta(minutes=settings.viewing_minutes))
         self.exchange = OrganisationTokens(self.tokens, self.town, self.viewings, gateway_client="web")
+        self.account_links = AccountLinks(database, self.passwords, self.town)
         self.requests = Requests(database, ring.link_secret, public_url=PUBLIC_URL)
         self.site = Site(
             settings,
@@ -151,6 +153,7 @@ class Stage:
             registration=Registration(database, self.clients, self.outgoing, settings),
             request_objects=RequestObjects(self.keys, self.outgoing, issuer=PUBLIC_URL),
             requests=self.requests,
+            account_links=self.account_links,
             tokens=self.tokens,
             ring=ring,
             clients=self.clients,

@@ -14,6 +14,7 @@ from parvis_kit.caller import Caller
 from parvis_kit.ids import uuid7
 from parvis_kit.outbox import Relay
 from parvis_kit.testing import eventually, running
+from parvis_notify.account_links import AccountLinkMails
 from parvis_notify.events import Events
 from parvis_notify.main import subscribe
 from parvis_notify.requests import RequestMails
@@ -73,6 +74,7 @@ class Suite:
             Events(composer, database),
             Sender(self.server, identity, "exemple.fr", "portail.exemple.fr"),
             RequestMails(composer),
+            AccountLinkMails(composer, database),
         )
         self.relay = Relay(database.url, broker, source="notify")
 

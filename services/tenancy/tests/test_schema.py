@@ -80,6 +80,6 @@ async def test_every_index_of_an_organisations_table_begins_with_it(stage, provi
     others = {row["index"] for row in found if row["first"] != "organisation_id"}
     # An account lists its memberships and its requests; a provider its subscribers; a slug is unique among all.
     assert others == {
-        "memberships_by_account", "access_requests_by_account", "subscriptions_by_product",
-        "organisation_directory_slug_key",
+        "memberships_by_account", "memberships_by_linked_account", "access_requests_by_account",
+        "subscriptions_by_product", "organisation_directory_slug_key",
     }  # fmt: skip

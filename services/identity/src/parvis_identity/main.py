@@ -12,6 +12,7 @@ from parvis_identity.http.app import make_app
 from parvis_identity.http.site import Site
 from parvis_identity.rpc import AccountRpc, ClientRpc, ImportRpc, PasswordRpc, SessionRpc, ViewingRpc
 from parvis_identity.service import housekeeping, rotation
+from parvis_identity.service.account_links import AccountLinks
 from parvis_identity.service.accounts import Links
 from parvis_identity.service.authentication import Authentication
 from parvis_identity.service.authorization import Authorization
@@ -94,19 +95,20 @@ async def wire(settings: Settings) -> Service[Settings]:
     service.offer(contract["ClientService"], ClientRpc(clients, trials))
     service.offer(contract["ViewingService"], ViewingRpc(viewings))
 
+    passwords = Passwords(
+        service.database,
+        hasher,
+        ring,
+        settings.password_policy,
+        breached=BreachedPasswords(listed) if (listed := settings.password_breached_list) else None,
+        even_seconds=settings.refusal_seconds,
+    )
     service.pages = make_app(
         Site(
             settings,
             service.database,
             pages,
-            passwords=Passwords(
-                service.database,
-                hasher,
-                ring,
-                settings.password_policy,
-                breached=BreachedPasswords(listed) if (listed := settings.password_breached_list) else None,
-                even_seconds=settings.refusal_seconds,
-            ),
+            passwords=passwords,
             authorization=Authorization(tokens, clients, organisations),
             authentication=Authentication(service.database, clients, keys, issuer=settings.public_url),
             proofs=Proofs(
@@ -116,6 +118,7 @@ async def wire(settings: Settings) -> Service[Settings]:
             registration=Registration(service.database, clients, outgoing, settings),
             request_objects=RequestObjects(keys, outgoing, issuer=settings.public_url),
             requests=requests,
+            account_links=AccountLinks(service.database, passwords, organisations),
             tokens=tokens,
             ring=ring,
             clients=clients,

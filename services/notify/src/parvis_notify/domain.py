@@ -54,6 +54,8 @@ class Kind(StrEnum):
     REQUEST_ACCESS_CUT = "request_access_cut"
     REQUEST_CLOSED = "request_closed"
     REQUEST_TOO_SOON = "request_too_soon"
+    ACCOUNT_LINKED = "account_linked"
+    ACCOUNT_UNLINKED = "account_unlinked"
 
 
 class State(StrEnum):
@@ -143,6 +145,10 @@ FIELDS: Final[Mapping[Kind, tuple[Field, ...]]] = {
         _LINK, _GIVEN, _FIRM, _DOMAIN, _DAY, Field("motif", "Écrivez-nous d’abord.", "Write to us first."),
     ),
     Kind.REQUEST_TOO_SOON: (_LINK, _GIVEN, _FIRM, _DOMAIN, _DAY),
+    **dict.fromkeys(
+        (Kind.ACCOUNT_LINKED, Kind.ACCOUNT_UNLINKED),
+        (_LINK, Field("identifiant", "C0042", "C0042"), _GIVEN, _FIRM, _DOMAIN),
+    ),
     **dict.fromkeys(
         (
             Kind.REQUEST_CONFIRMATION, Kind.REQUEST_ACCEPTED, Kind.REQUEST_EXPIRED, Kind.REQUEST_ALREADY_MEMBER,

@@ -15,6 +15,7 @@ from parvis.notify.v1 import notify_pb2
 from parvis.tenancy.v1 import events_pb2 as tenancy_events
 from parvis_kit.app import Service, run
 from parvis_kit.bus import Bus
+from parvis_notify.account_links import AccountLinkMails
 from parvis_notify.events import Events
 from parvis_notify.requests import RequestMails
 from parvis_notify.rpc import MessageRpc, TemplateRpc
@@ -50,11 +51,12 @@ async def wire(settings: Settings) -> Service[Settings]:
         mail_domain=settings.mail_domain,
         public_name=urlsplit(public_url).netloc,
     )
-    subscribe(service.bus, events, sender, RequestMails(composer))
+    links = AccountLinkMails(composer, service.database)
+    subscribe(service.bus, events, sender, RequestMails(composer), links)
     return service
 
 
-def subscribe(bus: Bus, events: Events, sender: Sender, requests: RequestMails) -> None:
+def subscribe(bus: Bus, events: Events, sender: Sender, requests: RequestMails, links: AccountLinkMails) -> None:
     """What notify listens to."""
     bus.on(tenancy_events.OrganisationChanged, events.organisation_changed)
     bus.on(tenancy_events.ContactChanged, events.contact_changed)
@@ -74,5 +76,8 @@ def subscribe(bus: Bus, events: Events, sender: Sender, requests: RequestMails) 
     bus.on(identity_events.AccessRequestOpened, requests.opened)
     bus.on(tenancy_events.AccessRequestReceived, requests.received)
     bus.on(tenancy_events.AccessRequestAnswered, requests.answered)
+
+    bus.on_steps(identity_events.AccountLinked, links.linked)
+    bus.on_steps(identity_events.AccountUnlinked, links.unlinked)
 
     bus.on_steps(notify_events.MessageQueued, sender.send)

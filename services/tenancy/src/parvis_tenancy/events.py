@@ -32,6 +32,22 @@ async def account_changed(delivery: Delivery, event: identity_events.AccountChan
             await arrivals.rename(unit, account_id, organisation_id, names, delivery.envelope.version)
 
 
+async def account_linked(delivery: Delivery, event: identity_events.AccountLinked) -> None:
+    """A person linked an account of a firm to their own."""
+    await _link(delivery, event.link, UUID(event.link.personal_id))
+
+
+async def account_unlinked(delivery: Delivery, event: identity_events.AccountUnlinked) -> None:
+    """A link ended: what was reached through it is refused from now on."""
+    await _link(delivery, event.link, None)
+
+
+async def _link(delivery: Delivery, link: identity_events.AccountLink, personal_id: UUID | None) -> None:
+    version = delivery.envelope.version
+    async with delivery.begin() as unit:
+        await arrivals.link(unit, UUID(link.organisation_id), UUID(link.managed_id), personal_id, version)
+
+
 class Requests:
     """Requests for an account, as they arrive. `patience` says how long they wait."""
 

@@ -60,6 +60,8 @@ async def wire(
     service.offer(offered["RightsService"], RightsRpc())
     service.bus.on_steps(identity_events.AccountActivated, events.account_activated)
     service.bus.on_steps(identity_events.AccountChanged, events.account_changed)
+    service.bus.on_steps(identity_events.AccountLinked, events.account_linked)
+    service.bus.on_steps(identity_events.AccountUnlinked, events.account_unlinked)
     service.bus.on(identity_events.AccessRequested, events.Requests(patience).access_requested)
     service.background(lambda: requests.expire_for_ever(service.database))
     return service

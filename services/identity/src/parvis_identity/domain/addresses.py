@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 #: Longer ones are refused (characters).
 LONGEST = 2000
 #: Pages of ours that a sign-in may lead to.
-_CONTINUATIONS = ("/oauth2/authorize", "/password", "/address", "/device")
+_CONTINUATIONS = ("/oauth2/authorize", "/password", "/address", "/links", "/device")
 #: And those whose address holds a secret of ours.
 _CONTINUATIONS_BELOW = ("/join/",)
 

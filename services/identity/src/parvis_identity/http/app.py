@@ -5,6 +5,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from parvis_identity.http.account_links import AccountLinkPages
 from parvis_identity.http.account_step import AccountStepPages
 from parvis_identity.http.address_change import AddressPages
 from parvis_identity.http.authorization import AuthorizationPages
@@ -35,7 +36,7 @@ def make_app(site: Site) -> Starlette:
     parts = (
         *(OpenIdPages(site), TokenStatePages(site), AuthorizationPages(site), SignInPages(site), PushedPages(site)),
         *(PasswordPages(site), AccountStepPages(site), SignOutPages(site), RegistrationPages(site), DevicePages(site)),
-        *(AddressPages(site), JoinPages(site)),
+        *(AddressPages(site), JoinPages(site), AccountLinkPages(site)),
     )
     routes = [route for part in parts for route in part.routes()]
     return Starlette(routes=routes, exception_handlers={404: no_such_page, 405: no_such_page})

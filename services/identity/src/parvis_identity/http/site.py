@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from parvis_identity.domain.addresses import continuation, parameters_of
 from parvis_identity.http.browser import Cookies, origin_of
 from parvis_identity.http.form_post import form_post
+from parvis_identity.service.account_links import AccountLinks
 from parvis_identity.service.address_changes import AddressChanges
 from parvis_identity.service.authentication import Authentication
 from parvis_identity.service.authorization import Authorization, BadRequest, Go
@@ -68,6 +69,7 @@ class Site:
         registration: Registration,
         request_objects: RequestObjects,
         requests: Requests,
+        account_links: AccountLinks,
         tokens: Tokens,
         ring: KeyRing,
         clients: Clients,
@@ -84,6 +86,7 @@ class Site:
         self.registration = registration
         self.request_objects = request_objects
         self.requests = requests
+        self.account_links = account_links
         self.tokens = tokens
         self.ring = ring
         self.clients = clients

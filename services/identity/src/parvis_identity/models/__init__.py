@@ -3,6 +3,7 @@ installation, not to an organisation; a managed account names the firm that owns
 organisation is tenancy's.
 """
 
+from parvis_identity.models.account_links import AccountLink
 from parvis_identity.models.accounts import (
     Account,
     AccountKind,
@@ -37,6 +38,7 @@ __all__ = [
     "AccessRequest",
     "Account",
     "AccountKind",
+    "AccountLink",
     "AccountState",
     "AddressChange",
     "AuthorizationCode",

@@ -35,6 +35,8 @@ class Membership:
 
     id: UUID
     kind: str
+    #: Whose it is: of an account that is linked to the one that was asked for, when it is another one.
+    account_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,7 @@ class Tenancy:
         request = tenancy_pb2.ResolveMembershipRequest(account_id=str(account_id), organisation_id=str(organisation_id))
         with _in_own_name():
             found = await self._rights.ResolveMembership(request)
-        return Membership(UUID(found.id), _kind(found.kind))
+        return Membership(UUID(found.id), _kind(found.kind), UUID(found.account_id))
 
     async def viewed(self, account_id: UUID, organisation_id: UUID, membership_id: UUID) -> Viewed:
         """See Organisations."""

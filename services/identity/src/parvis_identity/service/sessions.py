@@ -12,11 +12,12 @@ from parvis.identity.v1 import events_pb2
 from parvis_identity.domain import sessions as rules
 from parvis_identity.domain.links import digest_of
 from parvis_identity.models import Account, AccountKind, AccountState, Session
-from parvis_identity.service import logout
+from parvis_identity.service import linking, logout
 from parvis_identity.service.organisations import Organisations
 from parvis_identity.service.provider import SignedIn
 from parvis_identity.service.tokens import Tokens
 from parvis_identity.service.viewings import Viewings, end_of_sessions
+from parvis_identity.store import account_links as link_store
 from parvis_identity.store import accounts as account_store
 from parvis_identity.store import openid as openid_store
 from parvis_identity.store import sessions as store
@@ -131,6 +132,9 @@ async def cut(unit: UnitOfWork, account_id: UUID, organisation_id: UUID, until: 
     if account is not None and account.organisation_id == organisation_id:
         await end(unit, account_id, until=until)
     await logout.cut(unit, account_id, organisation_id, until)
+    for link in await link_store.of_account(unit, account_id):
+        if link.managed_id == account_id:  # whoever reached the organisation through it
+            await logout.cut(unit, link.personal_id, organisation_id, until)
 
 
 async def end_by_id(unit: UnitOfWork, session_id: UUID) -> None:
@@ -177,6 +181,7 @@ async def disable_account(unit: UnitOfWork, account_id: UUID) -> None:
     await end(unit, account_id)
     unit.emit(events_pb2.AccountDisabled(account_id=str(account_id)), aggregate_id=account_id)
     unit.record("account.disabled", target_kind="account", target_id=account_id)
+    await linking.end_all(unit, account_id)
 
 
 class OrganisationTokens:
@@ -214,6 +219,10 @@ class OrganisationTokens:
             if account.kind == AccountKind.MANAGED and account.organisation_id != organisation_id:
                 raise not_found("membership_not_found")
             membership = await self._organisations.membership(account.id, organisation_id)
+            reached = membership.account_id or account.id
+            # Tenancy hears of links a moment later: what counts is what stands here now.
+            if reached != account.id and not await link_store.reaches(unit, account.id, reached):
+                raise not_found("membership_not_found")
         if unit.now - granted.last_seen_at >= rules.SEEN_EVERY:
             await openid_store.touch_session(unit, grant.session_id)
         token, expires = self._tokens.internal(

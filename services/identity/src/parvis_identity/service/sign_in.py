@@ -6,10 +6,10 @@ and reads, the second decides on what is there then, and writes.
 
 import hashlib
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Literal
+from typing import Literal, TypeVar
 from uuid import UUID
 
 from parvis.identity.v1 import events_pb2
@@ -87,6 +87,12 @@ class Opened:
     account: Account | None = None
 
 
+Answer = TypeVar("Answer")
+#: What follows a right password, in the transaction that has locked its account: the account, what it holds, and what
+#: was typed.
+Conclude = Callable[[UnitOfWork, Account, Credential, str], Awaitable[Answer]]
+
+
 class Passwords:
     """See the module."""
 
@@ -118,15 +124,44 @@ class Passwords:
         the hasher from everybody. Neither tells anything, since what was typed is counted, not what there is; but for a
         browser where the account has signed in before, which is counted by itself. Raises LIMIT hashing_busy.
         """
+
+        async def let_in(
+            unit: UnitOfWork, account: Account, held: Credential, password: str
+        ) -> Begun | MustChoose | Expired:
+            if held.provisional and (held.expires_at is None or held.expires_at <= unit.now):
+                unit.record("sign_in.provisional_expired", target_kind="account", target_id=account.id)
+                return Expired()
+            if why := await self._must_choose(unit, account, held, password):
+                return await self._choosing(unit, account, why, slug)
+            return await self._begin(unit, account, visitor)
+
+        return await self._evenly(identifier, password, organisation_id, visitor, let_in)
+
+    async def prove_other(
+        self, identifier: str, password: str, organisation_id: UUID | None, visitor: Visitor
+    ) -> Account | Refused:
+        """The account that somebody knows the password of, beside the one that they are signed in with: counted,
+        hashed and refused as at the sign-in page, but nobody is signed in. A password that was handed over proves
+        nothing. Raises LIMIT hashing_busy.
+        """
+
+        async def proves(_unit: UnitOfWork, account: Account, held: Credential, _password: str) -> Account | Refused:
+            return Refused(timedelta(0), hashed=True) if held.provisional else account
+
+        return await self._evenly(identifier, password, organisation_id, visitor, proves)
+
+    async def _evenly(
+        self, identifier: str, password: str, organisation_id: UUID | None, visitor: Visitor, conclude: Conclude[Answer]
+    ) -> Answer | Refused:
         started = time.monotonic()
-        answer = await self._sign_in(identifier, password, organisation_id, visitor, slug)
+        answer = await self._check(identifier, password, organisation_id, visitor, conclude)
         if isinstance(answer, Refused) and answer.hashed:
             await self._even.wait(started)
         return answer
 
-    async def _sign_in(
-        self, identifier: str, password: str, organisation_id: UUID | None, visitor: Visitor, slug: str
-    ) -> Begun | Refused | MustChoose | Expired:
+    async def _check(
+        self, identifier: str, password: str, organisation_id: UUID | None, visitor: Visitor, conclude: Conclude[Answer]
+    ) -> Answer | Refused:
         typed = identifier_key(identifier)[:LONGEST_MAIL]
         counted = _counted("identifier", typed, organisation_id)
         by_address = throttle_key("address", network_of(visitor.address))
@@ -165,12 +200,7 @@ class Passwords:
             await session_store.forgive(unit, counted)
             if renewed and await store.replace_password_hash(unit, account.id, encoded, renewed):
                 unit.record("password.rehashed", target_kind="account", target_id=account.id, was=kind_of(encoded))
-            if held.provisional and (held.expires_at is None or held.expires_at <= unit.now):
-                unit.record("sign_in.provisional_expired", target_kind="account", target_id=account.id)
-                return Expired()
-            if why := await self._must_choose(unit, account, held, password):
-                return await self._choosing(unit, account, why, slug)
-            return await self._begin(unit, account, visitor)
+            return await conclude(unit, account, held, password)
 
     async def _must_choose(
         self, unit: UnitOfWork, account: Account, held: Credential, password: str

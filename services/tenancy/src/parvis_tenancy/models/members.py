@@ -60,6 +60,11 @@ class Membership(Owned, Versioned, Sorted, table=True):
         CheckConstraint("(kind = 1) = (profile_id IS NOT NULL)", name="memberships_staff_has_profile"),
         CheckConstraint("(kind = 2) = (identifier <> '')", name="memberships_portal_has_identifier"),
         Index("memberships_by_account", "account_id"),
+        Index(
+            "memberships_by_linked_account",
+            "linked_account_id",
+            postgresql_where=text("linked_account_id IS NOT NULL"),
+        ),
         Index("memberships_by_name", "organisation_id", "kind", "sort_key", "id"),
         Index("memberships_by_profile", "organisation_id", "profile_id"),
         Index("memberships_unused", "organisation_id", "id", postgresql_where=text("kind = 2 AND state = 1")),
@@ -67,6 +72,10 @@ class Membership(Owned, Versioned, Sorted, table=True):
 
     id: UUID = Field(primary_key=True)
     account_id: UUID
+    #: The personal account whose owner has proven this one too: it reaches the membership. Identity tells, in order of
+    #: the version; it has the last word.
+    linked_account_id: UUID | None = None
+    linked_version: int = number(default=0)
     kind: int = choice()
     state: int = choice()
     given_name: str

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from parvis.tenancy.v1 import events_pb2
 from parvis_kit.unit import UnitOfWork
 from parvis_tenancy.service import authority, invitations, rights
 from parvis_tenancy.store import accesses, members
@@ -30,6 +31,25 @@ async def accept(unit: UnitOfWork, account_id: UUID, organisation_id: UUID) -> N
     membership = await members.of_account(unit, account_id)
     if membership is not None:
         await rights.activate(unit, membership)
+
+
+async def link(
+    unit: UnitOfWork, organisation_id: UUID, managed_id: UUID, personal_id: UUID | None, version: int
+) -> None:
+    """Which personal account (None: none any more) reaches the membership of an account of the firm. Whoever reached it
+    before is refused everywhere at once; an older version of the link changes nothing.
+    """
+    await unit.enter(organisation_id)
+    membership = await members.of_account(unit, managed_id)
+    if membership is None or membership.linked_version >= version:
+        return
+    before, membership.linked_account_id = membership.linked_account_id, personal_id
+    membership.linked_version = version
+    if before is not None and before != personal_id:
+        cut = events_pb2.MembershipCut(membership_id=str(membership.id), account_id=str(before))
+        unit.emit(cut, aggregate_id=membership.id)
+    act = "membership.linked" if personal_id is not None else "membership.unlinked"
+    unit.record(act, target_kind="membership", target_id=membership.id)
 
 
 async def rename(unit: UnitOfWork, account_id: UUID, organisation_id: UUID, names: Names, version: int) -> None:

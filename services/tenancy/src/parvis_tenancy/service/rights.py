@@ -24,6 +24,8 @@ async def resolve_membership(unit: UnitOfWork, account_id: UUID, organisation_id
     await unit.enter(organisation_id)
     found = await members.of_account(unit, account_id, lock=False)
     if found is None or found.state not in OPEN_STATES:
+        found = await members.of_linked(unit, account_id)  # a person's own membership comes first
+    if found is None or found.state not in OPEN_STATES:
         raise not_found("no_membership")
     if found.state == MembershipState.INVITED:
         found = await members.load(unit, found.id, kind=None)

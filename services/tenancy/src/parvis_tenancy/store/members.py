@@ -79,6 +79,16 @@ async def of_account(unit: UnitOfWork, account_id: UUID, *, lock: bool = True) -
     return found[0] if found else None
 
 
+async def of_linked(unit: UnitOfWork, account_id: UUID) -> Membership | None:
+    """The membership, in the organisation of the transaction, that a personal account reaches through a link."""
+    statement = select(Membership).where(
+        Membership.organisation_id == unit.organisation_id,  # type: ignore[arg-type] # a column
+        Membership.linked_account_id == account_id,  # type: ignore[arg-type] # a column
+    )
+    found = await unit.scalars(statement)
+    return found[0] if found else None
+
+
 async def structure(unit: UnitOfWork, structure_id: UUID) -> Structure | None:
     """A structure."""
     return await unit.get(Structure, (unit.organisation_id, structure_id))

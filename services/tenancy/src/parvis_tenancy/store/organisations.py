@@ -21,7 +21,9 @@ ORDER BY sort_key, id LIMIT $5"""  # noqa: S608 - constants
 
 _OF_ACCOUNT = """
 FROM memberships m JOIN organisation_directory d ON d.organisation_id = m.organisation_id
-WHERE m.account_id = $1 AND m.state IN (1, 2)"""
+WHERE m.state IN (1, 2) AND (m.account_id = $1 OR (m.linked_account_id = $1 AND NOT EXISTS (
+    SELECT 1 FROM memberships own WHERE own.organisation_id = m.organisation_id AND own.account_id = $1
+    AND own.state IN (1, 2))))"""
 _MINE = f"""
 SELECT d.organisation_id AS id, d.slug, d.name, d.accent, d.kind AS organisation_kind, d.sort_key,
        m.kind, m.profile_name, m.profile_built_in {_OF_ACCOUNT}"""

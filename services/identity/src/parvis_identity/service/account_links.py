@@ -1,0 +1,147 @@
+"""Linking a personal account and an account of a firm: the person proves both.
+
+Afterwards signing in with the personal account reaches the firm too. Neither account rules the other: the firm may
+reset or close its own, and sees nothing of the personal one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from parvis_identity.models import Account, AccountKind, AccountLink, AccountState
+from parvis_identity.service import linking
+from parvis_identity.service.organisations import Face, Organisations
+from parvis_identity.service.provider import SignedIn
+from parvis_identity.service.sign_in import Passwords, Refused, Visitor
+from parvis_identity.store import account_links as store
+from parvis_identity.store import accounts as account_store
+from parvis_kit.caller import Caller
+from parvis_kit.errors import Kind, ServiceError, not_found
+from parvis_kit.unit import Database
+
+#: A sign-in younger than this proves one's own side.
+FRESH = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """A link as its owner sees it: the other account, and the firm."""
+
+    id: UUID
+    other: Account
+    firm: str
+    slug: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotLinked:
+    """Why nothing was done: "linked", "linked_elsewhere", "one_per_firm", "not_personal"; or a proof that failed
+    ("current", "other", with the wait).
+    """
+
+    reason: str
+    wait: timedelta = timedelta(0)
+
+
+class AccountLinks:
+    """See the module."""
+
+    def __init__(self, database: Database, passwords: Passwords, organisations: Organisations) -> None:
+        self._database = database
+        self._passwords = passwords
+        self._organisations = organisations
+        self._caller = Caller("identity")
+
+    async def of(self, account: Account) -> list[Linked]:
+        """What an account is linked to."""
+        async with self._database.begin(self._caller) as unit:
+            links = await store.of_account(unit, account.id)
+            pairs = [await store.accounts(unit, link) for link in links]
+        found = []
+        for link, (personal, managed) in zip(links, pairs, strict=True):
+            other = personal if managed.id == account.id else managed
+            found.append(Linked(link.id, other, await self._firm(link.organisation_slug), link.organisation_slug))
+        return found
+
+    async def link(
+        self, who: SignedIn, current: str, face: Face, other: tuple[str, str], visitor: Visitor
+    ) -> NotLinked | None:
+        """Links the personal account that is signed in with the account of a firm whose identifier and password are
+        `other`. None when done. Raises LIMIT hashing_busy.
+        """
+        if who.account.kind != AccountKind.PERSONAL:
+            return NotLinked("not_personal")
+        if (refused := await self._proves(who, current)) is not None:
+            return refused
+        proven = await self._passwords.prove_other(*other, face.id, visitor)
+        if isinstance(proven, Refused):
+            return NotLinked("other", proven.wait)
+        if proven.kind != AccountKind.MANAGED:  # somebody's mail address, which the firm's door takes too
+            return NotLinked("other")
+        return await self._begin(who.account.id, proven.id, face)
+
+    async def unlink(self, who: SignedIn, link_id: str, current: str) -> NotLinked | None:
+        """Ends a link of one's own, from either side. None when done. Raises NOT_FOUND."""
+        found = next((each for each in await self.of(who.account) if str(each.id) == link_id), None)
+        if found is None:
+            raise not_found("link_not_found")
+        if (refused := await self._proves(who, current)) is not None:
+            return refused
+        async with self._database.begin(self._caller) as unit:
+            link = await unit.get(AccountLink, found.id)
+            if link is None or not await linking.end(unit, link, found.firm):
+                raise not_found("link_not_found")
+        return None
+
+    async def _proves(self, who: SignedIn, current: str) -> NotLinked | None:
+        if is_fresh(who) and not current:
+            return None
+        refused = await self._passwords.prove(who, current, "account.link_refused")
+        return NotLinked("current", refused.wait) if refused is not None else None
+
+    async def _begin(self, personal_id: UUID, managed_id: UUID, face: Face) -> NotLinked | None:
+        async with self._database.begin(self._caller) as unit:
+            # In one order: two that link the same accounts at once would wait for each other.
+            locked = {each: await account_store.lock(unit, each) for each in sorted((personal_id, managed_id))}
+            personal, managed = locked[personal_id], locked[managed_id]
+            if personal is None or managed is None or managed.organisation_id != face.id:
+                return NotLinked("other")
+            if personal.state != AccountState.ACTIVE or managed.state != AccountState.ACTIVE:
+                return NotLinked("other")
+            if (reason := _against(await store.of_account(unit, managed_id), personal_id)) is not None:
+                return NotLinked(reason)
+            link = AccountLink(
+                personal_id=personal_id,
+                managed_id=managed_id,
+                organisation_id=face.id,
+                organisation_slug=face.slug,
+                linked_at=unit.now,
+            )
+            if not await store.insert_unless_there(unit, link):
+                return NotLinked("one_per_firm")
+            linking.began(unit, link, personal, managed, face.name)
+            await linking.of_firm(unit, link, "account.linked")
+        return None
+
+    async def _firm(self, slug: str) -> str:
+        """The name of a firm, as far as it can be known."""
+        try:
+            face = await self._organisations.face(slug)
+        except ServiceError as error:
+            if error.kind is not Kind.UNAVAILABLE:
+                raise
+            return slug
+        return face.name if face else slug
+
+
+def is_fresh(who: SignedIn) -> bool:
+    """Whether a sign-in is young enough to prove one's own side."""
+    return datetime.now(UTC) - who.session.auth_time < FRESH
+
+
+def _against(links: Sequence[AccountLink], personal_id: UUID) -> str | None:
+    """What speaks against another link of a managed account."""
+    if not links:
+        return None
+    return "linked" if links[0].personal_id == personal_id else "linked_elsewhere"
