@@ -7,8 +7,9 @@ from uuid import uuid4
 import pytest
 
 from parvis.identity.v1 import identity_pb2
+from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.caller import Caller
-from parvis_kit.errors import ServiceError, unauthenticated
+from parvis_kit.errors import Kind, ServiceError, unauthenticated
 from parvis_web import sessions as module
 from parvis_web.clients import Clients
 from parvis_web.sessions import Sessions
@@ -141,3 +142,15 @@ async def test_requests_at_once_find_the_same_session(sessions):
     found = await asyncio.gather(*(sessions.find(cookie) for _ in range(8)))
     assert len({each.csrf for each in found if each}) == 1
     assert all(found)
+
+
+async def test_requests_at_once_are_all_told_that_the_access_ended(sessions, services):
+    found = await sessions.find(await start(sessions))
+    assert found is not None
+    found.enter(tenancy_pb2.MyOrganisation(face=tenancy_pb2.Face(slug="armor", name="Cabinet Armor")))
+    found.ask_again()
+    services.answers["ListMyOrganisations"] = tenancy_pb2.ListMyOrganisationsResponse()
+    told = await asyncio.gather(*(sessions.organisation(found, "armor") for _ in range(4)), return_exceptions=True)
+    assert [(each.kind, each.reason) for each in told if isinstance(each, ServiceError)] == [
+        (Kind.NOT_FOUND, "access_ended")
+    ] * 4

@@ -252,7 +252,7 @@ class Sessions:
         if found is not None:
             return found
         if known is not None:
-            del session.entered[slug]
+            session.entered.pop(slug, None)  # requests at once all learn of the end
             session.ended[slug] = known.face.name
         if slug in session.ended:
             raise not_found("access_ended", organisation=session.ended[slug])
