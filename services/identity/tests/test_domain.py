@@ -129,7 +129,10 @@ def test_these_may_not_be_redirected_to(uri):
     assert not addresses.is_redirect_uri(uri)
 
 
-@pytest.mark.parametrize("address", ["/oauth2/authorize?client_id=x", "/password"])
+_SECRET = "Ab0_-" * 8 + "xyz"
+
+
+@pytest.mark.parametrize("address", ["/oauth2/authorize?client_id=x", "/password", f"/join/cabinet-armor/{_SECRET}"])
 def test_a_sign_in_may_lead_here(address):
     assert addresses.continuation(address) == address
 
@@ -147,6 +150,13 @@ def test_a_sign_in_may_lead_here(address):
         "/oauth2/logout?x",
         "oauth2/authorize",
         "/oauth2/authorize#x",
+        f"/join/../o/cabinet-armor/{_SECRET}",
+        f"/join/%2e%2e/o/cabinet-armor/{_SECRET}",
+        f"/join/.%2E/{_SECRET}",
+        f"/join/%2e%2e/{_SECRET}",
+        f"/join/cabinet-armor/{_SECRET}/../../../o",
+        "/join/cabinet-armor/%2e%2e",
+        "/join/cabinet-armor",
     ],
 )
 def test_a_sign_in_never_leads_there(address):

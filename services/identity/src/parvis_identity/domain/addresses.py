@@ -2,6 +2,7 @@
 Nothing else.
 """
 
+import re
 from collections.abc import Sequence
 from ipaddress import ip_address
 from urllib.parse import parse_qsl, urlsplit
@@ -11,7 +12,7 @@ LONGEST = 2000
 #: Pages of ours that a sign-in may lead to.
 _CONTINUATIONS = ("/oauth2/authorize", "/password", "/address", "/links", "/device")
 #: And those whose address holds a secret of ours.
-_CONTINUATIONS_BELOW = ("/join/",)
+_CONTINUATION_BELOW = re.compile(r"/join/[a-z0-9-]+/[A-Za-z0-9_-]{43}")
 
 
 def is_redirect_uri(uri: str) -> bool:
@@ -70,13 +71,13 @@ def origin_of(uri: str) -> str:
 def continuation(address: str) -> str:
     """The page of ours that a sign-in was asked for, when it is one; else empty: never an address of somebody else.
 
-    A path that starts with two slashes, a backslash or a scheme leads elsewhere in a browser.
+    A path that starts with two slashes, a backslash or a scheme leads elsewhere in a browser, and so does one with
+    dots, encoded or not (URL Standard, 4.1): where the address holds a secret, its form is compared as a whole.
     """
     if len(address) > 2 * LONGEST or not address.isascii() or not address.isprintable() or "\\" in address:
         return ""
     path, _, _ = address.partition("?")
-    below = path.startswith(_CONTINUATIONS_BELOW) and "/../" not in path and "//" not in path
-    return address if path in _CONTINUATIONS or below else ""
+    return address if path in _CONTINUATIONS or _CONTINUATION_BELOW.fullmatch(path) else ""
 
 
 def parameters_of(address: str) -> dict[str, str]:
