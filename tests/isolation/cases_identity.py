@@ -212,6 +212,17 @@ async def end_my_session(world: World) -> pb.EndMySessionRequest:
     return pb.EndMySessionRequest(session_id=await world.fresh_session_id())
 
 
+@case("AccountService.ListMyApplications")
+async def list_my_applications(_: World) -> pb.ListMyApplicationsRequest:
+    return pb.ListMyApplicationsRequest()
+
+
+@case("AccountService.WithdrawMyApplication")
+async def withdraw_my_application(world: World) -> pb.WithdrawMyApplicationRequest:
+    await world.cast.redeem(await world.cast.product_code("administrator"))
+    return pb.WithdrawMyApplicationRequest(client_id=world.cast.product["client_id"])
+
+
 THEIR_DEVICES = Rightful("everybody signs their own devices out, and nobody else's")
 
 

@@ -170,3 +170,12 @@ async def end_others(_: World) -> Sent:
 @fills("POST /account/sessions/end-others")
 async def end_others_alone(_: World) -> Sent:
     return Sent({}, {})
+
+
+async def _known(world: World) -> Sent:
+    await world.cast.redeem(await world.cast.product_code("administrator"))
+    return Sent({}, {"client_id": world.cast.product["client_id"]})
+
+
+fills("POST /o/{slug}/account/applications/withdraw")(_known)
+fills("POST /account/applications/withdraw")(_known)

@@ -79,7 +79,7 @@ async def wire(settings: Settings) -> Service[Settings]:
     asyncio.get_running_loop().run_in_executor(None, pages.warm)  # nobody waits for it, neither the start nor a reader
 
     contract = identity_pb2.DESCRIPTOR.services_by_name
-    service.offer(contract["AccountService"], AccountRpc(links, requests))
+    service.offer(contract["AccountService"], AccountRpc(links, requests, gateway_client=settings.web_client_id))
     service.offer(contract["SessionService"], SessionRpc(exchange, ring, gateway=settings.gateway))
     hasher = Hasher(settings)
     service.offer(

@@ -30,6 +30,8 @@ class Settings(ServiceSettings):
         "parvis.identity.v1.AccountService.MintLink": frozenset({"tenancy", "notify"}),
         "parvis.identity.v1.AccountService.GetMyAccount": frozenset({"web"}),
         "parvis.identity.v1.AccountService.UpdateMyAccount": frozenset({"web"}),
+        "parvis.identity.v1.AccountService.ListMyApplications": frozenset({"web"}),
+        "parvis.identity.v1.AccountService.WithdrawMyApplication": frozenset({"web"}),
         "parvis.identity.v1.ImportService": frozenset({"web"}),
         "parvis.identity.v1.PasswordService": frozenset({"tenancy"}),
         "parvis.identity.v1.AccountService.ResendMyAddressChange": frozenset({"web"}),

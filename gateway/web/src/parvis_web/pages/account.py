@@ -1,5 +1,8 @@
 """My account: who I am, where I am signed in, what I may do here."""
 
+from dataclasses import dataclass
+
+from google.protobuf.timestamp_pb2 import Timestamp
 from starlette.responses import RedirectResponse, Response
 
 from parvis.identity.v1 import identity_pb2
@@ -17,11 +20,20 @@ pages = Area(
     "account",
     sentences={
         "session_not_found": N_("This session has already ended."),
+        "application_not_found": N_("This application no longer knows you."),
         "no_address_change": N_("No change of address waits any more: it was confirmed, stopped, or has expired."),
         "too_many_mails": N_("You have asked for this mail several times. Wait a quarter of an hour."),
     },
 )
 
+#: Scope → what an application gets to know by it.
+TOLD = {
+    "profile": N_("your name and your language"),
+    "email": N_("your mail address"),
+    "address": N_("your postal address"),
+    "phone": N_("your phone number"),
+    "offline_access": N_("access while you are away"),
+}
 _FIELDS = ("given_name", "family_name", "locale")
 _YEAR = 365 * 24 * 3600
 
@@ -32,11 +44,12 @@ async def account(visit: AccountVisit) -> Response:
     mine = await visit.organisations()
     if mine:
         return RedirectResponse(f"/o/{mine[0].face.slug}/account", 303)
-    found, sessions = await at_once(
+    found, sessions, known = await at_once(
         visit.clients.accounts.GetMyAccount(identity_pb2.GetMyAccountRequest()),
         visit.clients.sessions.ListMySessions(identity_pb2.ListMySessionsRequest()),
+        _known_by(visit),
     )
-    return visit.bare("account/alone.html", {"account": found, "sessions": sessions.sessions})
+    return visit.bare("account/alone.html", {"account": found, "sessions": sessions.sessions, "known_by": known})
 
 
 @pages.get("/o/{slug}/account", MEMBER)
@@ -47,10 +60,11 @@ async def mine(visit: OrganisationVisit) -> Response:
 
 async def _page(visit: OrganisationVisit, typed: dict[str, str] | None, errors: Errors, status: int = 200) -> Response:
     clients = visit.clients
-    _frame, found, sessions, products = await visit.together(
+    _frame, found, sessions, products, known = await visit.together(
         or_down(clients.accounts.GetMyAccount(identity_pb2.GetMyAccountRequest())),
         or_down(clients.sessions.ListMySessions(identity_pb2.ListMySessionsRequest())),
         _my_products(visit),
+        _known_by(visit),
     )
     context = {
         "account": found,
@@ -61,8 +75,47 @@ async def _page(visit: OrganisationVisit, typed: dict[str, str] | None, errors: 
         "organisation": visit.organisation.face.name,
         "my_rights": [right_label(visit.words, code) for code in in_order(visit.frame.rights)],
         "products": products,
+        "known_by": known,
     }
     return visit.render("account/account.html", context, status=status)
+
+
+@dataclass(frozen=True, slots=True)
+class Knowing:
+    """An application that knows the reader: `told` in words."""
+
+    client_id: str
+    name: str
+    told: list[str]
+    agreed: bool
+    at: Timestamp
+
+
+async def _known_by(visit: AccountVisit) -> list[Knowing] | None:
+    """The applications that know the reader, None while identity does not answer."""
+    found = await or_down(visit.clients.accounts.ListMyApplications(identity_pb2.ListMyApplicationsRequest()))
+    if found is None:
+        return None
+    return [
+        Knowing(
+            each.client_id,
+            each.name,
+            list(dict.fromkeys(visit.words(TOLD[_scope(told)]) for told in each.told if _scope(told) in TOLD)),
+            each.HasField("agreed_at"),
+            each.signed_in_at if each.HasField("signed_in_at") else each.agreed_at,
+        )
+        for each in found.applications
+    ]
+
+
+def _scope(told: str) -> str:
+    """The scope that a claim asked for by name belongs to (OpenID Connect Core 5.4)."""
+    claim = told.removeprefix("claim:")
+    if claim == told:
+        return told
+    return {"address": "address", "phone_number": "phone", "email": "email", "email_verified": "email"}.get(
+        claim, "profile"
+    )
 
 
 async def _my_products(visit: OrganisationVisit) -> list[str]:
@@ -140,6 +193,25 @@ async def end_others(visit: OrganisationVisit) -> Response:
 async def end_others_alone(visit: AccountVisit) -> Response:
     """The same for who belongs to no organisation."""
     return await _end_others(visit, "")
+
+
+@pages.post("/o/{slug}/account/applications/withdraw", MEMBER)
+async def withdraw(visit: OrganisationVisit) -> Response:
+    """Takes back what an application may know."""
+    return await _withdraw(visit, visit.base)
+
+
+@pages.post("/account/applications/withdraw", ACCOUNT)
+async def withdraw_alone(visit: AccountVisit) -> Response:
+    """The same for who belongs to no organisation."""
+    return await _withdraw(visit, "")
+
+
+async def _withdraw(visit: AccountVisit, base: str) -> Response:
+    request = identity_pb2.WithdrawMyApplicationRequest(client_id=visit.form["client_id"])
+    await visit.clients.accounts.WithdrawMyApplication(request)
+    said = visit.words("The application is signed out, and has to ask you again.")
+    return visit.redirect(f"{base}/account#known-by", said)
 
 
 async def _end(visit: AccountVisit, base: str) -> Response:

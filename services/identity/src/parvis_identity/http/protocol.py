@@ -3,6 +3,7 @@
 import json
 import secrets
 from collections.abc import Mapping
+from http import HTTPStatus
 
 import structlog
 from starlette.requests import Request
@@ -15,6 +16,8 @@ from parvis_kit.errors import Kind, ServiceError
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 #: Public documents, which pages of clients may read (Discovery 1.0, section 4).
 ANYWHERE = {"Access-Control-Allow-Origin": "*"}
+#: What a device hears while its owner has not decided (RFC 8628, 3.5): no refusal.
+_WAITING = {"authorization_pending", "slow_down"}
 _log = structlog.get_logger(__name__)
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
@@ -30,6 +33,12 @@ def answered(endpoint: Endpoint) -> Endpoint:
     """The endpoint, with its errors as the protocol's own (RFC 6749, 5.2)."""
 
     async def answer(request: Request) -> Response:
+        reply = await attempt(request)
+        if reply.status_code >= HTTPStatus.BAD_REQUEST:
+            _write_down(request, reply)
+        return reply
+
+    async def attempt(request: Request) -> Response:
         try:
             return await endpoint(request)
         except ProtocolRefusal as refusal:
@@ -46,6 +55,15 @@ def answered(endpoint: Endpoint) -> Endpoint:
         return problem(500, "server_error", "Something went wrong on our side.")
 
     return answer
+
+
+def _write_down(request: Request, reply: Response) -> None:
+    """That a request of a client was refused, and why: nothing was granted. Never what it carried."""
+    told = json.loads(bytes(reply.body)) if reply.media_type == JSONResponse.media_type and reply.body else {}
+    error = told.get("error", reply.status_code)
+    if error not in _WAITING:
+        address, why = request.client.host if request.client else "", told.get("error_description", "")
+        _log.info("protocol_refused", path=request.url.path, error=error, why=why, address=address)
 
 
 def bearer_of(request: Request) -> str:

@@ -8,7 +8,7 @@ from parvis.identity.v1 import identity_pb2 as pb
 from parvis_identity.domain.address_changes import PROVEN_WITHIN
 from parvis_identity.domain.links import Purpose
 from parvis_identity.models import Account, AccountKind, AccountState
-from parvis_identity.service import accounts, address_changes
+from parvis_identity.service import accounts, address_changes, known_by
 from parvis_identity.service.requests import Requests
 from parvis_kit import ids
 from parvis_kit.errors import Violation, invalid
@@ -34,9 +34,10 @@ _PURPOSES = {
 class AccountRpc:
     """See the contract."""
 
-    def __init__(self, links: accounts.Links, requests: Requests) -> None:
+    def __init__(self, links: accounts.Links, requests: Requests, *, gateway_client: str = "web") -> None:
         self._links = links
         self._requests = requests
+        self._gateway = gateway_client
 
     async def EnsurePersonalAccount(self, unit: UnitOfWork, request: pb.EnsurePersonalAccountRequest) -> pb.Account:
         return message(
@@ -91,6 +92,30 @@ class AccountRpc:
     async def GetMyAccount(self, unit: UnitOfWork, request: pb.GetMyAccountRequest) -> pb.Account:
         del request
         return await _own(unit, await accounts.mine(unit))
+
+    async def ListMyApplications(
+        self, unit: UnitOfWork, request: pb.ListMyApplicationsRequest
+    ) -> pb.ListMyApplicationsResponse:
+        del request
+        found = await known_by.mine(unit, gateway_client=self._gateway)
+        return pb.ListMyApplicationsResponse(
+            applications=[
+                pb.KnowingApplication(
+                    client_id=row["client_id"],
+                    name=row["name"],
+                    told=row["told"],
+                    agreed_at=timestamp(row["given_at"]),
+                    signed_in_at=timestamp(row["signed_in_at"]),
+                )
+                for row in found
+            ]
+        )
+
+    async def WithdrawMyApplication(
+        self, unit: UnitOfWork, request: pb.WithdrawMyApplicationRequest
+    ) -> pb.WithdrawMyApplicationResponse:
+        await known_by.withdraw(unit, request.client_id, gateway_client=self._gateway)
+        return pb.WithdrawMyApplicationResponse()
 
     async def UpdateMyAccount(self, unit: UnitOfWork, request: pb.UpdateMyAccountRequest) -> pb.Account:
         account = await accounts.update_mine(

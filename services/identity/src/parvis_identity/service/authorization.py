@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 from uuid import UUID
 
+import structlog
 from authlib.common.urls import add_params_to_uri
 
 from parvis_identity.domain import claims as asked_claims
@@ -32,6 +33,7 @@ FORM_POST = "form_post"
 RESPONSE_MODES = ("query", FORM_POST)
 _NONCE = re.compile(r"[\x20-\x7e]{1,512}")
 _THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")
+_log = structlog.get_logger(__name__)
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
@@ -357,6 +359,7 @@ class Authorization:
 
     def _refuse(self, parameters: Mapping[str, str], error: str, description: str) -> Go:
         """The error, sent to the registered address (RFC 6749, 4.1.2.1), with `iss` (RFC 9207)."""
+        _log.info("authorization_refused", client=parameters.get("client_id", ""), error=error, why=description)
         told = [("error", error), ("error_description", description), ("iss", self._tokens.issuer)]
         if "state" in parameters:
             told.append(("state", parameters["state"]))
