@@ -59,6 +59,12 @@ def _parser() -> argparse.ArgumentParser:
     logs.add_argument("-f", "--follow", action="store_true")
     logs.set_defaults(act=_logs)
 
+    keys = commands.add_parser("keys", parents=[where], help="new keys for the tokens of the running suite")
+    how = keys.add_mutually_exclusive_group()
+    how.add_argument("--soon", action="store_true", help="they sign in minutes rather than in a day")
+    how.add_argument("--distrust", action="store_true", help="for keys that leaked: nothing counts that they signed")
+    keys.set_defaults(act=_keys)
+
     test = commands.add_parser(
         "test", help="run the tests, or one part of them", epilog="What stands after -- goes to pytest."
     )
@@ -142,6 +148,12 @@ def _logs(options: argparse.Namespace) -> int:
     from parvis_local import logs  # noqa: PLC0415
 
     return logs.show(Suite(options.data), options.part, follow=options.follow)
+
+
+def _keys(options: argparse.Namespace) -> int:
+    from parvis_local import keys  # noqa: PLC0415
+
+    return keys.rotate(Suite(options.data), soon=options.soon, distrust=options.distrust)
 
 
 def _test(options: argparse.Namespace) -> int:
