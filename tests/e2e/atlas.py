@@ -38,6 +38,18 @@ class Place:
         assert answer.status == self.status, f"{self.name}: {address} answered {answer.status}"
 
 
+def in_menu(listed: str | Find, link: str) -> Find:
+    """The address of the first link called `link` in a closed menu of another page."""
+
+    def find(reader: Person) -> str:
+        reader.open(listed if isinstance(listed, str) else listed(reader))
+        found = reader.page.locator(".menu-list a").filter(has_text=link).first.get_attribute("href")
+        assert found
+        return found
+
+    return find
+
+
 def behind(listed: str | Find, link: str, suffix: str = "") -> Find:
     """The address of the link called `link` on another page (or the first that contains it), with something added."""
 
@@ -112,8 +124,8 @@ STAFF = (
     Place("client-personne", CLAIRE, behind(_CLIENT, "Yann Le Goff")),
     Place("client-personne-nouvelle", CLAIRE, behind(_CLIENT, "Ajouter une personne")),
     Place("client-acces", CLAIRE, behind(_OTHER_CLIENT, "Donner accès")),
-    Place("client-acces-provisoire", CLAIRE, behind(_CLIENT, "Nouveau mot de passe provisoire")),
-    Place("client-acces-adresse", CLAIRE, behind(_CLIENT, "Corriger l’adresse mail")),
+    Place("client-acces-provisoire", CLAIRE, in_menu(_CLIENT, "Nouveau mot de passe provisoire")),
+    Place("client-acces-adresse", CLAIRE, in_menu(_CLIENT, "Corriger l’adresse mail")),
     Place("client-voir-comme", CLAIRE, _view_of),
     Place("client-dossier", CLAIRE, behind(_CLIENT, "Contrats", "")),
     Place("client-dossier-vide", CLAIRE, behind(_OTHER_CLIENT, "Factures")),
