@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from parvis.identity.v1 import identity_pb2
 from parvis.tenancy.v1 import tenancy_pb2
@@ -177,3 +178,20 @@ async def test_a_try_out_that_is_over_leads_back(shop):
     shop.services.answers["FinishProductTrial"] = not_found("trial_not_found")
     assert (await shop.get(f"{HERE}/try?state=s")).headers["location"] == HERE
     assert (await shop.get(f"{HERE}/try")).headers["location"] == HERE
+
+
+@pytest.mark.parametrize(
+    ("refused_for", "said"),
+    [
+        ("redirect_uri https://autre.example/cb", "https://autre.example/cb to come back to"),
+        ("proof client_secret_basic", "its secret or its key is not the registered one"),
+        ("proof client_secret_post", "client_secret_post instead of client_secret_basic"),
+    ],
+)
+async def test_a_product_says_what_it_was_refused_for_until_it_works(shop, refused_for, said):
+    client = {"refused_for": refused_for, "refused_at": Timestamp(seconds=2000), "used_at": Timestamp(seconds=1000)}
+    shop.services.answers["GetProduct"] = product(**client)
+    failed = text_of(await shop.get(HERE))
+    shop.services.answers["GetProduct"] = product(**client | {"used_at": Timestamp(seconds=3000)})
+    works = text_of(await shop.get(HERE))
+    assert (said in failed, said in works) == (True, False)

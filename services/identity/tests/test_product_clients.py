@@ -304,3 +304,27 @@ async def test_a_closed_client_is_no_audience(stage):
     after = await browser.http.post("/oauth2/token", data=asked, auth=mine)
 
     assert (before.status_code, after.json()["error"]) == (200, "invalid_target")
+
+
+async def test_what_a_client_was_refused_for_is_remembered(stage):
+    browser = stage.browser()
+    made = await registered(stage)
+    flow = await flow_of(stage, browser, made)
+    code = await flow.code(browser)
+    await Flow(flow.client, "wrong", verifier=flow.verifier).exchange(browser, code)
+    first = (await row_of(stage, made.client_id)).refused_for
+    await stage.run("UPDATE clients SET refused_at = refused_at - interval '1 minute'")
+
+    await flow.authorize(browser, redirect_uri="https://autre.example/cb")
+
+    second = (await row_of(stage, made.client_id)).refused_for
+    assert (first, second) == ("proof client_secret_basic", "redirect_uri https://autre.example/cb")
+
+
+async def test_strangers_do_not_write_at_every_try(stage):
+    browser = stage.browser()
+    made = await registered(stage)
+    flow = await flow_of(stage, browser, made)
+    for place in ("a", "b"):
+        await flow.authorize(browser, redirect_uri=f"https://{place}.example/")
+    assert (await row_of(stage, made.client_id)).refused_for == "redirect_uri https://a.example/"

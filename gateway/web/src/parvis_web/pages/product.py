@@ -66,11 +66,28 @@ async def product(visit: OrganisationVisit) -> Response:
         "closed": client.HasField("closed_at"),
         "used": client.used_at if client.HasField("used_at") else None,
         "previous_until": client.previous_secret_until if client.HasField("previous_secret_until") else None,
+        "refusal": _refusal(visit, client),
         "configurations": texts(visit, client.client_id, "", client.settings),
         "methods": _methods(visit),
         "scopes": _scopes(visit),
     }
     return visit.render("products/product.html", context)
+
+
+def _refusal(visit: OrganisationVisit, client: identity_pb2.Client) -> str:
+    """What is wrong with how the product asks, as long as it has not been given anything since; empty: nothing."""
+    _ = visit.words
+    if not client.HasField("refused_at") or client.refused_at.ToDatetime() <= client.used_at.ToDatetime():
+        return ""
+    kind, _blank, what = client.refused_for.partition(" ")
+    if kind == "redirect_uri":
+        return _("Somebody was sent here with %(address)s to come back to, which is not registered.", address=what)
+    if what == client.settings.token_endpoint_auth_method:
+        return _("It could not prove who it is: its secret or its key is not the registered one.")
+    return _(
+        "It proved who it is in another way than the registered one: with %(used)s instead of %(registered)s.",
+        used=what, registered=client.settings.token_endpoint_auth_method,
+    )  # fmt: skip
 
 
 def _methods(visit: OrganisationVisit) -> dict[str, str]:

@@ -92,6 +92,9 @@ class Client(Base, table=True):
     closed_at: datetime | None = instant(required=False)
     #: When it was last given tokens, to within a day.
     used_at: datetime | None = instant(required=False)
+    #: When it last could not prove who it is, or named an address that is not registered; and what that was.
+    refused_at: datetime | None = instant(required=False)
+    refused_for: str = text("")
     created_at: datetime = instant()
 
 

@@ -125,6 +125,8 @@ def message(client: Client) -> pb.Client:
         created_at=_moment(client.created_at),
         closed_at=_moment(client.closed_at),
         used_at=_moment(client.used_at),
+        refused_at=_moment(client.refused_at),
+        refused_for=client.refused_for,
         has_secret=bool(client.secret_digest),
         previous_secret_until=_moment(until) if until is not None and until > datetime.now(until.tzinfo) else None,
     )

@@ -103,6 +103,7 @@ class Authentication:
                 method=method,
                 reason=description or "wrong secret, or another way than the registered one",
             )
+            await store.refused_client(unit, client.client_id, f"proof {method}")
         return ProtocolRefusal(unauthenticated(description) if description else unauthenticated())
 
     async def _find(self, client_id: object) -> Client:

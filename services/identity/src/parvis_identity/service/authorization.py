@@ -34,6 +34,8 @@ RESPONSE_MODES = ("query", FORM_POST)
 _NONCE = re.compile(r"[\x20-\x7e]{1,512}")
 _THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")
 _log = structlog.get_logger(__name__)
+#: Characters of an unknown address that whoever manages the client is shown.
+_SHOWN = 300
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
@@ -211,6 +213,9 @@ class Authorization:
             trial, client = admitted is not None, admitted or client
         if client is None or not ClientPolicy(client).check_redirect_uri(parameters.get("redirect_uri", "")):
             what = "client_id" if client is None else "redirect_uri"
+            asked = parameters.get("redirect_uri", "")
+            if client is not None and not asked.startswith(f"{self._tokens.issuer}/o/"):  # a try-out that is over
+                await store.refused_client(unit, client.client_id, f"redirect_uri {asked[:_SHOWN]}")
             return BadRequest("invalid_request", f"Unknown '{what}'.")
         if client.closed_at is not None:
             return Closed(client)

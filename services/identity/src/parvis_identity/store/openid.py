@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -265,7 +265,11 @@ async def find_client(unit: UnitOfWork, client_id: str) -> Client | None:
 async def save_client(unit: UnitOfWork, client: Client) -> None:
     """Adds a client, or brings one that is there to what is given."""
     values = client.model_dump()
-    kept = {name: value for name, value in values.items() if name not in {"client_id", "created_at", "used_at"}}
+    kept = {
+        name: value
+        for name, value in values.items()
+        if name not in {"client_id", "created_at", "used_at", "refused_at", "refused_for"}
+    }
     statement = insert(Client).values(**values)
     await unit.execute(statement.on_conflict_do_update(index_elements=["client_id"], set_=kept))
 
@@ -307,6 +311,17 @@ async def sweep_unused_clients(unit: UnitOfWork, before: datetime) -> list[str]:
 _UNUSED = """
 DELETE FROM clients c WHERE c.registration_digest IS NOT NULL AND c.used_at IS NULL AND c.created_at < $1
    AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.client_id = c.client_id) RETURNING c.client_id
+"""
+
+
+async def refused_client(unit: UnitOfWork, client_id: str, why: str) -> None:
+    """Remembers what a client was refused for, at most every ten seconds: strangers may cause it."""
+    await unit.fetch(_REFUSED, client_id, unit.now, why, unit.now - timedelta(seconds=10))
+
+
+_REFUSED = """
+UPDATE clients SET refused_at = $2, refused_for = $3
+ WHERE client_id = $1 AND (refused_at IS NULL OR refused_at < $4)
 """
 
 
