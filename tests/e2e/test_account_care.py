@@ -168,3 +168,30 @@ def test_a_firm_asks_for_stronger_passwords_and_is_told_the_floor(person, mails,
         sophie.write({"Nombre minimal de caractères": "8"})
         sophie.press("Enregistrer les règles")
         sophie.is_told("Enregistré")
+
+
+def test_a_link_of_the_old_portal_leads_to_a_new_password_in_english_on_a_phone(colleague, person, mails, tag):
+    mail = f"owen.{tag}@before.example"
+    colleague("Owen Blake", mail, Seat())
+    owen = person(Identity("Owen Blake", mail), Seat(390, 844, touch=True, locale="en-GB"), signed_in=False)
+    owen.open(f"/activate?step=forgotten&identifier={mail}")
+    owen.reads_title("Forgot your password?")
+    expect(field_of(owen.page, "Mail address")).to_have_value(mail)
+    since = mails.now()
+    owen.press("Send me a link")
+    owen.reads_title("Look at your mail")
+    owen.open(mails.wait(mail, since=since).link("/reset/"))
+    password = owen.page.locator("input[name=password]")
+    expect(password).to_have_attribute("autocomplete", "new-password")
+    expect(owen.page.locator("input[name=username]")).to_have_value(mail)
+    expect(owen.page.locator("form input[name=password]")).to_have_count(1)  # one form, for password managers
+    password.fill("short")
+    expect(owen.page.locator(".rules li[data-met=false]")).not_to_have_count(0)
+    password.evaluate("each => { each.value = '' }")
+    password.focus()
+    owen.page.keyboard.insert_text("Corsaire&2027")  # as pasting does
+    expect(owen.page.locator(".rules li[data-met=false]")).to_have_count(0)
+    owen.page.locator("main button[type=submit]").first.click()
+    owen.page.wait_for_url(lambda address: "/reset/" not in address)
+    owen.open("/account")
+    owen.sees(mail)
