@@ -13,6 +13,8 @@ from people import ANNE, CLAIRE, HELENE, KARIM, SOPHIE, Identity, Person
 ORSEL = "/o/cabinet-orsel"
 VALMER = "/o/valmer-patrimoine"
 CADRANE = "/o/cadrane"
+#: Nothing has this id.
+NOBODYS = "00000000-0000-7000-8000-000000000000"
 
 #: Finds an address by looking at pages, as a reader would.
 Find = Callable[[Person], str]
@@ -90,6 +92,8 @@ OUTSIDE = (
     Place("lien-inconnu", None, "/activate/ceci-n-est-pas-un-lien", 404),
     Place("nouveau-mot-de-passe-lien-inconnu", None, "/renew/ceci-n-est-pas-un-lien", 404),
     Place("adresse-lien-inconnu", None, "/address/old/ceci-n-est-pas-un-lien", 404),
+    Place("demande-acces", None, "/join/cadrane"),
+    Place("demande-acces-lien-inconnu", None, "/join/cadrane/ceci-n-est-pas-un-lien", 404),
     Place("mentions-legales", None, "/legal"),
     Place("premier-demarrage", None, "/setup?token=exemple"),
     Place("premier-demarrage-sans-lien", None, "/setup"),
@@ -103,6 +107,9 @@ STAFF = (
     Place("inviter", CLAIRE, f"{ORSEL}/settings/people/invite"),
     Place("collaborateur", CLAIRE, _COLLEAGUE),
     Place("collaborateur-invite", CLAIRE, behind(f"{ORSEL}/settings/people", "Nadia Ferrand")),
+    Place("demandes-acces", CLAIRE, f"{ORSEL}/settings/people/requests"),
+    Place("demande-acces-terminee", CLAIRE, f"{ORSEL}/settings/people/requests/{NOBODYS}", 404),
+    Place("comptes-relies", CLAIRE, "/links"),
     Place("profils", CLAIRE, f"{ORSEL}/settings/profiles"),
     Place("profil", CLAIRE, behind(f"{ORSEL}/settings/profiles", "Conseiller")),
     Place("profil-administrateur", CLAIRE, behind(f"{ORSEL}/settings/profiles", "Administrateur")),
@@ -163,6 +170,7 @@ PROVIDER = (
     Place("logiciel", HELENE, behind(f"{CADRANE}/settings/products", "Patrimonia")),
     Place("logiciel-modifier", HELENE, behind(f"{CADRANE}/settings/products", "Patrimonia", "/edit")),
     Place("imports", HELENE, f"{CADRANE}/settings/imports"),
+    Place("demandes-acces-ouvertes", HELENE, f"{CADRANE}/settings/people/requests"),
     Place("fiche-editeur", HELENE, f"{CADRANE}/settings/organisation"),
     Place("structures-vide", HELENE, f"{CADRANE}/settings/structures"),
 )
@@ -176,6 +184,7 @@ PORTAL = (
     Place("espace-factures", ANNE, f"{ORSEL}/invoices"),
     Place("espace-facture", ANNE, behind(f"{ORSEL}/invoices", "F2026-00001")),
     Place("espace-compte", ANNE, f"{ORSEL}/account"),
+    Place("espace-comptes-relies", ANNE, "/links"),
 )
 
 PLACES = (*OUTSIDE, *STAFF, *PROVIDER, *PORTAL)

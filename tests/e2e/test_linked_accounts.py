@@ -6,6 +6,7 @@ import pytest
 from acts import ORSEL, open_record
 from people import CLAIRE, PHONE, SOPHIE, Identity, field_of, until
 from playwright.sync_api import expect
+from test_accessibility import problems, problems_of_colour
 
 ERWAN = Identity("Erwan Kervella", "C0002", "cabinet-orsel")
 ENGLISH_PHONE = replace(PHONE, locale="en-GB")
@@ -64,6 +65,7 @@ def test_with_both_passwords_the_accounts_are_linked(sophie, mails):
     fill(sophie)
     sophie.sees("Les comptes sont reliés.")
     sophie.sees("Cabinet Orsel")
+    assert not problems(sophie) + problems_of_colour(sophie)
     for address in (SOPHIE.identifier, "erwan@kervella.example"):
         mail = mails.wait(address, "Deux de vos comptes sont reliés", since=since)
         assert "C0002 chez Cabinet Orsel" in mail.body

@@ -7,6 +7,7 @@ import pytest
 from acts import mails_about
 from people import DESK, PHONE, SOPHIE, Identity, field_of, until
 from playwright.sync_api import expect
+from test_accessibility import problems, problems_of_colour
 
 VALMER = "/o/valmer-patrimoine"
 REQUESTS = f"{VALMER}/settings/people/requests"
@@ -89,8 +90,10 @@ def waits(reader):
 def test_whoever_waits_sees_whom_to_call_and_nothing_else(ines):
     ines.open("/organisations")
     ines.reads_title("Votre demande attend la validation de Valmer Patrimoine")
+    assert not problems(ines) + problems_of_colour(ines)
     ines.follow("Contacter le support")
     ines.sees("Éditeur de ce portail")
+    assert not problems(ines) + problems_of_colour(ines)
     ines.follow("Revenir à ma demande")
     for page in ("documents", "settings/people", "account", "invoices"):
         ines.open(f"{VALMER}/{page}")
@@ -117,7 +120,8 @@ def test_the_administrator_accepts_once_and_the_person_enters(sophie, ines, mail
     sophie.follow("Inès Moreau")
     if sophie.page.get_by_role("link", name="Ouvrir la page").count():
         sophie.follow("Ouvrir la page")
-    sophie.reads_title("Demande de Inès Moreau")
+    sophie.reads_title("Inès Moreau demande un accès")
+    assert not problems(sophie) + problems_of_colour(sophie)
     sophie.sees("Je rejoins l’équipe de Nantes.")
     second = sophie.tab()
     second.open(sophie.page.url)

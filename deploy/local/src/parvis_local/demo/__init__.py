@@ -22,6 +22,7 @@ async def load(context: "Context") -> None:
         context.report("Éditeur : Cadrane")
         provider = await firms.make_provider(portal)
         products = await firms.make_products(portal, provider)
+        await firms.open_requests(portal, provider)
         for firm in PROVIDER.customers:
             context.report(f"Cabinet : {firm.name}")
             await firms.make_firm(portal, provider, firm, products)

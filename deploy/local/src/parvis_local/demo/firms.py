@@ -45,6 +45,13 @@ async def make_provider(portal: Portal) -> Person:
     return await portal.activated(who.mail, link=link_file.read_text())
 
 
+async def open_requests(portal: Portal, provider: Person) -> None:
+    """Whoever knows the address may ask the provider for an account: its page is there to be seen."""
+    stub = tenancy_pb2_grpc.RequestServiceStub(portal.peers.channel("tenancy"))
+    async with provider.acting_for(next(iter((await provider.organisations()).values()))):
+        await stub.SetRequestsAccepted(tenancy_pb2.SetRequestsAcceptedRequest(accepted=True))
+
+
 async def make_products(portal: Portal, provider: Person) -> dict[str, str]:
     """Registers the products; name → id. The example's client goes to the file that it reads."""
     stub = tenancy_pb2_grpc.ProductServiceStub(portal.peers.channel("tenancy"))

@@ -63,7 +63,7 @@ async def follow(visit: AccountVisit) -> Response:
             found.approvers,
         )
     context = {"asked": found, "name": found.organisation.name, "here": f"/requests/{slug}", "state": state}
-    context["told"] = told
+    context |= {"told": told, "others": bool(await visit.organisations())}
     return visit.bare("requests/follow.html", context | {"again": f"/join/{slug}" if may_ask else ""})
 
 
