@@ -1,5 +1,6 @@
 """Seeing the portal as somebody else: what a token says, what ends it, and what is kept of it."""
 
+import asyncio
 import time
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -159,6 +160,20 @@ async def test_another_viewing_in_the_same_organisation_ends_the_one_before(scen
     second = await scene.start()
     assert await refused(scene.token(first.id)) == OVER
     assert (await scene.token(second.id)).account_id == str(scene.client.id)
+
+
+async def test_of_two_viewings_begun_at_once_one_goes_on(stage, scene):
+    begun = await asyncio.gather(*(scene.start() for _ in range(4)))
+    query = text("SELECT count(*) FROM viewings WHERE session_id = :i AND ended_at IS NULL")
+    async with stage.unit() as unit:
+        assert await unit.scalar(query, {"i": scene.session}) == 1
+    assert len({each.id for each in begun}) == 4
+
+
+async def test_nobody_begins_to_view_in_a_session_that_has_ended(stage, scene):
+    async with stage.unit() as unit:
+        await sessions.end(unit, scene.viewer.id)
+    assert await refused(scene.start()) == (Kind.UNAUTHENTICATED, "session_ended")
 
 
 async def test_a_viewing_ends_with_its_time(stage, scene):

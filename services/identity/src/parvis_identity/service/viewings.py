@@ -9,7 +9,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from parvis.identity.v1 import events_pb2
-from parvis_identity.models import Viewing
+from parvis_identity.models import Session, Viewing
 from parvis_identity.service.organisations import Organisations
 from parvis_identity.store import viewings as store
 from parvis_kit.errors import Kind, ServiceError, Violation, invalid, not_found, precondition, unauthenticated
@@ -40,6 +40,10 @@ class Viewings:
             unit.record("viewing.refused", target_kind="membership", target_id=membership_id, why=error.reason)
             unit.outcome(error)
             return None
+        # Locked, so that of two viewings begun at once the second ends the first.
+        session = await unit.get(Session, session_id, lock=True)
+        if session is None or session.ended_at is not None:
+            raise unauthenticated("session_ended")
         before = await store.end(unit, sessions=[session_id], organisation_id=unit.organisation_id)
         _tell(unit, before, "replaced")
         viewing = Viewing(
