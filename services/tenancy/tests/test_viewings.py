@@ -3,7 +3,7 @@
 import pytest
 from tenancy_stage import refused
 
-from parvis.tenancy.v1 import tenancy_pb2
+from parvis.tenancy.v1 import events_pb2, tenancy_pb2
 from parvis_kit.errors import Kind
 from parvis_tenancy.domain.rights import CompiledRight
 from parvis_tenancy.service.viewings import above
@@ -63,6 +63,21 @@ async def test_a_client_of_another_adviser_is_out_of_reach(stage, admin, client)
         await viewed(stage, colleague, client)
 
 
+async def test_whoever_loses_a_client_is_asked_about_again(stage, admin, client):
+    record = (await admin.call("ListContacts")).contacts[0]
+    other = await stage.colleague(admin, "adviser", "Paul Petit")
+    before = len(await stage.events(admin, events_pb2.GrantsChanged))
+    for whom in ([admin, other], [other]):
+        roles = (tenancy_pb2.ADVISER_ROLE_MAIN, tenancy_pb2.ADVISER_ROLE_FURTHER)
+        advisers = [
+            tenancy_pb2.Adviser(membership_id=each.membership_id, role=role)
+            for each, role in zip(whom, roles, strict=False)
+        ]
+        await admin.call("SetAdvisers", contact_id=record.id, advisers=advisers)
+    told = (await stage.events(admin, events_pb2.GrantsChanged))[before:]
+    assert [list(each.membership_ids) for each in told] == [[client.membership_id]]
+
+
 async def test_a_client_that_one_may_not_know_of_is_not_there(stage, admin, client):
     colleague = await hired(stage, admin, dict.fromkeys(("accesses.view_as", *SHOWN), MINE))
     with refused(Kind.NOT_FOUND, "membership_not_found"):
@@ -104,6 +119,14 @@ async def test_a_client_views_as_nobody(stage, admin, client):
 async def test_nobody_views_as_themself(stage, admin):
     with refused(Kind.PRECONDITION, "viewing_oneself"):
         await viewed(stage, admin, admin)
+
+
+async def test_who_holds_more_is_above_the_viewer_when_they_are_not_in_use_too(stage, admin):
+    colleague = await hired(stage, admin, {"members.view_as": ALL, "members.read": ALL})
+    other = await stage.colleague(admin, "administrator", "Paul Petit")
+    await admin.call("CutMember", id=other.membership_id)
+    with refused(Kind.FORBIDDEN, "above_ceiling"):
+        await viewed(stage, colleague, other)
 
 
 async def test_an_access_that_was_cut_is_not_viewed(stage, admin, client):

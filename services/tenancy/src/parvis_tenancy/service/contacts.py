@@ -17,7 +17,7 @@ from parvis_tenancy.domain.states import AdviserRole, ContactKind
 from parvis_tenancy.models import Contact, Person
 from parvis_tenancy.service import authority, messages, reach
 from parvis_tenancy.service.fields import Fields
-from parvis_tenancy.store import contacts
+from parvis_tenancy.store import accesses, contacts, rights
 from parvis_tenancy.store.contacts import EVERYTHING
 from parvis_tenancy.store.search import by_name, patterns, sort_key
 
@@ -183,10 +183,18 @@ async def set_advisers(
         fields.wrong("advisers", "one_main")
     fields.settle()
     await _are_staff(unit, list(roles))
+    await _told_of_loss(unit, contact_id, frozenset(roles))
     await contacts.replace_advisers(unit, contact_id, {member: AdviserRole(role) for member, role in roles.items()})
     contact.version += 1
     unit.record("contact.advisers_set", target_kind="contact", target_id=contact_id)
     return await _changed(unit, contact)
+
+
+async def _told_of_loss(unit: UnitOfWork, contact_id: UUID, advisers: frozenset[UUID]) -> None:
+    """Whoever loses a contact may not see the portal as its people do any more: viewings are asked about again."""
+    shown = [each.membership_id for each in await accesses.of_contact(unit, contact_id)]
+    if shown and await contacts.advisers_of(unit, contact_id) - advisers:
+        authority.grants_changed(unit, await rights.next_revision(unit), *shown)
 
 
 async def _changed(unit: UnitOfWork, contact: Contact) -> tenancy_pb2.ContactRecord:

@@ -37,10 +37,11 @@ async def resolve(
         await _reach(unit, membership_id)
     if subject.account_id == account_id:
         raise precondition("viewing_oneself")
-    if subject.state != MembershipState.ACTIVE:
-        raise precondition("access_not_in_use")
     if not portal:
         await authority.below_ceiling(unit, await _above(unit, viewer.id, membership_id))
+    # Last: who is told this may read who viewed as them before.
+    if subject.state != MembershipState.ACTIVE:
+        raise precondition("access_not_in_use")
     return tenancy_pb2.ViewingSubject(
         account_id=str(subject.account_id),
         kind=subject.kind,  # type: ignore[arg-type] # the numbers of the contract
