@@ -66,6 +66,10 @@ class PlayedIdentity:
         account = identity_pb2.Account(id=str(uuid7()), mail=request.mail, identifier=request.mail, locale="fr")
         return self.personal.setdefault(request.mail, account)
 
+    async def BatchGetAccounts(self, request):
+        found = [each for each in self.personal.values() if each.id in request.ids]
+        return identity_pb2.BatchGetAccountsResponse(accounts=found)
+
     async def CreateManagedAccount(self, request):
         key = (acting().organisation_id, request.identifier)
         if key in self.managed:

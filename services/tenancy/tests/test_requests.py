@@ -32,6 +32,8 @@ async def ask(stage, firm, *, account_id="", message="Bonjour"):
         request_id=str(uuid7()), account_id=account_id or str(uuid7()), mail=f"{uuid7().hex}@demande.example",
         given_name="Inès", family_name="Moreau", locale="fr", message=message,
     )  # fmt: skip
+    account = identity_pb2.Account(id=event.account_id, mail=event.mail, identifier=event.mail, locale="fr")
+    stage.identity.personal[event.mail] = account
     async with stage.service.database.begin(Caller("identity"), organisation_id=firm.organisation_id) as unit:
         sent = unit.emit(event, aggregate_id=uuid7())
     await handled(stage, sent)
@@ -92,6 +94,27 @@ async def test_an_accepted_one_is_in(stage, firm):
     assert await outcomes(stage, firm) == [OUTCOMES.REQUEST_OUTCOME_ACCEPTED]
     assert not await listed(firm)
     await stage.arrive(event.account_id, str(firm.organisation_id))
+
+
+async def test_who_moved_meanwhile_is_written_to_where_they_are(stage, firm):
+    event = await ask(stage, firm)
+    stage.identity.personal[event.mail].mail = "ines@nouvelle.example"
+    member = await firm.call("AcceptRequest", id=event.request_id, profile_id=await stage.profile(firm, "junior"))
+    [told] = await stage.events(firm, events_pb2.AccessRequestAnswered)
+    assert (member.mail, told.mail) == ("ines@nouvelle.example", "ines@nouvelle.example")
+
+
+@pytest.mark.parametrize("gone", [True, False])
+async def test_whose_account_is_closed_is_not_let_in(stage, firm, gone):
+    event = await ask(stage, firm)
+    account = stage.identity.personal[event.mail]
+    if gone:
+        account.id = str(uuid7())
+    account.state = identity_pb2.ACCOUNT_STATE_DISABLED
+    with refused(Kind.PRECONDITION, "account_closed"):
+        await firm.call("AcceptRequest", id=event.request_id, profile_id=await stage.profile(firm, "junior"))
+    assert await outcomes(stage, firm) == []
+    await firm.call("DeclineRequest", id=event.request_id)
 
 
 async def test_nobody_accepts_with_more_than_they_hold(stage, firm):
@@ -160,7 +183,6 @@ async def test_a_members_request_changes_nothing_and_says_so(stage, firm):
 
 async def test_an_invitation_answers_the_request(stage, firm):
     event = await ask(stage, firm)
-    stage.identity.personal[event.mail] = identity_pb2.Account(id=event.account_id, mail=event.mail, locale="fr")
     await firm.call(
         "InviteMember", mail=event.mail, given_name="I", family_name="M", profile_id=await stage.profile(firm, "junior")
     )
@@ -194,6 +216,15 @@ async def test_what_nobody_answers_in_time_expires_once(stage, firm):
         async with database.begin(Caller("tenancy"), organisation_id=firm.organisation_id) as unit:
             await requests.expire(unit)
 
+    assert await outcomes(stage, firm) == [OUTCOMES.REQUEST_OUTCOME_EXPIRED]
+
+
+async def test_a_request_that_expired_swallows_no_new_one(stage, firm):
+    event = await ask(stage, firm)
+    async with stage.service.database.begin(Caller("tenancy"), organisation_id=firm.organisation_id) as unit:
+        await unit.fetch("UPDATE access_requests SET expires_at = now() - interval '1 second'")
+    await ask(stage, firm, account_id=event.account_id, message="Encore")
+    assert [each.message for each in await listed(firm)] == ["Encore"]
     assert await outcomes(stage, firm) == [OUTCOMES.REQUEST_OUTCOME_EXPIRED]
 
 

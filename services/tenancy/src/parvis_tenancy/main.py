@@ -54,7 +54,7 @@ async def wire(
     offered = tenancy_pb2.DESCRIPTOR.services_by_name
     service.offer(offered["OrganisationService"], OrganisationRpc(identity, settings.setup_token_sha256))
     service.offer(offered["MemberService"], MemberRpc(identity))
-    service.offer(offered["RequestService"], RequestRpc(patience))
+    service.offer(offered["RequestService"], RequestRpc(identity, patience))
     service.offer(offered["ProductService"], ProductRpc(identity))
     service.offer(offered["ContactService"], ContactRpc(identity))
     service.offer(offered["RightsService"], RightsRpc())

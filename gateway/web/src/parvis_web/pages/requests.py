@@ -21,6 +21,7 @@ pages = Area(
     entry="settings.people",
     sentences={
         "request_answered": N_("This request was answered, taken back, or has expired: nothing is left to do."),
+        "account_closed": N_("The account of this person is closed: they could not sign in. Decline the request."),
     },
 )
 

@@ -8,6 +8,7 @@ from parvis_kit.errors import unauthenticated
 from parvis_kit.ids import parse, parse_optional
 from parvis_kit.unit import UnitOfWork
 from parvis_tenancy.service import requests
+from parvis_tenancy.service.accounts import Identity
 from parvis_tenancy.service.requests import Patience
 
 
@@ -15,6 +16,7 @@ from parvis_tenancy.service.requests import Patience
 class RequestRpc:
     """Answers `parvis.tenancy.v1.RequestService`."""
 
+    identity: Identity
     patience: Patience
 
     async def ListRequests(
@@ -26,7 +28,9 @@ class RequestRpc:
 
     async def AcceptRequest(self, unit: UnitOfWork, request: tenancy_pb2.AcceptRequestRequest) -> tenancy_pb2.Member:
         profile_id = parse(request.profile_id, "profile_id")
-        return await requests.accept(unit, parse(request.id), profile_id, request.function, request.structure_id)
+        return await requests.accept(
+            unit, self.identity, parse(request.id), profile_id, request.function, request.structure_id
+        )
 
     async def DeclineRequest(
         self, unit: UnitOfWork, request: tenancy_pb2.DeclineRequestRequest

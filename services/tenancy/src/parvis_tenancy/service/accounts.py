@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from parvis.identity.v1 import identity_pb2, identity_pb2_grpc
+from parvis_kit.errors import precondition
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,13 @@ class Identity:
                 mail=mail, given_name=name.given_name, family_name=name.family_name, locale=name.locale
             )
         )
+
+    async def account(self, account_id: UUID) -> identity_pb2.Account:
+        """An account as it is now. Raises PRECONDITION account_closed where nobody signs in with it any more."""
+        found = await self.accounts.BatchGetAccounts(identity_pb2.BatchGetAccountsRequest(ids=[str(account_id)]))
+        if not found.accounts or found.accounts[0].state == identity_pb2.ACCOUNT_STATE_DISABLED:
+            raise precondition("account_closed")
+        return found.accounts[0]
 
     async def managed_account(
         self, account_id: UUID, identifier: str, mail: str, name: PersonName

@@ -11,7 +11,6 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from parvis.identity.v1 import identity_pb2
 from parvis.tenancy.v1 import events_pb2, tenancy_pb2
 from parvis_kit import paging
 from parvis_kit.caller import Caller
@@ -22,7 +21,7 @@ from parvis_tenancy.domain.states import MembershipState, RequestOutcome, Reques
 from parvis_tenancy.models import AccessRequest, Membership
 from parvis_tenancy.service import invitations, members, messages, provision
 from parvis_tenancy.service import rights as decisions
-from parvis_tenancy.service.accounts import PersonName
+from parvis_tenancy.service.accounts import Identity, PersonName
 from parvis_tenancy.service.fields import Fields
 from parvis_tenancy.service.invitations import Invitation
 from parvis_tenancy.store import members as memberships
@@ -70,6 +69,8 @@ async def receive(unit: UnitOfWork, asked: Asked, patience: Patience) -> None:
         return _not_kept(unit, asked, outcome)
     if not organisation.accepts_requests:
         return _not_kept(unit, asked, RequestOutcome.CLOSED)
+    # The sweep comes by now and then: what is over by now does not stand in the way of a new one.
+    await expire(unit, asked.account_id)
     last = await requests.last(unit, asked.account_id)
     if last is not None and last["state"] == RequestState.DECLINED:
         again = last["answered_at"] + patience.again
@@ -117,10 +118,10 @@ async def page(
 
 
 async def accept(
-    unit: UnitOfWork, request_id: UUID, profile_id: UUID, function: str, structure_id: str
+    unit: UnitOfWork, identity: Identity, request_id: UUID, profile_id: UUID, function: str, structure_id: str
 ) -> tenancy_pb2.Member:
-    """Makes the person a member who is in. Raises PRECONDITION request_answered, FORBIDDEN above_ceiling, NOT_FOUND,
-    INVALID fields_invalid.
+    """Makes the person a member who is in. Raises PRECONDITION request_answered or account_closed, FORBIDDEN
+    above_ceiling, NOT_FOUND, INVALID fields_invalid.
     """
     fields = Fields()
     clean = fields.text("function", function)
@@ -133,7 +134,9 @@ async def accept(
     if profile is None:
         raise not_found("profile_not_found")
     person = PersonName(request.given_name, request.family_name, request.locale)
-    account = identity_pb2.Account(id=str(request.account_id), mail=request.mail, locale=request.locale)
+    # The address that the person proved may be somebody else's by now.
+    account = await identity.account(request.account_id)
+    request.mail = account.mail
     invitation = Invitation(request.mail, person, clean, structure)
     membership = await invitations.enrol(unit, invitation, account, profile, revision)
     await decisions.activate(unit, membership)
@@ -196,9 +199,9 @@ async def expire_for_ever(database: Database) -> None:
         await asyncio.sleep(_SWEEP_EVERY)
 
 
-async def expire(unit: UnitOfWork) -> None:
-    """Ends what was not answered in time in one organisation."""
-    for row in await requests.expire(unit, unit.now, _AT_ONCE):
+async def expire(unit: UnitOfWork, account_id: UUID | None = None) -> None:
+    """Ends what was not answered in time in one organisation (of one account)."""
+    for row in await requests.expire(unit, unit.now, _AT_ONCE, account_id):
         _tell(unit, row, RequestOutcome.EXPIRED)
         unit.record("request.expired", target_kind="request", target_id=row["id"])
 

@@ -32,7 +32,7 @@ _OVERDUE = "SELECT 1 FROM access_requests WHERE organisation_id = $1 AND state =
 _EXPIRE = """
 UPDATE access_requests SET state = 5, answered_at = $2 WHERE organisation_id = $1 AND id IN (
     SELECT id FROM access_requests WHERE organisation_id = $1 AND state = 1 AND expires_at <= $2
-    ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED)
+    AND ($4::uuid IS NULL OR account_id = $4) ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED)
 RETURNING id, account_id, mail, given_name, family_name, locale"""
 
 
@@ -81,6 +81,6 @@ async def has_overdue(unit: UnitOfWork) -> bool:
     return bool(await unit.fetch(_OVERDUE, unit.organisation_id, unit.now))
 
 
-async def expire(unit: UnitOfWork, now: datetime, most: int) -> list[Record]:
-    """Ends requests that were not answered in time, each once however many processes do this."""
-    return await unit.fetch(_EXPIRE, unit.organisation_id, now, most)
+async def expire(unit: UnitOfWork, now: datetime, most: int, account_id: UUID | None) -> list[Record]:
+    """Ends requests (of one account) that were not answered in time, each once however many processes do this."""
+    return await unit.fetch(_EXPIRE, unit.organisation_id, now, most, account_id)
