@@ -42,6 +42,9 @@ NO_PAGES = {
     "/busy": "what the edge shows instead of a page",
     "/o/{slug}/settings/products/{id}/try": "where a try-out comes back to; without one it sends back to the product",
     "/setup": "exists before there is anybody",
+    "/requests/{slug}": "is there once somebody has asked for an account; nobody in the demonstration has",
+    "/requests/{slug}/support": "idem",
+    "/o/{slug}/settings/people/requests/{id}": "idem",
     "/o/{slug}/contacts/{id}/folders/{folder_id}/upload": "where another file is chosen after a refused form",
     "/o/{slug}/contacts/{id}/folders/{folder_id}/uploads/{upload_id}": "where the store sends a plain form's sender",
 }
