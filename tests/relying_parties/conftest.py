@@ -14,12 +14,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from browsing import browser, person, tag
 from installing import Installed, install
-from parties import Apache, Django, Node, Party
+from parties import PARTIES, Party
 from people import CLAIRE, HELENE, Person
 
 __all__ = ["browser", "person", "tag"]
-
-PARTIES: dict[str, type[Party]] = {"mozilla-django-oidc": Django, "openid-client": Node, "mod_auth_openidc": Apache}
 
 
 @pytest.fixture(scope="session")

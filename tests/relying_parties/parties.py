@@ -150,3 +150,7 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+#: By the name of what is tested.
+PARTIES: dict[str, type[Party]] = {"mozilla-django-oidc": Django, "openid-client": Node, "mod_auth_openidc": Apache}

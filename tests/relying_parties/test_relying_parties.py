@@ -7,8 +7,7 @@ import re
 
 import httpx
 import pytest
-from conftest import PARTIES
-from parties import Party
+from parties import PARTIES, Party
 from people import CLAIRE, Person, until
 from playwright.sync_api import Page
 
