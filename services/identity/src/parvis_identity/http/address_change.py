@@ -63,6 +63,8 @@ class AddressPages:
         try:
             asked = await site.address_changes.ask(who, mail, password, site.cookies.visitor(request))
         except ServiceError as error:
+            if error.reason == "session_ended":
+                return see_other(_HERE)
             if error.reason != "too_many_mails":
                 raise
             wait = wait_text(_, float(error.params["seconds"]))

@@ -212,7 +212,12 @@ class PasswordPages:
         password = form.get("password", "")
         if form.get("check"):
             return await self._change_page(request, who, judged=await self._judged(password, who.account))
-        result = await site.passwords.change(who, form.get("current", ""), password, site.cookies.visitor(request))
+        try:
+            result = await site.passwords.change(who, form.get("current", ""), password, site.cookies.visitor(request))
+        except ServiceError as error:
+            if error.reason != "session_ended":
+                raise
+            return see_other("/login?next=%2Fpassword")
         if isinstance(result, Broken):
             judged = Judged(password, result.rules, refused=True)
             errors = await self._broken(request, result.rules, who.account)

@@ -16,6 +16,7 @@ from parvis_identity.service.provider import SignedIn
 from parvis_identity.service.sign_in import Passwords, Refused, Visitor
 from parvis_identity.store import account_links as store
 from parvis_identity.store import accounts as account_store
+from parvis_identity.store import sessions as session_store
 from parvis_kit.caller import Caller
 from parvis_kit.errors import Kind, ServiceError, not_found
 from parvis_kit.unit import Database
@@ -79,7 +80,7 @@ class AccountLinks:
             return NotLinked("other", proven.wait)
         if proven.kind != AccountKind.MANAGED:  # somebody's mail address, which the firm's door takes too
             return NotLinked("other")
-        return await self._begin(who.account.id, proven.id, face)
+        return await self._begin(who, proven.id, face)
 
     async def unlink(self, who: SignedIn, link_id: str, current: str) -> NotLinked | None:
         """Ends a link of one's own, from either side. None when done. Raises NOT_FOUND."""
@@ -97,10 +98,11 @@ class AccountLinks:
     async def _proves(self, who: SignedIn, current: str) -> NotLinked | None:
         if is_fresh(who) and not current:
             return None
-        refused = await self._passwords.prove(who, current, "account.link_refused")
-        return NotLinked("current", refused.wait) if refused is not None else None
+        proven = await self._passwords.prove(who, current, "account.link_refused")
+        return NotLinked("current", proven.wait) if isinstance(proven, Refused) else None
 
-    async def _begin(self, personal_id: UUID, managed_id: UUID, face: Face) -> NotLinked | None:
+    async def _begin(self, who: SignedIn, managed_id: UUID, face: Face) -> NotLinked | None:
+        personal_id = who.account.id
         async with self._database.begin(self._caller) as unit:
             # In one order: two that link the same accounts at once would wait for each other.
             locked = {each: await account_store.lock(unit, each) for each in sorted((personal_id, managed_id))}
@@ -109,6 +111,8 @@ class AccountLinks:
                 return NotLinked("other")
             if personal.state != AccountState.ACTIVE or managed.state != AccountState.ACTIVE:
                 return NotLinked("other")
+            if not await session_store.is_open(unit, who.session.id, personal_id):  # ended since it was looked at
+                return NotLinked("current")
             if (reason := _against(await store.of_account(unit, managed_id), personal_id)) is not None:
                 return NotLinked(reason)
             link = AccountLink(

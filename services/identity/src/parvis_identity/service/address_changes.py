@@ -19,7 +19,7 @@ from parvis_identity.service import sessions
 from parvis_identity.service.accounts import tell_changed
 from parvis_identity.service.keys import KeyRing
 from parvis_identity.service.provider import SignedIn
-from parvis_identity.service.sign_in import Passwords, Refused, Visitor, new_link, throttle_key
+from parvis_identity.service.sign_in import Passwords, Refused, Visitor, new_link, still_stands, throttle_key
 from parvis_identity.store import accounts as account_store
 from parvis_identity.store import address_changes as store
 from parvis_identity.store import sessions as session_store
@@ -58,7 +58,7 @@ class AddressChanges:
     async def ask(self, who: SignedIn, mail: str, password: str, visitor: Visitor) -> AddressChange | Unfit | Refused:
         """Asks for another address. Whether somebody has it is told to that address only.
 
-        Raises FORBIDDEN managed_account, LIMIT too_many_mails, hashing_busy.
+        Raises FORBIDDEN managed_account, UNAUTHENTICATED session_ended, LIMIT too_many_mails, hashing_busy.
         """
         if who.account.kind != AccountKind.PERSONAL:
             raise forbidden("managed_account")
@@ -67,20 +67,20 @@ class AddressChanges:
             return Unfit("not_a_mail_address")
         if mail_key(mail) == who.account.identifier_key:
             return Unfit("same_address")
-        refused = await self._passwords.prove(who, password, "address.change_failed")
-        if refused is not None:
-            return refused
+        proven = await self._passwords.prove(who, password, "address.change_failed")
+        if isinstance(proven, Refused):
+            return proven
+        change = AddressChange(account_id=who.account.id, old_mail="", new_mail=mail)
         async with self._database.begin(self._caller) as unit:
-            account = await account_store.lock(unit, who.account.id)
-            if account is None:
-                raise unauthenticated()
-            await _may_write(unit, account.id)
-            await store.end_waiting(unit, account.id, ChangeState.REPLACED)
-            change = AddressChange(account_id=account.id, old_mail=account.mail, new_mail=mail, asked_at=unit.now)
-            unit.add(change)
-            await unit.flush()
-            await _tell_asked(unit, account, change)
-            unit.record("address.change_asked", target_kind="account", target_id=account.id, address=visitor.address)
+            account = await account_store.lock(unit, change.account_id)
+            if account is not None and await still_stands(unit, who, proven):
+                await _may_write(unit, account.id)
+                await store.end_waiting(unit, account.id, ChangeState.REPLACED)
+                change.old_mail, change.asked_at = account.mail, unit.now
+                unit.add(change)
+                await unit.flush()
+                await _tell_asked(unit, account, change)
+                unit.record("address.change_asked", target_kind="account", target_id=account.id, address=visitor.address)
         return change
 
     async def look(self, token: str, purpose: Purpose) -> Looked:

@@ -31,6 +31,7 @@ from parvis_identity.service.sessions import Begun
 from parvis_identity.store import accounts as store
 from parvis_identity.store import sessions as session_store
 from parvis_kit.caller import Caller
+from parvis_kit.errors import unauthenticated
 from parvis_kit.ids import uuid7
 from parvis_kit.unit import Database, UnitOfWork
 
@@ -179,14 +180,14 @@ class Passwords:
         if held is not None and held.provisional:
             password = provisional.typed(password)
         right = may and await self._hasher.matches(encoded, password)
-        renewed = await self._hasher.hash(password) if right and self._hasher.is_outdated(encoded) else ""
+        outdated = right and held is not None and not held.provisional and self._hasher.is_outdated(encoded)
+        renewed = await self._hasher.hash(password) if outdated else ""
         # What happens to a managed account, or at a firm's own door, is in that firm's audit trail.
         async with self._database.begin(
             self._caller, organisation_id=account.organisation_id if account else organisation_id
         ) as unit:
             if account is not None and right:
-                state = await store.locked_state(unit, account.id)
-                account = None if state is None else account.sqlmodel_update({"state": state})
+                account, held = await _now(unit, account, held)
             if account is None or held is None or not right or not _opens(account, held):
                 unit.record(
                     "sign_in.failed" if may else "sign_in.throttled",
@@ -250,33 +251,37 @@ class Passwords:
         return (*broken, "breached")
 
     async def change(self, who: SignedIn, current: str, new: str, visitor: Visitor) -> Broken | Refused | None:
-        """Changes one's own password; other devices are signed out. None when done."""
+        """Changes one's own password; other devices are signed out. None when done. Raises UNAUTHENTICATED session_ended,
+        LIMIT hashing_busy.
+        """
         broken = await self.broken(new, who.account)
         if broken:
             return Broken(broken)
-        if (refused := await self.prove(who, current, "password.change_failed")) is not None:
-            return refused
-        encoded = await self._hasher.hash(new)
+        proven = await self.prove(who, current, "password.change_failed")
+        if isinstance(proven, Refused):
+            return proven
+        encoded, account_id = await self._hasher.hash(new), who.account.id
         async with self._database.begin(self._caller) as unit:
-            await store.set_password_hash(unit, who.account.id, encoded)
-            await store.revoke_links(unit, who.account.id)
-            await sessions.end(unit, who.account.id, but=who.session.id)
-            unit.record("password.changed", target_kind="account", target_id=who.account.id, address=visitor.address)
+            if await still_stands(unit, who, proven):
+                await store.set_password_hash(unit, account_id, encoded)
+                await store.revoke_links(unit, account_id)
+                await sessions.end(unit, account_id, but=who.session.id)
+                unit.record("password.changed", target_kind="account", target_id=account_id, address=visitor.address)
         return None
 
-    async def prove(self, who: SignedIn, password: str, failure: str) -> Refused | None:
-        """Whether somebody who is signed in knows their password: None when they do. `failure`: the act that is
-        recorded when not. Raises LIMIT hashing_busy.
+    async def prove(self, who: SignedIn, password: str, failure: str) -> Refused | Credential:
+        """Whether somebody who is signed in knows their password: what it was held against when they do, for
+        `still_stands`. `failure`: the act that is recorded when not. Raises LIMIT hashing_busy.
         """
         key = throttle_key("change", str(who.account.id))
         async with self._database.begin(self._caller) as unit:
             may, wait = await session_store.charge(unit, key, BY_IDENTIFIER)
-            encoded = await store.password_hash(unit, who.account.id)
-        right = may and await self._hasher.matches(encoded, password)
+            held = await unit.get(Credential, who.account.id)
+        right = may and await self._hasher.matches("" if held is None else held.password_hash, password)
         async with self._database.begin(self._caller) as unit:
-            if right:
+            if right and held is not None:
                 await session_store.forgive(unit, key)
-                return None
+                return held
             unit.record(failure, target_kind="account", target_id=who.account.id)
             return Refused(wait)
 
@@ -376,6 +381,10 @@ class Passwords:
             link, account = opened.link, opened.account
             if opened.state is not LinkState.OPEN or link is None or account is None:
                 return opened
+            if link.purpose == Purpose.FIRST:
+                held = await unit.get(Credential, account.id)
+                if held is None or not held.provisional:
+                    return replace(opened, state=LinkState.USED)  # chosen meanwhile: this one is no first any more
             link.used_at = unit.now
             await store.set_password_hash(unit, account.id, encoded)
             await store.revoke_links(unit, account.id, but=link.id)
@@ -419,6 +428,34 @@ def new_link(
 def _opens(account: Account, held: Credential) -> bool:
     """Whether a password counts: of an account in use; a provisional one also of who was not there yet."""
     return account.state == AccountState.ACTIVE or (account.state == AccountState.PENDING and held.provisional)
+
+
+async def _now(unit: UnitOfWork, account: Account, held: Credential | None) -> tuple[Account | None, Credential | None]:
+    """An account and its password as they are now, once what was typed has proven right: nothing when it was held
+    against another password than the one that stands, so that what was ended meanwhile stays ended.
+    """
+    now = await store.lock_opening(unit, account.id)
+    if now is None or held is None or not _same(now[1], held):
+        return None, None
+    return account.sqlmodel_update({"state": now[0]}), now[1]
+
+
+async def still_stands(unit: UnitOfWork, who: SignedIn, proven: Credential) -> bool:
+    """Locks an account whose owner has just proven their password, and looks again: the session and that password may
+    have ended meanwhile. If they have, the transaction ends with UNAUTHENTICATED session_ended.
+    """
+    now = await store.lock_opening(unit, who.account.id)
+    open_still = await session_store.is_open(unit, who.session.id, who.account.id)
+    if now is not None and _same(now[1], proven) and open_still:
+        return True
+    unit.record("password.proof_outdated", target_kind="account", target_id=who.account.id)
+    unit.outcome(unauthenticated("session_ended"))
+    return False
+
+
+def _same(now: Credential, then: Credential) -> bool:
+    """Whether it is the same password still. One that was hashed anew by another sign-in is: `changed_at` tells."""
+    return now.changed_at == then.changed_at and now.provisional == then.provisional
 
 
 def avoided(account: Account) -> Sequence[str]:

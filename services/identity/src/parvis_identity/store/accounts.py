@@ -68,10 +68,18 @@ async def lock(unit: UnitOfWork, account_id: UUID) -> Account | None:
     return await unit.get(Account, account_id, lock=True)
 
 
-async def locked_state(unit: UnitOfWork, account_id: UUID) -> str | None:
-    """The state of an account, kept from other writers until the transaction ends; None when it is gone."""
-    rows = await unit.fetch("SELECT state FROM accounts WHERE id = $1 FOR UPDATE", account_id)
-    return rows[0]["state"] if rows else None
+async def lock_opening(unit: UnitOfWork, account_id: UUID) -> tuple[str, Credential] | None:
+    """The state of an account and its password as they are now, kept from other writers until the transaction ends;
+    None when one of them is gone. Both rows are locked: a join that locks one would show the other as it was.
+    """
+    rows = await unit.fetch(_LOCK_OPENING, account_id)
+    return (rows[0]["state"], Credential(**dict(list(rows[0].items())[1:]))) if rows else None
+
+
+_LOCK_OPENING = """
+SELECT a.state, c.account_id, c.password_hash, c.changed_at, c.provisional, c.expires_at
+  FROM accounts a JOIN credentials c ON c.account_id = a.id WHERE a.id = $1 FOR UPDATE OF a, c
+"""
 
 
 async def batch(unit: UnitOfWork, ids: Sequence[UUID]) -> dict[UUID, Account]:
