@@ -1,6 +1,8 @@
 """What firms demand of passwords, and provisional ones that they hand over."""
 
+import asyncio
 import re
+from contextlib import asynccontextmanager
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -10,7 +12,7 @@ from identity_stage import PASSWORD, Flow, read
 
 from parvis_identity.domain import provisional
 from parvis_identity.domain.passwords import PasswordPolicy
-from parvis_identity.models import Account, AccountState
+from parvis_identity.models import Account, AccountState, Credential
 from parvis_identity.service import accounts, policies
 from parvis_identity.service.provisional_passwords import ProvisionalPasswords
 from parvis_kit.errors import ServiceError
@@ -63,8 +65,8 @@ async def demand(stage, firm, policy):
 
 
 async def hand_over(stage, firm, account):
-    async with stage.unit(firm.id) as unit:
-        _, secret, _ = await ProvisionalPasswords(stage.hasher, stage.settings).issue(unit, account.id)
+    issuing = ProvisionalPasswords(stage.hasher, stage.settings)
+    _, secret, _ = await issuing.issue(lambda: stage.unit(firm.id), account.id)
     return secret
 
 
@@ -275,6 +277,92 @@ async def test_the_provisional_password_stands_nowhere_but_in_the_answer(stage, 
             assert bare not in rows
         account = await unit.get(Account, client.id)
     assert account.state == AccountState.PENDING
+
+
+async def test_a_firm_does_not_hand_over_one_after_the_other(stage, firm):
+    client = await stage.client_of(firm, "C0317")
+    for _ in range(11):
+        await hand_over(stage, firm, client)
+    with pytest.raises(ServiceError, match="too_many_passwords"):
+        await hand_over(stage, firm, client)
+
+
+async def test_nothing_is_hashed_while_a_transaction_is_open(stage, firm):
+    client, open_ones, seen = await stage.client_of(firm, "C0318"), [], []
+
+    @asynccontextmanager
+    async def begin():
+        async with stage.unit(firm.id) as unit:
+            open_ones.append(unit)
+            yield unit
+            open_ones.pop()
+
+    class Watched:
+        async def hash(self, password):
+            seen.append(len(open_ones))
+            return await stage.hasher.hash(password)
+
+    await ProvisionalPasswords(Watched(), stage.settings).issue(begin, client.id)
+    assert seen == [0]
+
+
+async def test_a_password_that_the_release_before_sets_is_no_provisional_one(stage, firm):
+    client = await stage.client_of(firm, "C0319", state=AccountState.PENDING)
+    await hand_over(stage, firm, client)
+    await stage.run(  # as that release wrote it
+        "INSERT INTO credentials (account_id, password_hash, changed_at) VALUES (:id, :hash, now()) "
+        "ON CONFLICT (account_id) DO UPDATE "
+        "SET password_hash = excluded.password_hash, changed_at = excluded.changed_at",
+        id=client.id,
+        hash=await stage.hasher.hash(NEW),
+    )
+    async with stage.unit() as unit:
+        held = await unit.get(Credential, client.id)
+    assert (held.provisional, held.expires_at) == (False, None)
+
+
+async def test_another_provisional_password_is_one_too(stage, firm):
+    client = await stage.client_of(firm, "C0320", state=AccountState.PENDING)
+    await hand_over(stage, firm, client)
+    await hand_over(stage, firm, client)
+    async with stage.unit() as unit:
+        held = await unit.get(Credential, client.id)
+    assert held.provisional
+    assert held.expires_at is not None
+
+
+async def test_processes_that_start_together_note_the_floor_once(stage):
+    await stage.run("DELETE FROM password_policies WHERE organisation_id = :id", id=policies.store.NOBODY)
+    async with stage.unit() as first:
+        await policies.remember_floor(first, FLOOR)
+        second = asyncio.create_task(remembered(stage))
+        await waits_for_a_lock(stage)
+    await second
+    async with stage.unit() as unit:
+        assert len(await policies.store.found(unit, None)) == 1
+
+
+async def test_of_two_who_save_the_first_policy_of_a_firm_both_are_answered(stage, firm):
+    async with stage.unit(firm.id) as first:
+        await policies.save(first, PasswordPolicy(minimum=12), FLOOR)
+        second = asyncio.create_task(demand(stage, firm, STRONG))
+        await waits_for_a_lock(stage)
+    await second
+    async with stage.unit(firm.id) as unit:
+        assert (await policies.of_organisation(unit, firm.id, FLOOR)).policy == STRONG
+
+
+async def remembered(stage):
+    async with stage.unit() as unit:
+        await policies.remember_floor(unit, FLOOR)
+
+
+async def waits_for_a_lock(stage):
+    """Returns once another transaction of this database waits for one."""
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    async with asyncio.timeout(20), stage.unit() as unit:
+        while not await unit.fetch(waiting):  # noqa: ASYNC110 - the server has no event for it
+            await asyncio.sleep(0.01)
 
 
 async def test_who_has_no_mail_gets_an_account_all_the_same(stage, firm):

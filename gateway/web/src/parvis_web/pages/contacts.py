@@ -36,6 +36,10 @@ pages = Area(
         "already_has_access": N_("This person already has a portal access."),
         "already_active": N_("This access is already in use: no invitation is needed any more."),
         "access_cut": N_("This access is cut. Open it again first."),
+        "too_many_passwords": N_(
+            "Many provisional passwords were made for this access. The last one still works; wait a quarter of an hour"
+            " before you make another."
+        ),
         "adviser_out_of_reach": N_(
             "You see the clients that you are in charge of: this one would be lost to you. Choose yourself, then"
             " add your colleague among the advisers."

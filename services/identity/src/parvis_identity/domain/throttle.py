@@ -56,3 +56,7 @@ RESETS_BY_ADDRESS = Throttle(
 REGISTRATIONS = Throttle(
     free=20, first=timedelta(minutes=1), longest=timedelta(hours=1), forgets_after=timedelta(hours=1)
 )
+#: Provisional passwords of one account: a firm prints a sheet again a few times, no more.
+PROVISIONALS = Throttle(
+    free=10, first=timedelta(minutes=1), longest=timedelta(minutes=15), forgets_after=timedelta(hours=1)
+)

@@ -1,5 +1,7 @@
 """Pages that change the address of a personal account: asking, the proof from the new address, the old one's veto."""
 
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -70,18 +72,8 @@ class AddressPages:
             wait = wait_text(_, float(error.params["seconds"]))
             often = _("You have asked several times. Wait %(time)s before the next.", time=wait)
             return await self._form(request, who, mail, {"mail": often})
-        if isinstance(asked, Refused):
-            message = _("This is not your current password.")
-            if wait := wait_text(_, asked.wait.total_seconds()):
-                message = f"{message} " + _("Wait %(time)s before you try again.", time=wait)
-            return await self._form(request, who, mail, {"password": message})
-        if isinstance(asked, Unfit):
-            message = (
-                _("This is your address already.")
-                if asked.reason == "same_address"
-                else _("A mail address looks like name@example.com.")
-            )
-            return await self._form(request, who, mail, {"mail": message})
+        if isinstance(asked, Refused | Unfit):
+            return await self._form(request, who, mail, _refusal(_, asked))
         return site.page(request, "address_asked.html", {"new": asked.new_mail, "old": asked.old_mail})
 
     async def _form(
@@ -155,3 +147,15 @@ class AddressPages:
     async def _signed_in(self, request: Request) -> SignedIn | None:
         async with self._site.database.begin(Caller("identity")) as unit:
             return await sessions.signed_in(unit, self._site.cookies.visitor(request).cookie)
+
+
+def _refusal(_: Any, why: Refused | Unfit) -> dict[str, str]:
+    """What stands at the field of what was refused."""
+    if isinstance(why, Unfit) and why.reason == "same_address":
+        return {"mail": _("This is your address already.")}
+    if isinstance(why, Unfit):
+        return {"mail": _("A mail address looks like name@example.com.")}
+    message = _("This is not your current password.")
+    if wait := wait_text(_, why.wait.total_seconds()):
+        message = f"{message} " + _("Wait %(time)s before you try again.", time=wait)
+    return {"password": message}

@@ -6,6 +6,7 @@ from parvis_identity.rpc.accounts import timestamp
 from parvis_identity.service import policies
 from parvis_identity.service.provisional_passwords import ProvisionalPasswords
 from parvis_kit import ids
+from parvis_kit.server import Begin, in_steps
 from parvis_kit.unit import UnitOfWork
 
 
@@ -32,10 +33,11 @@ class PasswordRpc:
         )
         return self._told(await policies.save(unit, wanted, self._floor))
 
+    @in_steps
     async def IssueProvisionalPassword(
-        self, unit: UnitOfWork, request: pb.IssueProvisionalPasswordRequest
+        self, begin: Begin, request: pb.IssueProvisionalPasswordRequest
     ) -> pb.ProvisionalPassword:
-        account, secret, until = await self._provisional.issue(unit, ids.parse(request.account_id, "account_id"))
+        account, secret, until = await self._provisional.issue(begin, ids.parse(request.account_id, "account_id"))
         return pb.ProvisionalPassword(identifier=account.identifier, password=secret, expires_at=timestamp(until))
 
     def _told(self, demanded: policies.Demanded) -> pb.PasswordPolicies:

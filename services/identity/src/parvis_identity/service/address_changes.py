@@ -80,7 +80,9 @@ class AddressChanges:
                 unit.add(change)
                 await unit.flush()
                 await _tell_asked(unit, account, change)
-                unit.record("address.change_asked", target_kind="account", target_id=account.id, address=visitor.address)
+                unit.record(
+                    "address.change_asked", target_kind="account", target_id=account.id, address=visitor.address
+                )
         return change
 
     async def look(self, token: str, purpose: Purpose) -> Looked:

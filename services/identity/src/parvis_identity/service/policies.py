@@ -49,8 +49,7 @@ async def save(unit: UnitOfWork, wanted: PasswordPolicy, floor: PasswordPolicy) 
     if violations:
         raise invalid("policy_invalid", violations)
     organisation_id = unit.organisation_id
-    before = await of_organisation(unit, organisation_id, floor)
-    await _put(unit, organisation_id, wanted, before.policy)
+    await _put(unit, organisation_id, wanted, floor)
     details = {name: str(getattr(wanted, name)) for name in _FIELDS}
     unit.record("password_policy.saved", target_kind="organisation", target_id=organisation_id, **details)
     return await of_organisation(unit, organisation_id, floor)
@@ -58,21 +57,27 @@ async def save(unit: UnitOfWork, wanted: PasswordPolicy, floor: PasswordPolicy) 
 
 async def remember_floor(unit: UnitOfWork, floor: PasswordPolicy) -> None:
     """Notes the floor of the settings, and when it began to refuse more; at every start."""
-    row = await store.lock(unit, store.NOBODY)
-    if row is None or _policy(row) != floor:
-        await _put(unit, store.NOBODY, floor, floor if row is None else _policy(row))
+    rows = await store.found(unit, None)
+    if not rows or _policy(rows[0]) != floor:
+        await _put(unit, store.NOBODY, floor)
 
 
-async def _put(unit: UnitOfWork, organisation_id: UUID, wanted: PasswordPolicy, before: PasswordPolicy) -> None:
+async def _put(
+    unit: UnitOfWork, organisation_id: UUID, wanted: PasswordPolicy, floor: PasswordPolicy | None = None
+) -> None:
+    """Of several at once, the first adds the row and the others change it: replicas start together. `floor`: what a
+    firm's own policy was never below.
+    """
     values = {name: getattr(wanted, name) for name in _FIELDS}
+    fresh = FirmPasswordPolicy(organisation_id=organisation_id, changed_at=unit.now, **values)
+    added = await store.insert_unless_there(unit, fresh)
     row = await store.lock(unit, organisation_id)
     if row is None:
-        row = FirmPasswordPolicy(organisation_id=organisation_id, changed_at=unit.now, **values)
-        unit.add(row)
-    row.sqlmodel_update(values)
-    row.changed_at = unit.now
-    if wanted.refuses_more_than(before):
+        return
+    before = floor if added else _policy(row)
+    if before is not None and wanted.refuses_more_than(before if floor is None else before.with_floor(floor)):
         row.tightened_at = unit.now
+    row.sqlmodel_update({**values, "changed_at": unit.now})
     await unit.flush()
 
 

@@ -1,16 +1,23 @@
 """A firm hands a provisional password over to one of its people who has no mail, or wants none (requirement S8)."""
 
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from uuid import UUID
 
 from parvis_identity.domain import provisional
+from parvis_identity.domain.throttle import PROVISIONALS
 from parvis_identity.models import Account, AccountState
 from parvis_identity.service import sessions
 from parvis_identity.service.hashing import Hasher
+from parvis_identity.service.sign_in import throttle_key
 from parvis_identity.settings import Settings
 from parvis_identity.store import accounts as store
-from parvis_kit.errors import not_found, precondition
+from parvis_identity.store import sessions as session_store
+from parvis_kit.errors import limit, not_found, precondition
 from parvis_kit.unit import UnitOfWork
+
+Begin = Callable[[], AbstractAsyncContextManager[UnitOfWork]]
 
 
 class ProvisionalPasswords:
@@ -20,23 +27,34 @@ class ProvisionalPasswords:
         self._hasher = hasher
         self._lifetime = settings.provisional_lifetime
 
-    async def issue(self, unit: UnitOfWork, account_id: UUID) -> tuple[Account, str, datetime]:
+    async def issue(self, begin: Begin, account_id: UUID) -> tuple[Account, str, datetime]:
         """A new provisional password in place of what opened a managed account of the organisation at hand, and until
-        when it does. Sessions end, links are worthless.
+        when it does. Sessions end, links are worthless. `begin` opens a transaction: nothing is hashed inside one.
 
-        Raises NOT_FOUND account_not_found, PRECONDITION account_closed, LIMIT hashing_busy.
+        Raises NOT_FOUND account_not_found, PRECONDITION account_closed, LIMIT too_many_passwords, hashing_busy.
         """
+        async with begin() as unit:
+            await _to_change(unit, account_id)
+            may, wait = await session_store.charge(unit, throttle_key("provisional", str(account_id)), PROVISIONALS)
+            if not may:
+                raise limit("too_many_passwords", seconds=str(int(wait.total_seconds()) + 1))
         secret = provisional.draw()
-        # Hashed while the transaction is open: a few of these a day, and one place that decides.
         encoded = await self._hasher.hash(provisional.typed(secret))
-        account = await store.lock(unit, account_id)
-        if account is None or account.organisation_id != unit.organisation_id:
-            raise not_found("account_not_found")
-        if account.state == AccountState.DISABLED:
-            raise precondition("account_closed")
-        until = unit.now + self._lifetime
-        await store.set_provisional(unit, account_id, encoded, until)
-        await store.revoke_links(unit, account_id)
-        await sessions.end(unit, account_id)
-        unit.record("password.provisional_issued", target_kind="account", target_id=account_id)
+        async with begin() as unit:
+            account = await _to_change(unit, account_id)
+            until = unit.now + self._lifetime
+            await store.set_provisional(unit, account_id, encoded, until)
+            await store.revoke_links(unit, account_id)
+            await sessions.end(unit, account_id)
+            used = str(account.state == AccountState.ACTIVE).lower()
+            unit.record("password.provisional_issued", target_kind="account", target_id=account_id, was_active=used)
         return account, secret, until
+
+
+async def _to_change(unit: UnitOfWork, account_id: UUID) -> Account:
+    account = await store.lock(unit, account_id)
+    if account is None or account.organisation_id != unit.organisation_id:
+        raise not_found("account_not_found")
+    if account.state == AccountState.DISABLED:
+        raise precondition("account_closed")
+    return account

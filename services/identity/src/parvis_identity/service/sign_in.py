@@ -251,8 +251,8 @@ class Passwords:
         return (*broken, "breached")
 
     async def change(self, who: SignedIn, current: str, new: str, visitor: Visitor) -> Broken | Refused | None:
-        """Changes one's own password; other devices are signed out. None when done. Raises UNAUTHENTICATED session_ended,
-        LIMIT hashing_busy.
+        """Changes one's own password; other devices are signed out. None when done. Raises UNAUTHENTICATED
+        session_ended, LIMIT hashing_busy.
         """
         broken = await self.broken(new, who.account)
         if broken:

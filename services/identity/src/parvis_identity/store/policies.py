@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col
+
 from parvis_identity.models import FirmPasswordPolicy
 from parvis_kit.unit import UnitOfWork
 
@@ -40,3 +43,9 @@ SELECT organisation_id, minimum, digit, capital, small, special_characters, tigh
 async def lock(unit: UnitOfWork, organisation_id: UUID) -> FirmPasswordPolicy | None:
     """A policy, kept from other writers until the transaction ends."""
     return await unit.get(FirmPasswordPolicy, organisation_id, lock=True)
+
+
+async def insert_unless_there(unit: UnitOfWork, policy: FirmPasswordPolicy) -> bool:
+    """Adds a policy unless its organisation has one; whether it was added. Waits for another who is adding it."""
+    statement = insert(FirmPasswordPolicy).values(**policy.model_dump()).on_conflict_do_nothing()
+    return (await unit.execute(statement.returning(col(FirmPasswordPolicy.organisation_id)))).first() is not None
