@@ -149,6 +149,7 @@ STAFF = (
     Place("message", CLAIRE, behind(f"{ORSEL}/notifications?q=Lettre", "Boulangerie Le Goff")),
     Place("compte", CLAIRE, f"{ORSEL}/account"),
     Place("mot-de-passe", CLAIRE, "/password"),
+    Place("appareil", CLAIRE, "/device"),
     Place("adresse", CLAIRE, "/address"),
     Place("introuvable", CLAIRE, f"{ORSEL}/nulle-part", 404),
     Place("composants", CLAIRE, "/styleguide"),
