@@ -165,6 +165,20 @@ async def test_a_token_of_the_client_itself_is_told_until_it_is_given_back(brows
     assert (await ask(browser, flow, token)).json() == UNKNOWN
 
 
+async def test_a_closed_client_has_no_token_that_counts(stage, browser, flow, monkeypatch):
+    auth = (flow.client.client_id, flow.secret)
+    token = (await browser.http.post("/oauth2/token", data={"grant_type": "client_credentials"}, auth=auth)).json()
+    interface = Flow(*await stage.relying_party())
+    read = stage.tokens.read_access
+    monkeypatch.setattr(stage.tokens, "read_access", lambda token: {**read(token), "aud": interface.client.client_id})
+    before = (await ask(browser, interface, token["access_token"])).json()["active"]
+
+    await stage.run("UPDATE clients SET closed_at = now() WHERE client_id = :id", id=flow.client.client_id)
+    stage.clients.forget(flow.client.client_id)
+
+    assert (before, (await ask(browser, interface, token["access_token"])).json()) == (True, UNKNOWN)
+
+
 async def test_an_access_token_is_revoked_alone(browser, flow, tokens):
     answer = await give_back(browser, flow, tokens["access_token"], token_type_hint="refresh_token")
 

@@ -22,6 +22,8 @@ class Clients:
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[float, Client]] = {}
+        #: How many changes there were: what was read before one of them is not kept.
+        self._changes = 0
 
     def kept(self, client_id: str) -> Client | None:
         """A client that was found a moment ago."""
@@ -30,6 +32,7 @@ class Clients:
 
     def forget(self, client_id: str) -> None:
         """Reads a client again when it is next asked for: it was changed."""
+        self._changes += 1
         self._known.pop(client_id, None)
 
     async def find(self, unit: UnitOfWork, client_id: str) -> Client | None:
@@ -38,8 +41,9 @@ class Clients:
             return kept
         if not client_id or "\x00" in client_id:
             return None
+        changes = self._changes
         found = await store.find_client(unit, client_id)
-        if found is not None:
+        if found is not None and changes == self._changes:
             if len(self._known) >= _KNOWN:
                 self._known.clear()
             self._known[client_id] = (time.monotonic() + _FRESH, found)

@@ -153,8 +153,8 @@ async def set_open(unit: UnitOfWork, client_id: str, *, open_: bool) -> Client:
     client = await owned(unit, client_id, lock=True)
     if open_ != (client.closed_at is None):
         client.closed_at = None if open_ else unit.now
-        if not open_:
-            await store.revoke_of_client(unit, client_id)
+        # At both: what began before the closing may have been granted after it, and must not live again.
+        await store.revoke_of_client(unit, client_id)
         unit.record("client.opened" if open_ else "client.closed", target_kind="client", target_id=client_id)
     return client
 

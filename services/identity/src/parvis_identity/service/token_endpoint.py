@@ -182,7 +182,7 @@ class TokenEndpoint:
         if granted is None or not granted.alive:
             return None
         client = await self._clients.find(unit, granted.grant.client_id)
-        if client is None:
+        if client is None or client.closed_at is not None:
             return None
         granted.grant.scope = str(claims["scope"])
         return self._tokens.userinfo(client, granted.account, granted.grant)

@@ -48,11 +48,13 @@ class TokenState:
         return {"active": True, "token_type": "DPoP" if "cnf" in claims else "Bearer", **told}
 
     async def _counts(self, unit: UnitOfWork, claims: Mapping[str, Any]) -> bool:
+        owner = await self._clients.find(unit, str(claims.get("client_id", "")))
+        if owner is None or owner.closed_at is not None:
+            return False
         jti = str(claims.get("jti", ""))
         if "grant" in claims:
             return await store.counts(unit, UUID(str(claims["grant"])), jti)
-        owner = await self._clients.find(unit, str(claims.get("client_id", "")))
-        return owner is not None and not await store.is_revoked(unit, jti)
+        return not await store.is_revoked(unit, jti)
 
     async def _refresh(self, unit: UnitOfWork, client: Client, token: str) -> dict[str, Any]:
         presented = await openid_store.presented_refresh_token(unit, digest_of(token))
