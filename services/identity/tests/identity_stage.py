@@ -136,7 +136,7 @@ class Stage:
         )
         self.endpoint = TokenEndpoint(self.tokens, self.clients, self.town)
         self.trials = Trials(self.endpoint, self.outgoing, issuer=PUBLIC_URL, secret=ring.link_secret)
-        self.client_rpc = ClientRpc(self.clients, self.trials)
+        self.client_rpc = ClientRpc(self.clients, self.trials, self.outgoing)
         self.viewings = Viewings(self.town, lifetime=timedelta(minutes=settings.viewing_minutes))
         self.exchange = OrganisationTokens(self.tokens, self.town, self.viewings, gateway_client="web")
         self.account_links = AccountLinks(database, self.passwords, self.town)

@@ -29,8 +29,7 @@ def settings(**changes):
 
 async def registered(stage, **changes):
     request = pb.RegisterClientRequest(name="Paie", product_id=str(uuid7()), settings=settings(**changes))
-    async with stage.unit(FIRM) as unit:
-        return await stage.client_rpc.RegisterClient(unit, request)
+    return await stage.client_rpc.RegisterClient(begin(stage), request)
 
 
 def begin(stage, organisation_id=FIRM):
@@ -281,10 +280,7 @@ async def test_a_client_that_got_tokens_says_when(stage):
 
 async def test_a_closed_client_is_no_audience(stage):
     browser = stage.browser()
-    async with stage.unit(FIRM) as unit:
-        other = await stage.client_rpc.RegisterClient(
-            unit, pb.RegisterClientRequest(name="Tiers", product_id=str(uuid7()), settings=settings())
-        )
+    other = await registered(stage)
     flow = await flow_of(stage, browser, await registered(stage, exchange_audiences=[other.client_id]))
     grant = stage.town.products[next(key for key in stage.town.products if key[1] == flow.client.client_id)]
     person = next(key[0] for key in stage.town.products if key[1] == flow.client.client_id)

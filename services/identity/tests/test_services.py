@@ -311,18 +311,15 @@ async def test_a_session_can_be_checked(stage, sessions_rpc):
 @pytest.mark.parametrize("uri", ["http://paie.example/", "https://paie.example/#x", "paie"])
 async def test_a_client_with_an_unsafe_address_is_not_registered(stage, uri):
     with pytest.raises(ServiceError, match="client_invalid"):
-        async with stage.unit() as unit:
-            await stage.client_rpc.RegisterClient(unit, pb.RegisterClientRequest(name="Paie", redirect_uris=[uri]))
+        await stage.client_rpc.RegisterClient(stage.unit, pb.RegisterClientRequest(name="Paie", redirect_uris=[uri]))
 
 
 async def test_a_product_has_one_client(stage):
     request = pb.RegisterClientRequest(name="Paie", redirect_uris=["https://a.example/"], product_id=str(uuid7()))
-    async with stage.unit() as unit:
-        await stage.client_rpc.RegisterClient(unit, request)
+    await stage.client_rpc.RegisterClient(stage.unit, request)
 
     with pytest.raises(ServiceError, match="product_has_client"):
-        async with stage.unit() as unit:
-            await stage.client_rpc.RegisterClient(unit, request)
+        await stage.client_rpc.RegisterClient(stage.unit, request)
 
 
 async def test_keys_stay_the_same_from_start_to_start(database, stage):

@@ -92,7 +92,7 @@ async def wire(settings: Settings) -> Service[Settings]:
     )
     seal = Seal(settings.key_encryption_keys.get_secret_value())
     service.offer(contract["ImportService"], ImportRpc(Imports(organisations, seal)))
-    service.offer(contract["ClientService"], ClientRpc(clients, trials))
+    service.offer(contract["ClientService"], ClientRpc(clients, trials, outgoing))
     service.offer(contract["ViewingService"], ViewingRpc(viewings))
 
     passwords = Passwords(

@@ -12,6 +12,7 @@ from parvis_identity.domain.client_metadata import DEVICE
 from parvis_identity.models import Client
 from parvis_identity.service import product_clients
 from parvis_identity.service.clients import Clients
+from parvis_identity.service.outgoing import Outgoing
 from parvis_identity.service.product_clients import Wanted
 from parvis_identity.service.protocol import SCOPES
 from parvis_identity.service.trials import Trials
@@ -38,22 +39,23 @@ _LISTS = ("redirect_uris", "post_logout_redirect_uris", "exchange_audiences")
 class ClientRpc:
     """See the contract."""
 
-    def __init__(self, clients: Clients, trials: Trials) -> None:
+    def __init__(self, clients: Clients, trials: Trials, outgoing: Outgoing) -> None:
         self._clients = clients
         self._trials = trials
+        self._outgoing = outgoing
 
-    async def RegisterClient(self, unit: UnitOfWork, request: pb.RegisterClientRequest) -> pb.RegisteredClient:
+    @in_steps
+    async def RegisterClient(self, begin: Begin, request: pb.RegisterClientRequest) -> pb.RegisteredClient:
         if request.HasField("settings"):
             wanted = wanted_of(request.settings)
         else:
             wanted = Wanted(list(request.redirect_uris), list(request.post_logout_redirect_uris))
-        client, secret = await product_clients.register(
-            unit,
-            request.name,
-            wanted,
-            product_id=ids.parse_optional(request.product_id, "product_id"),
-            organisation_id=unit.organisation_or_none,
-        )
+        product_id = ids.parse_optional(request.product_id, "product_id")
+        await product_clients.check_sector(self._outgoing, wanted)
+        async with begin() as unit:
+            client, secret = await product_clients.register(
+                unit, request.name, wanted, product_id=product_id, organisation_id=unit.organisation_or_none
+            )
         return pb.RegisteredClient(client_id=client.client_id, client_secret=secret)
 
     async def GetClient(self, unit: UnitOfWork, request: pb.GetClientRequest) -> pb.Client:
@@ -61,8 +63,11 @@ class ClientRpc:
 
     @in_steps
     async def UpdateClient(self, begin: Begin, request: pb.UpdateClientRequest) -> pb.RegisteredClient:
+        wanted = wanted_of(request.settings)
         async with begin() as unit:
-            wanted = wanted_of(request.settings)
+            await product_clients.owned(unit, request.client_id)
+        await product_clients.check_sector(self._outgoing, wanted)
+        async with begin() as unit:
             client, secret = await product_clients.update(unit, request.client_id, request.name, wanted)
         return self._changed(client, secret)
 

@@ -17,10 +17,11 @@ from parvis_identity.domain.addresses import is_redirect_uri
 from parvis_identity.domain.client_metadata import MetadataRefused
 from parvis_identity.domain.links import digest_of
 from parvis_identity.models import Client
-from parvis_identity.service import signatures
+from parvis_identity.service import sectors, signatures
+from parvis_identity.service.outgoing import Outgoing
 from parvis_identity.service.protocol import SCOPES
 from parvis_identity.store import openid as store
-from parvis_kit.errors import Violation, conflict, invalid, not_found, precondition
+from parvis_kit.errors import ServiceError, Violation, conflict, invalid, not_found, precondition
 from parvis_kit.ids import uuid7
 from parvis_kit.unit import UnitOfWork
 
@@ -74,6 +75,19 @@ class Wanted:
     rotates_refresh_tokens: bool = True
     exchange_audiences: list[str] = field(default_factory=list)
     devices: bool = False
+
+
+async def check_sector(outgoing: Outgoing, wanted: Wanted) -> None:
+    """The sector that a client names says that it belongs there. Outside any transaction, before `register` and
+    `update`. Raises INVALID client_invalid.
+    """
+    address = wanted.sector_identifier_uri
+    if not address or not is_redirect_uri(address):
+        return
+    try:
+        await sectors.check(outgoing, address, wanted.redirect_uris)
+    except MetadataRefused as refused:
+        raise _not_accepted(refused) from refused
 
 
 async def register(
@@ -201,10 +215,14 @@ async def _columns(
     try:
         values = metadata.read(_said(name, wanted, jwks), _POLICY)
     except MetadataRefused as refused:
-        raise invalid("client_invalid", [Violation(refused.member, "not_accepted", {"why": str(refused)})]) from refused
+        raise _not_accepted(refused) from refused
     if wanted.exchange_audiences:  # not a grant that clients may give themselves
         values["grant_types"] = [*values["grant_types"], metadata.EXCHANGE]
     return {column: values[column] for column in _COLUMNS} | {"exchange_audiences": wanted.exchange_audiences}
+
+
+def _not_accepted(refused: MetadataRefused) -> ServiceError:
+    return invalid("client_invalid", [Violation(refused.member, "not_accepted", {"why": str(refused)})])
 
 
 def _said(name: str, wanted: Wanted, jwks: dict[str, Any] | None) -> dict[str, Any]:

@@ -4,7 +4,6 @@ provider's policy. Nobody of the provider vouched for such a client: people are 
 
 import hashlib
 import hmac
-import json
 import secrets
 from collections.abc import Mapping
 from typing import Any
@@ -14,9 +13,9 @@ from parvis_identity.domain.client_metadata import MetadataRefused
 from parvis_identity.domain.links import digest_of
 from parvis_identity.domain.throttle import REGISTRATIONS, network_of
 from parvis_identity.models import Client
-from parvis_identity.service import signatures
+from parvis_identity.service import sectors, signatures
 from parvis_identity.service.clients import Clients
-from parvis_identity.service.outgoing import NotReached, Outgoing
+from parvis_identity.service.outgoing import Outgoing
 from parvis_identity.service.protocol import SCOPES, Answer, ProtocolRefusal
 from parvis_identity.settings import Settings
 from parvis_identity.store import openid as store
@@ -25,7 +24,6 @@ from parvis_kit.caller import Caller
 from parvis_kit.ids import uuid7
 from parvis_kit.unit import Database, UnitOfWork
 
-_OK = 200
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
@@ -132,23 +130,10 @@ class Registration:
             if values["jwks"] is not None:
                 values["jwks"] = _public(values["jwks"])
             if values["sector_identifier_uri"]:
-                await self._check_sector(values["sector_identifier_uri"], values["redirect_uris"])
+                await sectors.check(self._outgoing, values["sector_identifier_uri"], values["redirect_uris"])
         except MetadataRefused as refused:
             raise ProtocolRefusal(Answer(400, _error(refused.error, str(refused)), _NO_STORE)) from refused
         return values
-
-    async def _check_sector(self, address: str, redirects: list[str]) -> None:
-        """OpenID Connect Registration 1.0, 5: the file lists every redirect address of the client."""
-        member = "sector_identifier_uri"
-        try:
-            reply = await self._outgoing.get(address)
-            listed = json.loads(reply.body) if reply.status == _OK else None
-        except NotReached as error:
-            raise MetadataRefused(member, str(error)) from error
-        except ValueError as error:
-            raise MetadataRefused(member, "what is there is no JSON.") from error
-        if not isinstance(listed, list) or not set(redirects) <= {each for each in listed if isinstance(each, str)}:
-            raise MetadataRefused(member, "the file there does not list every redirect address.")
 
     def _told(self, client: Client, token: str, secret: str) -> dict[str, Any]:
         told: dict[str, Any] = {
