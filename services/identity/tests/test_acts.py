@@ -44,7 +44,8 @@ WRITTEN = {
     "sessions": {"session.ended", "session.expired", "account.disabled"},
     "sign_in": {
         "sign_in.done", "sign_in.failed", "sign_in.throttled", "sign_in.must_choose", "sign_in.provisional_expired",
-        "password.changed", "password.change_failed", "password.rehashed", "password.reset_requested",
+        "password.changed", "password.change_failed", "password.proof_outdated", "password.rehashed",
+        "password.reset_requested",
         "password.reset", "account.activated",
     },
     "token_endpoint": {"grant.reused"},
