@@ -131,9 +131,13 @@ class World:
     async def access_request(self, account_id: str = "") -> str:
         """An open request for an account in the firm, of somebody new or of who is named."""
         firm, request_id = uuid.UUID(self.cast.firm), uuid7()
-        account = uuid.UUID(account_id) if account_id else uuid7()
+        mail = f"iso-{secrets.token_hex(4)}@isolation.example"
+        if not account_id:
+            made = identity_pb2.EnsurePersonalAccountRequest(mail=mail, given_name="Iso", family_name="Lation")
+            account_id = (await self.call("AccountService.EnsurePersonalAccount", made, through="tenancy")).id
+        account = uuid.UUID(account_id)
         await self.tenancy.execute("UPDATE access_requests SET state = 4 WHERE account_id = $1 AND state = 1", account)
-        await self.tenancy.execute(_ASK, firm, request_id, account, f"iso-{secrets.token_hex(4)}@isolation.example")
+        await self.tenancy.execute(_ASK, firm, request_id, account, mail)
         return str(request_id)
 
     async def active_member(self) -> tenancy_pb2.Member:
