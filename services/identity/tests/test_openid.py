@@ -6,7 +6,9 @@ from identity_stage import PASSWORD, PUBLIC_URL, Flow, answer_of, claims_of, rea
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
+from parvis_identity.service import clients
 from parvis_kit.ids import uuid7
+from parvis_kit.unit import Database
 
 pytestmark = pytest.mark.usefixtures("nobody_failed_before")
 
@@ -141,6 +143,22 @@ async def test_client_credentials_speak_for_the_client_itself(browser, party):
 
     assert claims_of(answer.json()["access_token"])["sub"] == party[0].client_id
     assert "refresh_token" not in answer.json()
+
+
+async def test_client_credentials_of_a_client_that_is_known_need_no_database(browser, party, monkeypatch):
+    form, basic = {"grant_type": "client_credentials"}, (party[0].client_id, party[1])
+    first = await browser.http.post("/oauth2/token", data=form, auth=basic)
+    monkeypatch.setattr(clients, "_FRESH", 60.0)
+    browser.stage.clients.forget(party[0].client_id)
+    await browser.http.post("/oauth2/token", data=form, auth=basic)
+    monkeypatch.setattr(Database, "begin", None)
+
+    again = await browser.http.post("/oauth2/token", data=form, auth=basic)
+
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert {**first.json(), "access_token": ""} == {**again.json(), "access_token": ""}
+    for name in ("cache-control", "pragma", "content-type"):
+        assert first.headers[name] == again.headers[name]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,9 @@ from joserfc.jwk import KeySet
 from sqlalchemy import text
 
 from parvis_identity.service import rotation
-from parvis_identity.service.keys import ALGORITHMS, OVERLAP, READ_EVERY, recognised
+from parvis_identity.service.keys import ALGORITHMS, OPENID, OVERLAP, READ_EVERY, KeyRing, recognised
+from parvis_identity.service.sealing import Seal
+from parvis_kit.testing import eventually, running
 
 pytestmark = pytest.mark.usefixtures("nobody_failed_before", "fresh_keys")
 
@@ -196,3 +198,19 @@ async def test_an_operator_rotates_by_command(stage, database, monkeypatch):
         coming = await unit.scalar(text("SELECT count(*) FROM signing_keys WHERE signs_from > now()"))
     assert coming == len(ALGORITHMS) + 1
     assert await stage.audited("key.rotated") >= len(ALGORITHMS) + 1
+
+
+async def test_a_process_that_did_not_change_the_keys_knows_of_it_soon(stage, database, monkeypatch):
+    monkeypatch.setattr(rotation, "LOOK_EVERY", timedelta(milliseconds=20))
+    elsewhere = KeyRing(Seal(stage.settings.key_encryption_keys.get_secret_value()))
+    async with stage.unit() as unit:
+        await elsewhere.load(unit)
+    async with running(lambda: rotation.follow(database, elsewhere)):
+        async with stage.unit() as unit:
+            made = await rotation.distrust(unit, stage.ring)
+
+        async def replaced() -> bool:
+            return {key["kid"] for key in elsewhere.jwks(OPENID)["keys"]} <= {key.id for key in made}
+
+        await eventually(replaced)
+    await read_again(stage)

@@ -11,8 +11,9 @@ from parvis_identity.settings import Settings
 from parvis_identity.store import openid as store
 from parvis_kit.unit import UnitOfWork
 
-#: Seconds that a client is used without reading it again: it changes rarely and is needed by every request.
-_FRESH = 30.0
+#: Seconds that a client is used without reading it again: every request needs it, and what was changed in another
+#: process must count at once.
+_FRESH = 1.0
 _KNOWN = 1000
 _USED_EVERY = timedelta(days=1)
 
@@ -49,9 +50,14 @@ class Clients:
             self._known[client_id] = (time.monotonic() + _FRESH, found)
         return found
 
+    @staticmethod
+    def is_known_used(client: Client, now: datetime) -> bool:
+        """Whether it is remembered that a client was given tokens lately: nothing is to be written."""
+        return client.used_at is not None and now - client.used_at < _USED_EVERY
+
     async def used(self, unit: UnitOfWork, client: Client) -> None:
         """Remembers, once a day, that a client was given tokens."""
-        if client.used_at is None or unit.now - client.used_at >= _USED_EVERY:
+        if not self.is_known_used(client, unit.now):
             client.used_at = unit.now
             await store.used_client(unit, client.client_id)
 

@@ -1,7 +1,8 @@
 """The keys that sign, made at the first start and kept sealed. In memory they are parsed once.
 
 A key is published first, signs later, and is published for a while after it signed last (`rotation`): whoever keeps our
-key set for some minutes never meets a signature that it does not know. Every process reads the keys again each minute.
+key set for some minutes never meets a signature that it does not know. Every process reads the keys again each minute,
+and within a second when they changed.
 """
 
 import asyncio
@@ -38,8 +39,9 @@ _NEEDED = (
 )
 #: A retired key is published for this long: longer than anything that it signed counts, and than caches keep it.
 OVERLAP = timedelta(days=2)
-#: How long a process may still go by the keys that it read,
+#: How long a process may still go by the keys that it read: by the clock, and where they changed.
 READ_EVERY = timedelta(minutes=1)
+LOOK_EVERY = timedelta(seconds=1)
 #: and whoever fetched our key set by that.
 KEPT = timedelta(minutes=5)
 

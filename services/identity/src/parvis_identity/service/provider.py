@@ -27,7 +27,7 @@ from authlib.oidc.core.util import create_half_hash
 from parvis_identity.domain import sessions as rules
 from parvis_identity.domain.claims import read as asked_claims
 from parvis_identity.domain.links import digest_of
-from parvis_identity.models import Account, AuthorizationCode, Client, Grant, Session
+from parvis_identity.models import Account, Client, Session
 from parvis_identity.service import profiles
 from parvis_identity.service.device_grant import DeviceGrant
 from parvis_identity.service.dpop import Proof
@@ -35,6 +35,7 @@ from parvis_identity.service.protocol import Answer, ClientPolicy, ProtocolReque
 from parvis_identity.service.tokens import ACCESS_LIFETIME, Tokens
 from parvis_identity.store.openid import (
     AccountRow,
+    CodeRow,
     Granted,
     GrantRow,
     PresentedCode,
@@ -96,7 +97,7 @@ class Provider(_Server):  # type: ignore[misc] # see above
         self.presented_as = ""
         self.repeated = False
         #: What is to be written when the answer is a good one.
-        self.new_code: tuple[Grant, AuthorizationCode] | None = None
+        self.new_code: tuple[GrantRow, CodeRow] | None = None
         self.new_refresh_token: RefreshTokenRow | None = None
         #: The grant whose code or refresh token was presented a second time, by the client that it was issued to.
         self.reused: GrantRow | None = None
@@ -212,7 +213,7 @@ class _Code(_CodeGrant):  # type: ignore[misc] # see above
         if server.signed_in is None:
             raise InvalidRequestError("Nobody is signed in.")
         session = server.signed_in.session
-        grant = Grant(
+        grant = GrantRow(
             id=uuid7(),
             client_id=request.client.get_client_id(),
             account_id=session.account_id,
@@ -226,7 +227,7 @@ class _Code(_CodeGrant):  # type: ignore[misc] # see above
         )
         server.new_code = (
             grant,
-            AuthorizationCode(
+            CodeRow(
                 digest=digest_of(code),
                 grant_id=grant.id,
                 redirect_uri=request.payload.redirect_uri,

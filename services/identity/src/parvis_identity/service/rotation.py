@@ -5,13 +5,14 @@ A new key is published at once and signs `ahead` later; at that moment the old o
 """
 
 import asyncio
+import time
 from collections.abc import Iterable
 from datetime import timedelta
 
 import structlog
 
 from parvis_identity.models import SigningKey
-from parvis_identity.service.keys import INTERNAL, KEPT, OPENID, READ_EVERY, KeyRing
+from parvis_identity.service.keys import INTERNAL, KEPT, LOOK_EVERY, OPENID, READ_EVERY, KeyRing
 from parvis_identity.store import openid as store
 from parvis_kit.caller import Caller
 from parvis_kit.unit import Database, UnitOfWork
@@ -57,13 +58,18 @@ async def distrust(unit: UnitOfWork, ring: KeyRing) -> list[SigningKey]:
 
 
 async def follow(database: Database, ring: KeyRing) -> None:
-    """Reads the keys again, for ever: what another process rotated is known here a minute later."""
-    caller = Caller("identity")
+    """Reads the keys again, for ever: each minute, since new ones begin to sign by the clock; and a second after
+    another process changed them.
+    """
+    caller, seen, read = Caller("identity"), "", time.monotonic()
     while True:
-        await asyncio.sleep(READ_EVERY.total_seconds())
+        await asyncio.sleep(LOOK_EVERY.total_seconds())
         try:
             async with database.begin(caller) as unit:
-                await ring.load(unit)
+                there = await store.keys_at_hand(unit)
+                if there != seen or time.monotonic() - read >= READ_EVERY.total_seconds():
+                    await ring.load(unit)
+                    seen, read = there, time.monotonic()
         except Exception:  # noqa: BLE001 - the keys at hand are good until the database answers again
             _log.exception("keys_not_read")
 

@@ -49,7 +49,10 @@ class TokenEndpoint:
         alone = parameters.get("grant_type") == "client_credentials" and proven.expires_at is None
         if not alone or profiles.binds_tokens(proven.client) or unacceptable(parameters):
             return None
-        provider = Provider(self._tokens, datetime.now(UTC), client=proven.client, proven=True)
+        now = datetime.now(UTC)
+        if not self._clients.is_known_used(proven.client, now):
+            return None
+        provider = Provider(self._tokens, now, client=proven.client, proven=True)
         return provider.token(ProtocolRequest("POST", parameters, {}))
 
     async def token(

@@ -4,13 +4,14 @@ tokens), and reading ours back.
 
 import base64
 import hmac
+import json
 import secrets
 import time
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from joserfc import jwt
+from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
@@ -29,6 +30,9 @@ ACCESS_LIFETIME = 600
 ID_LIFETIME = 3600
 LOGOUT_LIFETIME = 120
 
+#: Claims hold what JSON holds: joserfc's jwt.encode would look for other things first, and make a registry each time.
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+_REGISTRIES = {algorithm: jws.JWSRegistry(algorithms=[algorithm]) for algorithm in ALGORITHMS}
 #: Algorithms that verify what we signed.
 _OURS = list(ALGORITHMS)
 
@@ -248,4 +252,4 @@ class Tokens:
     def _sign(self, claims: dict[str, Any], purpose: str, algorithm: str, *, typ: str) -> str:
         key = self._ring.signing(purpose, algorithm)
         header = {"alg": algorithm, "kid": key.kid, "typ": typ}
-        return jwt.encode(header, claims, key, algorithms=[algorithm])
+        return jws.serialize_compact(header, _encode(claims), key, registry=_REGISTRIES[algorithm])

@@ -28,7 +28,7 @@ from parvis_kit.unit import UnitOfWork
 
 @dataclass(slots=True)
 class GrantRow:
-    """A `Grant` that was read by hand: as good for whoever only reads it, and made in a fiftieth of the time."""
+    """A `Grant` that is read and written by hand: made in a fiftieth of the time."""
 
     id: UUID
     client_id: str
@@ -38,12 +38,13 @@ class GrantRow:
     auth_time: datetime
     acr: str
     amr: list[str]
-    dpop_jkt: str
-    claims: dict[str, Any] | None
-    organisation_id: UUID | None
-    organisation_name: str
-    organisation_slug: str
-    revoked_at: datetime | None
+    created_at: datetime
+    claims: dict[str, Any] | None = None
+    dpop_jkt: str = ""
+    organisation_id: UUID | None = None
+    organisation_name: str = ""
+    organisation_slug: str = ""
+    revoked_at: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -83,12 +84,13 @@ class CodeRow:
     """The same of an `AuthorizationCode`."""
 
     digest: bytes
+    grant_id: UUID
     redirect_uri: str
     nonce: str
     code_challenge: str
     dpop_jkt: str
     expires_at: datetime
-    used_at: datetime | None
+    used_at: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -120,8 +122,8 @@ class PresentedRefreshToken:
 
 # Columns in the order of the fields above.
 _GRANTED = """
-       g.id, g.client_id, g.account_id, g.session_id, g.scope, g.auth_time, g.acr, g.amr, g.dpop_jkt, g.claims,
-       g.organisation_id, g.organisation_name, g.organisation_slug, g.revoked_at,
+       g.id, g.client_id, g.account_id, g.session_id, g.scope, g.auth_time, g.acr, g.amr, g.created_at, g.claims,
+       g.dpop_jkt, g.organisation_id, g.organisation_name, g.organisation_slug, g.revoked_at,
        a.id, a.kind, a.organisation_id, a.identifier, a.mail, a.given_name, a.family_name, a.locale, a.phone_number,
        a.address,
        g.revoked_at IS NULL AND a.state = 'active' AND s.ended_at IS NULL AND s.last_seen_at > $2 AND
@@ -131,7 +133,7 @@ _FROM = """
 """
 _CODE = f"""
 SELECT {_GRANTED},
-       c.digest, c.redirect_uri, c.nonce, c.code_challenge, c.dpop_jkt, c.expires_at, c.used_at
+       c.digest, c.grant_id, c.redirect_uri, c.nonce, c.code_challenge, c.dpop_jkt, c.expires_at, c.used_at
 {_FROM} JOIN authorization_codes c ON c.grant_id = g.id WHERE c.digest = $1
 """
 _REFRESH_TOKEN = f"""
@@ -183,13 +185,12 @@ async def granted(unit: UnitOfWork, grant_id: UUID, jti: str = "") -> Granted | 
     return _granted(rows[0]) if rows else None
 
 
-async def save_code(unit: UnitOfWork, grant: Grant, code: AuthorizationCode) -> None:
+async def save_code(unit: UnitOfWork, grant: GrantRow, code: CodeRow) -> None:
     """A new grant and its code."""
-    await _insert_grant(unit, grant)
-    await _insert_code(unit, code)
+    await _insert(unit, grant, code)
 
 
-_insert_grant, _insert_code = Insertion(Grant), Insertion(AuthorizationCode)
+_insert = Insertion(Grant, AuthorizationCode)
 
 
 async def use_code(unit: UnitOfWork, digest: bytes) -> bool:
@@ -333,6 +334,14 @@ async def used_client(unit: UnitOfWork, client_id: str) -> None:
 async def keys(unit: UnitOfWork) -> Sequence[SigningKey]:
     """All keys, oldest first."""
     return await unit.scalars(select(SigningKey).order_by(col(SigningKey.created_at)))
+
+
+async def keys_at_hand(unit: UnitOfWork) -> str:
+    """A mark of the keys that there are: the same as long as none was added, retired or forgotten."""
+    return str((await unit.fetch(_KEYS_AT_HAND))[0]["mark"])
+
+
+_KEYS_AT_HAND = "SELECT string_agg(id || coalesce(retired_at::text, ''), ' ' ORDER BY id) AS mark FROM signing_keys"
 
 
 async def insert_key(unit: UnitOfWork, key: SigningKey) -> None:

@@ -1,4 +1,4 @@
-"""Rows of models, written by hand: SQLAlchemy builds its statement anew each time, at ten times the price."""
+"""Rows written by hand: SQLAlchemy builds its statement anew each time, at ten times the price."""
 
 import json
 from operator import attrgetter
@@ -11,19 +11,30 @@ from parvis_kit.unit import UnitOfWork
 
 
 class Insertion:
-    """The INSERT of a model: every column that it has, so that a new one is not forgotten."""
+    """The INSERT of a row of a model, or of one of each of several, in one statement: every column that they have, so
+    that a new one is not forgotten. What is inserted may be anything with these names.
+    """
 
-    def __init__(self, model: type[SQLModel]) -> None:
-        table = model.metadata.tables[str(model.__tablename__)]
-        names = [column.name for column in table.columns]
-        places = ", ".join(f"${number}" for number in range(1, len(names) + 1))
-        self._statement = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({places})"  # noqa: S608 - the model's names
-        self._values = attrgetter(*names)
-        self._json = [number for number, column in enumerate(table.columns) if isinstance(column.type, JSONB)]
+    def __init__(self, *models: type[SQLModel]) -> None:
+        tables = [model.metadata.tables[str(model.__tablename__)] for model in models]
+        columns = [[column.name for column in table.columns] for table in tables]
+        self._values = [attrgetter(*names) for names in columns]
+        self._json = [
+            number
+            for number, column in enumerate(column for table in tables for column in table.columns)
+            if isinstance(column.type, JSONB)
+        ]
+        parts, number = [], 0
+        for table, names in zip(tables, columns, strict=True):
+            places = ", ".join(f"${number + place}" for place in range(1, len(names) + 1))
+            parts.append(f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({places})")  # noqa: S608 - the models'
+            number += len(names)
+        before = ", ".join(f"part_{place} AS ({part})" for place, part in enumerate(parts[:-1]))
+        self._statement = f"WITH {before} {parts[-1]}" if before else parts[-1]
 
-    async def __call__(self, unit: UnitOfWork, row: SQLModel) -> None:
-        """Writes a row, which is then no part of the unit's session."""
-        values: list[Any] = list(self._values(row))
+    async def __call__(self, unit: UnitOfWork, *rows: object) -> None:
+        """Writes the rows, which are then no part of the unit's session."""
+        values: list[Any] = [each for read, row in zip(self._values, rows, strict=True) for each in read(row)]
         for number in self._json:
             if values[number] is not None:
                 values[number] = json.dumps(values[number])
