@@ -207,6 +207,7 @@ async def meanwhile(bench: Bench, seat: Seat, rate: float) -> tuple[list[float],
 
 async def mild_load(bench: Bench, seat: Seat) -> None:
     """Ten home pages and twenty refreshes a second."""
+    (await seat.person.open(f"/o/{FIRM}/")).raise_for_status()
     headers = {"Cookie": seat.person.cookie_header}
     async with httpx.AsyncClient(trust_env=False) as http:
         token = (await bench.tokens(1))[0]
