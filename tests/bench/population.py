@@ -55,7 +55,10 @@ class Population:
             grants.append(grant)
             rows.append(
                 RefreshToken(
-                    digest=digest_of(tokens[-1]), grant_id=grant.id, issued_at=now, expires_at=now + rules.ABSOLUTE
+                    digest=digest_of(tokens[-1]),
+                    grant_id=grant.id,
+                    issued_at=now,
+                    expires_at=now + rules.LIVES.absolute,
                 )
             )
         async with self.database.begin(Caller("bench")) as unit:
