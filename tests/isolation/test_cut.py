@@ -5,9 +5,10 @@ The promise is a second. How long it took is printed; a clock decides no test, s
 
 import asyncio
 import statistics
+import time
 
 from callers import Caller
-from people import EVERYWHERE, Member
+from people import DEAF, EVERYWHERE, Member
 
 from parvis.identity.v1 import identity_pb2
 from parvis.tenancy.v1 import tenancy_pb2
@@ -85,3 +86,25 @@ async def test_who_looks_as_somebody_else_is_refused_everywhere_when_they_lose_t
     took = await asyncio.gather(*(cast.refused_after(caller, method) for method in SHOWN))
     with capsys.disabled():
         print(f" loss of the right to refusal by the slowest service: {max(took):.3f} s ", end="")
+
+
+async def test_what_a_product_was_granted_for_the_firm_is_worth_nothing_after_a_cut(world, capsys):
+    cast = world.cast
+    invited = await cast.invite((await cast.profiles())["administrator"].id)
+    member = await cast._play("cut-at-a-product", await cast.portal.activated(invited.mail), cast.firm)
+    assigned = tenancy_pb2.SetAssignmentRequest(
+        product_id=world.product_id, membership_id=member.membership_id, assigned=True
+    )
+    await cast.as_administrator("ProductService.SetAssignment", assigned)
+    token = (await cast.redeem(await cast.product_code("cut-at-a-product"))).json()["access_token"]
+    userinfo, bearer = f"{cast.portal.url}/oauth2/userinfo", {"Authorization": f"Bearer {token}"}
+    assert (await cast.portal._http.get(userinfo, headers=bearer)).status_code == 200
+
+    await cast.as_administrator("MemberService.CutMember", tenancy_pb2.CutMemberRequest(id=member.membership_id))
+
+    started = time.monotonic()
+    while (await cast.portal._http.get(userinfo, headers=bearer)).status_code == 200:
+        assert time.monotonic() - started < DEAF, "identity has not heard of the cut"
+        await asyncio.sleep(0.01)
+    with capsys.disabled():
+        print(f" cut to refusal of a product's token: {time.monotonic() - started:.3f} s ", end="")
