@@ -8,7 +8,9 @@ from identity_stage import Flow, answer_of
 from test_product_clients import FIRM, KEYS, registered
 
 from parvis.identity.v1 import identity_pb2 as pb
+from parvis_identity.service import sessions
 from parvis_identity.service.outgoing import NotReached, Reply
+from parvis_identity.store import sweeping, trials
 from parvis_kit.errors import ServiceError
 
 RETURN = "/o/editeur/settings/products/x/try"
@@ -122,6 +124,64 @@ async def test_nothing_is_left_of_it(stage, run):
             for table in ("grants", "consents", "logout_notices")
         ]
     assert left == [[], [], []]
+
+
+async def left_of(stage, run):
+    """What is granted in the run's client, and what it is to be told."""
+    async with stage.unit() as unit:
+        tables = ("grants", "logout_notices")
+        return [
+            len(await unit.fetch(f"SELECT 1 FROM {table} WHERE client_id = $1", run.made.client_id))  # noqa: S608 - ours
+            for table in tables
+        ]
+
+
+async def test_going_back_gives_no_second_code(stage, run):
+    address = await run.start()
+    first = await run.browser.get(address)
+
+    again = await run.browser.get(address)
+
+    assert (first.status_code, again.status_code, await left_of(stage, run)) == (303, 400, [1, 0])
+
+
+async def test_an_answer_that_is_an_error_leaves_nothing_either(stage, run):
+    came = answer_of(await run.browser.get(await run.start()))
+
+    report = await run.finish(state=came["state"], error="access_denied")
+
+    assert (report.error, await left_of(stage, run)) == ("access_denied", [0, 0])
+
+
+async def test_a_code_that_is_not_accepted_leaves_nothing_either(stage, run):
+    came = answer_of(await run.browser.get(await run.start()))
+
+    report = await run.finish(state=came["state"], code="another")
+
+    assert (report.error, await left_of(stage, run)) == ("invalid_grant", [0, 0])
+
+
+async def test_of_one_that_nobody_finishes_the_product_hears_nothing(stage, addresses, nobody_failed_before):
+    run = await running(stage, backchannel_logout_uri="https://paie.example/fin")
+    await run.browser.get(await run.start())
+    async with stage.unit() as unit:
+        await sessions.end(unit, run.person.id)
+
+    assert (await left_of(stage, run))[1] == 0
+
+
+async def test_what_nobody_finishes_is_deleted_when_its_time_is_over(stage, run):
+    await run.browser.get(await run.start())
+    await stage.run("UPDATE trials SET expires_at = now() - interval '2 hours'")
+    (kept,) = (each for each in sweeping.SWEPT if each.table == "trials")
+
+    async with stage.unit() as unit:
+        await sweeping.sweep(unit, kept)
+        await trials.sweep(unit)
+        await sweeping.sweep(unit, kept)
+        forgotten = await unit.fetch("SELECT 1 FROM trials WHERE client_id = $1", run.made.client_id)
+
+    assert (await left_of(stage, run), forgotten) == ([0, 0], [])
 
 
 async def test_the_product_cannot_use_the_code(stage, run):

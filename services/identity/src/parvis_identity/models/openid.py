@@ -111,6 +111,8 @@ class Trial(Base, table=True):
     authorization_url: str = text()
     created_at: datetime = instant()
     expires_at: datetime = instant(index=True)
+    #: What its one code granted; gone once the report was made. It counts for nobody and is no sign-in at the product.
+    grant_id: UUID | None = Field(default=None, foreign_key="grants.id", ondelete="SET NULL", index=True)
     #: `TrialReport`, once it was made.
     report: dict[str, Any] | None = Field(default=None, sa_type=JSONB(none_as_null=True), nullable=True)
 

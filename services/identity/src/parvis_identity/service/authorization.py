@@ -12,7 +12,7 @@ from authlib.common.urls import add_params_to_uri
 
 from parvis_identity.domain import claims as asked_claims
 from parvis_identity.domain.interaction import SINCE, Interaction, after_login, needed
-from parvis_identity.models import Account, Client
+from parvis_identity.models import Account, Client, Trial
 from parvis_identity.service import profiles, trials
 from parvis_identity.service.clients import Clients
 from parvis_identity.service.organisations import Face, Organisations, ProductAnswer
@@ -119,8 +119,8 @@ class _Valid:
     claims: dict[str, dict[str, Any]] | None
     #: The one whom the client means, empty for anybody.
     subject: str
-    #: Whether it is a try-out, whose answer nobody but us reads.
-    trial: bool = False
+    #: The try-out that it is of, whose answer nobody but us reads.
+    trial: Trial | None = None
 
 
 class Authorization:
@@ -157,7 +157,7 @@ class Authorization:
         organisation: Face | None = None
         if valid.client.product_id is not None:
             found = await self._product(valid.client, who, parameters)
-            if not isinstance(found, Face) and not valid.trial:
+            if not isinstance(found, Face) and valid.trial is None:
                 return self._unusable(unit, found, who, parameters)
             organisation = found if isinstance(found, Face) else None
         answer = valid.provider.code_for(valid.request, valid.grant)
@@ -167,7 +167,10 @@ class Authorization:
                 grant.organisation_id = organisation.id
                 grant.organisation_name = organisation.name
                 grant.organisation_slug = organisation.slug
-            await store.save_code(unit, grant, code)
+            if valid.trial is None:
+                await store.save_code(unit, grant, code)
+            else:
+                await trials.save_code(unit, valid.trial, grant, code)
         return _go(parameters, answer.location)
 
     async def problem(self, unit: UnitOfWork, parameters: Mapping[str, str]) -> BadRequest | Refusal | None:
@@ -207,10 +210,9 @@ class Authorization:
         if name := unacceptable(parameters):
             return BadRequest("invalid_request", f"Invalid '{name}' in request.")
         client = await self._clients.find(unit, parameters.get("client_id", ""))
-        trial = False
+        trial = None
         if client is not None and not ClientPolicy(client).check_redirect_uri(parameters.get("redirect_uri", "")):
-            admitted = await trials.admitted(unit, client, parameters, signed_in)
-            trial, client = admitted is not None, admitted or client
+            client, trial = await trials.admitted(unit, client, parameters, signed_in) or (client, None)
         if client is None or not ClientPolicy(client).check_redirect_uri(parameters.get("redirect_uri", "")):
             what = "client_id" if client is None else "redirect_uri"
             asked = parameters.get("redirect_uri", "")
@@ -219,7 +221,7 @@ class Authorization:
             return BadRequest("invalid_request", f"Unknown '{what}'.")
         if client.closed_at is not None:
             return Closed(client)
-        if not pushed and not trial and profiles.pushes(client):
+        if not pushed and trial is None and profiles.pushes(client):
             return Refusal("invalid_request", "The client must push its requests (RFC 9126).")
         if refusal := _unsupported(parameters):
             return Refusal(*refusal)

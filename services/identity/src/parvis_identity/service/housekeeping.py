@@ -8,7 +8,7 @@ from parvis_identity.service import sessions as session_rules
 from parvis_identity.service.clients import gateway_client
 from parvis_identity.service.keys import KeyRing
 from parvis_identity.settings import Settings
-from parvis_identity.store import import_runs, openid, sweeping
+from parvis_identity.store import import_runs, openid, sweeping, trials
 from parvis_kit.caller import Caller
 from parvis_kit.unit import Database, UnitOfWork
 
@@ -51,6 +51,7 @@ async def sweep_for_ever(database: Database, *, unused_days: int = 0) -> None:
         async with database.begin(_SELF) as unit:
             await sweep_clients(unit, unused_days)
             await import_runs.sweep(unit)
+            await trials.sweep(unit)
         await asyncio.sleep(_SWEEP_EVERY)
 
 

@@ -3,7 +3,8 @@ RFC 7636) whose answer comes to a page of ours.
 
 A run is of one person, for ten minutes, and its request is exactly the one that was made here. The verifier is never
 told to anybody, so the code is worth nothing to whoever else sees it, the product with its secret too; the tokens are
-made and looked at in one transaction, which deletes the grant. Nothing is left that anybody could use.
+made and looked at in one transaction, the only one in which the grant counts, and which deletes it. Nothing is left
+that anybody could use, and the product hears of nothing.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from parvis_identity.domain.links import digest_of
-from parvis_identity.models import Client, Trial
+from parvis_identity.models import AuthorizationCode, Client, Grant, Trial
 from parvis_identity.service import product_clients, profiles, signatures
 from parvis_identity.service.authentication import Proven
 from parvis_identity.service.dpop import Proof
@@ -27,6 +28,7 @@ from parvis_identity.service.outgoing import NotReached, Outgoing
 from parvis_identity.service.protocol import SCOPES, ClientPolicy
 from parvis_identity.service.provider import SignedIn
 from parvis_identity.service.token_endpoint import TokenEndpoint
+from parvis_identity.store import openid
 from parvis_identity.store import trials as store
 from parvis_kit.errors import invalid, not_found, precondition
 from parvis_kit.unit import UnitOfWork
@@ -104,6 +106,9 @@ class Trials:
         }
         if not error[0]:
             told |= await self._tokens(unit, _with_address(client, trial.redirect_uri), trial, state, code)
+        organisation = await store.delete_grant(unit, trial.grant_id) if trial.grant_id is not None else ""
+        if not told["error"]:
+            told |= {"assigned": bool(organisation), "organisation_name": organisation}
         trial.report = told
         unit.record("client.tried", target_kind="client", target_id=client_id, outcome=told["error"] or "ok")
         return client, told, False
@@ -135,6 +140,8 @@ class Trials:
         }
         if method == "none":
             parameters["client_id"] = client.client_id
+        if trial.grant_id is not None:
+            await store.let_count(unit, trial.grant_id)
         answer = await self._endpoint.token(unit, parameters, Proven(client, method), proof)
         if answer.status != _OK:
             return {
@@ -143,12 +150,9 @@ class Trials:
             }
         given = answer.body
         claims = await self._endpoint.userinfo(unit, given["access_token"], jkt=proof.jkt if proof else "")
-        grant = await store.delete_grant(unit, digest_of(code))
         header, said = _parts(str(given.get("id_token", "")))
         named = claims if isinstance(claims, dict) else _parts(claims or "")[1]
         return {
-            "assigned": bool(grant),
-            "organisation_name": grant,
             "id_token_header_json": json.dumps(header),
             "id_token_claims_json": json.dumps(said),
             "userinfo_json": json.dumps(named),
@@ -186,17 +190,26 @@ class Trials:
 
 async def admitted(
     unit: UnitOfWork, client: Client, parameters: Mapping[str, str], signed_in: SignedIn | None
-) -> Client | None:
+) -> tuple[Client, Trial] | None:
     """The client with the page of ours among its addresses, when this is the request of a try-out of whoever is signed
-    in; else None.
+    in that had no answer yet; else None.
     """
-    trial = await store.find(unit, digest_of(parameters.get("state", "")))
-    if trial is None or signed_in is None or trial.account_id != signed_in.account.id or trial.report is not None:
+    trial = await store.find(unit, digest_of(parameters.get("state", "")), lock=True)
+    if trial is None or signed_in is None or trial.account_id != signed_in.account.id:
+        return None
+    if trial.report is not None or trial.grant_id is not None:
         return None
     asked = dict(parse_qsl(urlsplit(trial.authorization_url).query))
     if trial.expires_at <= unit.now or dict(parameters) != asked or client.client_id != trial.client_id:
         return None
-    return _with_address(client, trial.redirect_uri)
+    return _with_address(client, trial.redirect_uri), trial
+
+
+async def save_code(unit: UnitOfWork, trial: Trial, grant: Grant, code: AuthorizationCode) -> None:
+    """The one code of a try-out, and its grant, which counts for nobody until it is redeemed here."""
+    grant.revoked_at = unit.now
+    await openid.save_code(unit, grant, code)
+    trial.grant_id = grant.id
 
 
 def _with_address(client: Client, redirect_uri: str) -> Client:

@@ -33,7 +33,8 @@ async def queue_for_sessions(unit: UnitOfWork, account_id: UUID, sessions: Seque
 _QUEUE = """
 INSERT INTO logout_notices (id, client_id, account_id, session_id, created_at, due_at, attempts, trouble)
 SELECT gen_random_uuid(), g.client_id, $1, g.session_id, $3, $3, 0, ''
-  FROM (SELECT DISTINCT client_id, session_id FROM grants WHERE account_id = $1 AND session_id = ANY($2)) g
+  FROM (SELECT DISTINCT client_id, session_id FROM grants WHERE account_id = $1 AND session_id = ANY($2)
+           AND NOT EXISTS (SELECT 1 FROM trials t WHERE t.grant_id = grants.id)) g
   JOIN clients c ON c.client_id = g.client_id WHERE c.backchannel_logout_uri <> ''
 """
 

@@ -30,7 +30,7 @@ SWEPT = (
     Swept("device_codes", "expires_at", _HOUR),
     Swept("seen_proofs", "expires_at", _HOUR),
     Swept("revoked_tokens", "expires_at", _HOUR),
-    Swept("trials", "expires_at", _HOUR),
+    Swept("trials", "expires_at", _HOUR, "grant_id IS NOT NULL"),
     Swept("refresh_tokens", "expires_at", _QUARTER),
     Swept("links", "expires_at", _QUARTER, "purpose = 'activation' AND used_at IS NULL AND revoked_at IS NULL"),
     Swept("access_requests", "expires_at", timedelta(days=30)),
