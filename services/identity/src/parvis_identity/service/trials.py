@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from parvis_identity.domain.links import digest_of
-from parvis_identity.models import AuthorizationCode, Client, Grant, Trial
+from parvis_identity.models import Client, Trial
 from parvis_identity.service import product_clients, profiles, signatures
 from parvis_identity.service.authentication import Proven
 from parvis_identity.service.dpop import Proof
@@ -30,6 +30,7 @@ from parvis_identity.service.provider import SignedIn
 from parvis_identity.service.token_endpoint import TokenEndpoint
 from parvis_identity.store import openid
 from parvis_identity.store import trials as store
+from parvis_identity.store.openid import CodeRow, GrantRow
 from parvis_kit.errors import invalid, not_found, precondition
 from parvis_kit.unit import UnitOfWork
 
@@ -205,7 +206,7 @@ async def admitted(
     return _with_address(client, trial.redirect_uri), trial
 
 
-async def save_code(unit: UnitOfWork, trial: Trial, grant: Grant, code: AuthorizationCode) -> None:
+async def save_code(unit: UnitOfWork, trial: Trial, grant: GrantRow, code: CodeRow) -> None:
     """The one code of a try-out, and its grant, which counts for nobody until it is redeemed here."""
     grant.revoked_at = unit.now
     await openid.save_code(unit, grant, code)
