@@ -1,10 +1,35 @@
 """A client that was changed or closed, and whoever has not heard of it."""
 
+from time import monotonic
+from types import SimpleNamespace
+
 from identity_stage import make_stage
-from test_product_clients import begin, flow_of, registered
+from test_product_clients import begin, flow_of, registered, row_of
 
 from parvis.identity.v1 import identity_pb2 as pb
 from parvis_identity.service import clients
+
+OWN = {"grant_type": "client_credentials"}
+
+
+async def test_a_new_secret_counts_alone_in_every_process_a_second_later(stage, database, monkeypatch):
+    made = await registered(stage)
+    elsewhere, secret = (await make_stage(database)).browser(), (made.client_id, made.client_secret)
+    before = await elsewhere.http.post("/oauth2/token", data=OWN, auth=secret)
+    await stage.client_rpc.RotateClientSecret(begin(stage), pb.RotateClientSecretRequest(client_id=made.client_id))
+
+    monkeypatch.setattr(clients, "time", SimpleNamespace(monotonic=lambda: monotonic() + 1))
+    after = await elsewhere.http.post("/oauth2/token", data=OWN, auth=secret)
+
+    assert (before.status_code, after.status_code) == (200, 401)
+
+
+async def test_a_client_that_got_a_token_of_its_own_says_when(stage):
+    made = await registered(stage)
+
+    await stage.browser().http.post("/oauth2/token", data=OWN, auth=(made.client_id, made.client_secret))
+
+    assert (await row_of(stage, made.client_id)).HasField("used_at")
 
 
 async def test_what_was_granted_while_another_process_had_not_heard_stays_worthless(stage, database, monkeypatch):
