@@ -9,6 +9,7 @@ from parvis.identity.v1 import events_pb2, identity_pb2
 from parvis_identity.domain.links import Purpose, token_of
 from parvis_identity.models import AccountState
 from parvis_identity.rpc import AccountRpc
+from parvis_identity.store import requests as store
 from parvis_kit.errors import ServiceError
 from parvis_kit.ids import uuid7
 
@@ -164,6 +165,38 @@ async def test_what_cannot_be_accepted_is_said_at_its_field(stage, firm):
     assert (answer.status_code, link) == (422, "")
     for said in ("Ce champ est nécessaire", "pas d'adresse web", "nom@exemple.fr", "C'est trop long"):
         assert said in page
+
+
+@pytest.mark.parametrize("hidden", ["\u202egnirts", "a\u200bb", "a\x1bb", "\u2066x"])
+async def test_a_message_hides_nothing(stage, firm, hidden):
+    answer, link = await ask(stage, firm, address(), message=hidden)
+    assert (answer.status_code, link) == (422, "")
+    assert "signe invisible" in read(answer)
+
+
+async def test_a_message_has_lines_as_they_were_written(stage, firm):
+    known = await stage.person()
+    _, link = await ask(stage, firm, known.mail, message="Bonjour\u00a0!\r\n\r\nJe tiens la comptabilité 👩\u200d💻.")
+    browser = stage.browser()
+    await browser.sign_in(known.mail)
+    await browser.submit(f"/{link}")
+    assert (await sent(stage))[-1].message == "Bonjour\u00a0!\n\nJe tiens la comptabilité 👩\u200d💻."
+
+
+async def test_opening_an_account_waits_for_whoever_sets_its_password(stage, firm):
+    """As in `Passwords.set_through_link`: the account is locked first, then its requests."""
+    mail = address()
+    token = (await ask(stage, firm, mail))[1].rpartition("/")[2]
+    await stage.requests.begin_account(token, firm.slug)
+    async with stage.unit() as unit:
+        [row] = await unit.fetch("SELECT id FROM accounts WHERE mail = $1 FOR UPDATE", mail)
+        again = asyncio.create_task(stage.requests.begin_account(token, firm.slug))
+        waits = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        async with stage.unit() as watcher, asyncio.timeout(20):
+            while not await watcher.fetch(waits):
+                await watcher.fetch("SELECT pg_stat_clear_snapshot()")
+        assert len(await store.proven(unit, row["id"])) == 1
+    assert (await again).startswith("/activate/")
 
 
 async def test_an_organisation_that_takes_no_requests_says_so(stage):

@@ -6,6 +6,7 @@ can sign in: at once for who has one, with the first password for who has none.
 """
 
 import hashlib
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -28,6 +29,8 @@ from parvis_kit.ids import uuid7
 from parvis_kit.unit import Database, UnitOfWork
 
 LONGEST_MESSAGE = 1000
+#: Signs of category C that people write: ends of lines, tabs, joiners of scripts and of emoji.
+_WRITTEN = "\n\t\u200c\u200d"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,7 @@ class Requests:
                 mail=wish.mail.strip(),
                 given_name=wish.given_name.strip(),
                 family_name=wish.family_name.strip(),
-                message=wish.message.strip(),
+                message=_message(wish),
                 locale=wish.locale,
                 created_at=unit.now,
                 expires_at=unit.now + LIFETIMES[Purpose.REQUEST],
@@ -125,6 +128,9 @@ class Requests:
             return await self._open(unit, token, slug)
 
     async def _open(self, unit: UnitOfWork, token: str, slug: str, *, lock: bool = False) -> Opened:
+        if lock:
+            # The account first, as whoever sets its password does (service.sign_in).
+            await store.lock_account(unit, digest_of(token))
         request = await store.find(unit, digest_of(token), lock=lock)
         if request is None or request.organisation_slug != slug:
             return Opened(LinkState.UNKNOWN)
@@ -184,9 +190,17 @@ def _violations(wish: Wish) -> list[Violation]:
         found.append(Violation("mail", "required"))
     elif not is_mail(wish.mail):
         found.append(Violation("mail", "not_a_mail_address"))
-    if len(wish.message) > LONGEST_MESSAGE:
+    message = _message(wish)
+    if len(message) > LONGEST_MESSAGE:
         found.append(Violation("message", "too_long", {"longest": str(LONGEST_MESSAGE)}))
+    if any(unicodedata.category(sign)[0] == "C" and sign not in _WRITTEN for sign in message):
+        found.append(Violation("message", "control_characters"))
     return found
+
+
+def _message(wish: Wish) -> str:
+    """What was written, with the line ends of a text: a form sends two signs for each."""
+    return wish.message.replace("\r\n", "\n").strip()
 
 
 def _key(*parts: str) -> bytes:

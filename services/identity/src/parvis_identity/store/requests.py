@@ -22,6 +22,16 @@ async def find(unit: UnitOfWork, digest: bytes, *, lock: bool = False) -> Access
     return found
 
 
+async def lock_account(unit: UnitOfWork, digest: bytes) -> None:
+    """Locks the personal account of the address of a request, if there is one."""
+    mails = await unit.fetch("SELECT mail FROM access_requests WHERE digest = $1", digest)
+    for row in mails:
+        await unit.fetch(_LOCK_ACCOUNT, mail_key(row["mail"]))
+
+
+_LOCK_ACCOUNT = "SELECT 1 FROM accounts WHERE organisation_id IS NULL AND identifier_key = $1 FOR UPDATE"
+
+
 async def account_of(unit: UnitOfWork, mail: str) -> Account | None:
     """The personal account of an address."""
     query = select(Account).where(col(Account.organisation_id).is_(None), col(Account.identifier_key) == mail_key(mail))
