@@ -14,4 +14,4 @@ _KINDS = (
 def upgrade() -> None:
     for table in ("templates", "messages"):
         op.drop_constraint(f"{table}_kind", table)
-        op.create_check_constraint(f"{table}_kind", table, f"kind IN ({_KINDS})")
+        op.create_check_constraint(f"{table}_kind", table, f"kind IN ({_KINDS})", postgresql_not_valid=True)
