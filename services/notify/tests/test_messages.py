@@ -315,3 +315,43 @@ async def test_a_corrected_address_is_told_in_the_name_of_the_firm(suite, firm, 
     row = await suite.message_to(firm.id, event.old_mail)
     assert row["kind"] == "address_corrected"
     assert "C0042" in mailbox.to(event.old_mail)[0].get_body(("plain",)).get_content()
+
+
+def declined(**changes):
+    fields = {
+        "request_id": str(uuid7()), "mail": f"{uuid7().hex}@demande.example", "given_name": "Inès",
+        "family_name": "Moreau", "locale": "fr", "outcome": tenancy_pb2.REQUEST_OUTCOME_DECLINED,
+        "reason": "Écrivez-nous d’abord.", "again_on": "2027-01-01",
+    }  # fmt: skip
+    return tenancy_events.AccessRequestAnswered(**{**fields, **changes})
+
+
+@pytest.mark.parametrize(("locale", "day"), [("fr", "à partir du 1er janvier 2027"), ("en", "from 1 January 2027")])
+async def test_who_was_declined_reads_why_and_from_when_they_may_ask_again(suite, firm, mailbox, locale, day):
+    event = declined(locale=locale)
+    await suite.tell(firm.id, event)
+    await suite.message_to(firm.id, event.mail)
+    text = mailbox.to(event.mail)[0].get_body(["plain"]).get_content()
+    assert day in text
+    assert "Écrivez-nous d’abord." in text
+
+
+async def test_a_reason_that_was_not_given_is_not_spoken_of(suite, firm, mailbox):
+    event = declined(reason="")
+    await suite.tell(firm.id, event)
+    await suite.message_to(firm.id, event.mail)
+    assert "Motif" not in mailbox.to(event.mail)[0].get_body(["plain"]).get_content()
+
+
+async def test_a_mail_of_ours_carries_no_text_of_a_stranger(suite, firm):
+    approver = member(mail())
+    await suite.tell(firm.id, approver, version=1)
+    await suite.heard(firm.id, "memberships", approver.membership_id)
+    event = tenancy_events.AccessRequestReceived(
+        request_id=str(uuid7()), mail="ines@demande.example", given_name="Inès", family_name="Moreau",
+        message="Votre mot de passe expire : https://piege.example", approver_ids=[approver.membership_id],
+    )  # fmt: skip
+    await suite.tell(firm.id, event)
+    row = await suite.message_to(firm.id, approver.mail)
+    assert "ines@demande.example" in row["text"]
+    assert "piege" not in row["text"]

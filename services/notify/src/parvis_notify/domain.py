@@ -139,7 +139,6 @@ FIELDS: Final[Mapping[Kind, tuple[Field, ...]]] = {
         _LINK, _GIVEN, _FIRM, _DOMAIN,
         Field("expéditeur", "Claire Le Goff", "Claire Le Goff"),
         Field("adresse", "claire@exemple.fr", "claire@example.com"),
-        Field("message", "Je tiens la comptabilité.", "I keep the books."),
     ),
     Kind.REQUEST_DECLINED: (
         _LINK, _GIVEN, _FIRM, _DOMAIN, _DAY, Field("motif", "Écrivez-nous d’abord.", "Write to us first."),
@@ -273,9 +272,19 @@ def spaced(text: str, locale: str) -> str:
     return re.sub(r" (?=[:;!?»](?:\s|$))|(?<=«) ", "\u00a0", text)
 
 
+_FACT_OF_FIELD = re.compile(r"[^#:]{1,40}?[ \u00a0]?:[ \u00a0]#(?P<name>[^#\s]{1,40})#")
+
+
+def _given(part: str, values: Mapping[str, str]) -> str:
+    """A paragraph without the lines "Label : #field#" that would say nothing."""
+    lines = [(line, _FACT_OF_FIELD.fullmatch(line.strip())) for line in part.split("\n")]
+    return "\n".join(line for line, fact in lines if fact is None or values.get(field_key(fact["name"]), ""))
+
+
 def compose(locale: str, subject: str, body: str, values: Mapping[str, str]) -> tuple[str, str]:
     """Subject and text of a message; the text has `LINK` where its link goes. `values` as `values_for` makes them."""
-    text = "\n\n".join(merge(spaced(part, locale), values) for part in paragraphs(body))
+    parts = (_given(part, values) for part in paragraphs(body))
+    text = "\n\n".join(merge(spaced(part, locale), values) for part in parts if part)
     return merge(spaced(plain(subject), locale), values).replace(LINK, "").strip()[:LONGEST_SUBJECT], text
 
 

@@ -29,8 +29,6 @@ _KINDS = {
 _INSIDE = {Kind.REQUEST_ACCEPTED, Kind.REQUEST_ALREADY_MEMBER}
 #: No request was kept.
 _NOWHERE = {Kind.REQUEST_ACCESS_CUT, Kind.REQUEST_CLOSED}
-#: Stands where nothing was written.
-_NOTHING = "–"
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,9 @@ class RequestMails:
     async def received(
         self, unit: "UnitOfWork", event: tenancy_events.AccessRequestReceived, envelope: "Envelope"
     ) -> None:
-        """Everybody who may answer is told, once for a request."""
+        """Everybody who may answer is told, once for a request. What a stranger wrote is read in the portal: a mail of
+        ours carries no text of theirs.
+        """
         face = await self.composer.face(unit, envelope)
         what = Announcement(
             kind=Kind.REQUEST_RECEIVED,
@@ -68,7 +68,6 @@ class RequestMails:
                 "expéditeur": f"{event.given_name} {event.family_name}",
                 "adresse": event.mail,
                 "société": face.name,
-                "message": event.message or _NOTHING,
             },
             link=self.composer.address(face.slug, "settings/people/requests"),
         )
@@ -93,7 +92,7 @@ class RequestMails:
             values={
                 "prénom": event.given_name,
                 "société": face.name,
-                "motif": event.reason or _NOTHING,
+                "motif": event.reason,
                 "jour": _day(event.again_on, domain.given_locale([event.locale])),
             },
             link=self.composer.address(face.slug) if kind in _INSIDE else f"{self.composer.public_url}/{page}",
@@ -106,8 +105,9 @@ def _person(event: identity_events.AccessRequestOpened | tenancy_events.AccessRe
 
 
 def _day(iso: str, locale: str) -> str:
-    """A day in words: "24 décembre 2026"."""
+    """A day in words: "24 décembre 2026", "1er janvier 2027"."""
     if not iso:
         return ""
     day = date.fromisoformat(iso)
-    return f"{day.day} {domain.MONTHS[locale][day.month - 1]} {day.year}"
+    number = "1er" if (locale, day.day) == ("fr", 1) else day.day
+    return f"{number} {domain.MONTHS[locale][day.month - 1]} {day.year}"
