@@ -1,12 +1,18 @@
 """One account in 2,000 organisations: the switch and the sign-in cost what they cost with two."""
 
+import asyncio
+import functools
+
 import asyncpg
 import pytest
 from tenancy_stage import refused
 
+from parvis_kit.caller import Caller
 from parvis_kit.errors import Kind
 from parvis_kit.ids import uuid7
 from parvis_kit.telemetry import STATEMENTS
+from parvis_kit.testing import eventually
+from parvis_tenancy.service import organisations
 
 MANY = 2000
 
@@ -102,3 +108,28 @@ async def test_a_product_that_says_no_organisation_asks_which(stage, karim):
     with refused(Kind.PRECONDITION, "choose_organisation"):
         await stage.as_service("identity").call("ResolveProduct", account_id=karim[0], client_id="client")
     assert statements() - before <= 3
+
+
+async def test_what_an_older_release_made_or_renamed_is_found_again(stage, provider):
+    made, renamed = [await stage.firm(provider, name) for name in ("Étude Morvan 9", "Étude Kerdoncuff")]
+    own = Caller("tenancy")
+    async with stage.service.database.begin(own) as unit:
+        await unit.fetch(
+            "UPDATE organisation_directory SET sort_key = '', search_key = '' WHERE organisation_id = $1",
+            made.organisation_id,
+        )
+        await unit.fetch(
+            "UPDATE organisation_directory SET name = 'Étude Le Roux' WHERE organisation_id = $1",
+            renamed.organisation_id,
+        )
+    refreshed = asyncio.create_task(organisations.refresh_keys_for_ever(stage.service.database))
+    try:
+        for actor, query in ((made, "etude morvan"), (renamed, "le roux")):
+            found = await eventually(functools.partial(of_query, stage, actor, query))
+            assert len(found) == 1
+    finally:
+        refreshed.cancel()
+
+
+async def of_query(stage, actor, query):
+    return (await listed(stage, actor.account_id, query=query)).organisations

@@ -18,7 +18,7 @@ from parvis_tenancy.rpc.organisations import OrganisationRpc
 from parvis_tenancy.rpc.products import ProductRpc
 from parvis_tenancy.rpc.requests import RequestRpc
 from parvis_tenancy.rpc.rights import RightsRpc
-from parvis_tenancy.service import requests, rights
+from parvis_tenancy.service import organisations, requests, rights
 from parvis_tenancy.service.accounts import Identity
 from parvis_tenancy.settings import Settings
 
@@ -64,6 +64,7 @@ async def wire(
     service.bus.on_steps(identity_events.AccountUnlinked, events.account_unlinked)
     service.bus.on(identity_events.AccessRequested, events.Requests(patience).access_requested)
     service.background(lambda: requests.expire_for_ever(service.database))
+    service.background(lambda: organisations.refresh_keys_for_ever(service.database))
     return service
 
 

@@ -1,5 +1,6 @@
 """Organisations: their record, their customers, their structures."""
 
+import asyncio
 from typing import Any
 from uuid import UUID
 
@@ -7,10 +8,11 @@ from asyncpg import Record
 
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit import paging
+from parvis_kit.caller import Caller
 from parvis_kit.errors import conflict, not_found
 from parvis_kit.ids import uuid7
 from parvis_kit.text import search_key
-from parvis_kit.unit import UnitOfWork
+from parvis_kit.unit import Database, UnitOfWork
 from parvis_tenancy.domain import records
 from parvis_tenancy.domain.states import OrganisationKind
 from parvis_tenancy.models import Structure
@@ -20,6 +22,8 @@ from parvis_tenancy.service.fields import Fields
 from parvis_tenancy.service.invitations import Invitation, own_organisation
 from parvis_tenancy.store import members, organisations, rights
 from parvis_tenancy.store.search import by_name, patterns, sort_key
+
+_REFRESH_EVERY = 3600.0  # s
 
 
 async def own(unit: UnitOfWork) -> tenancy_pb2.Organisation:
@@ -187,3 +191,11 @@ def _record(fields: Fields, wanted: tenancy_pb2.Organisation) -> dict[str, Any]:
         "time_zone": fields.time_zone("time_zone", wanted.time_zone),
         **fields.address("address", wanted.address),
     }
+
+
+async def refresh_keys_for_ever(database: Database) -> None:
+    """Organisations are found that a release without these keys made or renamed while it still ran beside this one."""
+    while True:
+        async with database.begin(Caller("tenancy")) as unit:
+            await organisations.refresh_keys(unit)
+        await asyncio.sleep(_REFRESH_EVERY)

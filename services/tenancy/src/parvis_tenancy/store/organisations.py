@@ -7,10 +7,11 @@ from asyncpg import Record
 from sqlalchemy import select
 
 from parvis_kit.paging import Cursor
+from parvis_kit.text import search_key
 from parvis_kit.unit import UnitOfWork
 from parvis_tenancy.domain.states import OrganisationKind
 from parvis_tenancy.models import DirectoryEntry, Organisation, Structure
-from parvis_tenancy.store.search import FIRST
+from parvis_tenancy.store.search import FIRST, sort_key
 
 _SET_UP = 0x7061727669730101  # an advisory lock of this database: first starts happen one after the other
 _MATCH = "provider_id = $1 AND id <> $1 AND search_key LIKE ALL($2)"
@@ -77,6 +78,21 @@ async def provider_exists(unit: UnitOfWork) -> bool:
     await unit.fetch("SELECT pg_advisory_xact_lock($1)", _SET_UP)
     kind = int(OrganisationKind.PROVIDER)
     return bool(await unit.fetch("SELECT 1 FROM organisation_directory WHERE kind = $1", kind))
+
+
+async def refresh_keys(unit: UnitOfWork) -> int:
+    """Gives the organisations of the directory the keys of their names where they have others; says of how many."""
+    rows = await unit.fetch("SELECT organisation_id, slug, name, sort_key, search_key FROM organisation_directory")
+    stale = 0
+    for row in rows:
+        keys = sort_key(row["name"]), search_key(row["name"], row["slug"])
+        if keys != (row["sort_key"], row["search_key"]):
+            stale += 1
+            await unit.fetch(_SET_KEYS, row["organisation_id"], row["name"], *keys)
+    return stale
+
+
+_SET_KEYS = "UPDATE organisation_directory SET sort_key = $3, search_key = $4 WHERE organisation_id = $1 AND name = $2"
 
 
 async def page_of_account(
