@@ -1,8 +1,8 @@
-"""A personal account gets another address: proven from the new one, stopped and undone from the old one."""
+"""A personal account gets another address: confirmed at both ends, stopped and undone from the old one."""
 
 import asyncio
 import secrets
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from uuid import UUID
 
 import pytest
@@ -52,9 +52,19 @@ async def changed(stage, browser, mail):
     """Changes an address all the way; the links of the old one and of the new one."""
     event = await asked(stage, browser, mail)
     old, new = await link(stage, event, Purpose.ADDRESS_OLD), await link(stage, event)
-    answer = await stage.browser().submit(new)
-    assert answer.status_code == 200, read(answer)
+    await browser.submit(new)
+    answer = await stage.browser().submit(old, answer="yes")
+    assert "utilise désormais" in read(answer)
     return old, new
+
+
+async def days_later(stage, person, days, column="asked_at"):
+    """So much time has passed since a change."""
+    await stage.run(
+        f"UPDATE address_changes SET {column} = {column} - make_interval(days => :days) "  # noqa: S608 - names of ours
+        "WHERE account_id = :id",
+        days=days, id=person.id,
+    )  # fmt: skip
 
 
 async def now(stage, person):
@@ -62,15 +72,20 @@ async def now(stage, person):
         return await unit.get(Account, person.id)
 
 
-async def test_the_address_changes_once_the_new_one_is_proven(stage, person, browser):
+@pytest.mark.parametrize("first", ["new", "old"])
+async def test_the_address_changes_once_both_ends_have_confirmed(stage, person, browser, first):
     mail = new_mail()
     event = await asked(stage, browser, mail)
-    before = (await now(stage, person)).mail
+    new, old = await link(stage, event), await link(stage, event, Purpose.ADDRESS_OLD)
+    ends = {"new": lambda: browser.submit(new), "old": lambda: stage.browser().submit(old, answer="yes")}
 
-    answer = await stage.browser().submit(await link(stage, event))
+    one = await ends.pop(first)()
+    between = (await now(stage, person)).mail
+    other = await next(iter(ends.values()))()
 
-    assert (before, event.mail, event.new_mail) == (person.mail, person.mail, mail)
-    assert "Vous vous connectez désormais avec" in read(answer)
+    assert (between, event.mail, event.new_mail) == (person.mail, person.mail, mail)
+    assert "Il manque la confirmation" in read(one)
+    assert "Votre nouvelle adresse est confirmée" in read(other)
     assert (await stage.browser().sign_in(mail)).status_code == 303
     assert (await stage.browser().sign_in(person.mail)).status_code == 422
     told = events_pb2.AccountChanged.FromString((await stage.events("AccountChanged"))[-1])
@@ -81,8 +96,67 @@ async def test_the_address_changes_once_the_new_one_is_proven(stage, person, bro
 
 async def test_opening_the_link_changes_nothing_yet(stage, person, browser):
     event = await asked(stage, browser, new_mail())
-    page = await stage.browser().get(await link(stage, event))
+    page = await browser.get(await link(stage, event))
+    old = await browser.get(await link(stage, event, Purpose.ADDRESS_OLD))
+    again = await browser.get(await link(stage, event))
     assert "Confirmer l'adresse" in read(page)
+    assert "Est-ce bien vous" in read(old)
+    assert "Confirmer l'adresse" in read(again)
+    assert (await now(stage, person)).mail == person.mail
+
+
+async def test_the_new_end_is_confirmed_by_whoever_is_signed_in_only(stage, person, browser):
+    event = await asked(stage, browser, new_mail())
+    new = await link(stage, event)
+    stranger, other = stage.browser(), await stage.person()
+    form = await browser.form(new)
+
+    first = await stranger.get(new)
+    await stranger.sign_in(other.mail, at=first.headers["location"])
+    page = await stranger.get(new)
+    _, hidden = await stranger.form("/address")
+    sent = await stranger.send((form[0], hidden))
+    await stage.browser().submit(await link(stage, event, Purpose.ADDRESS_OLD), answer="yes")
+
+    assert first.headers["location"] == f"/login?next={quote(new, safe='')}"
+    assert "Connectez-vous avec le compte concerné" in read(page)
+    assert "Connectez-vous avec le compte concerné" in read(sent)
+    assert (await now(stage, person)).mail == person.mail
+    assert await stage.audited("address.confirmation_refused")
+
+
+async def test_signing_in_leads_back_to_the_link(stage, person, browser):
+    new = await link(stage, await asked(stage, browser, new_mail()))
+    elsewhere = stage.browser()
+    first = await elsewhere.get(new)
+    answer = await elsewhere.submit(first.headers["location"], identifier=person.mail, password=PASSWORD)
+    assert answer.headers["location"] == new
+
+
+async def test_without_the_old_address_a_change_takes_a_week(stage, person, browser):
+    mail = new_mail()
+    new = await link(stage, await asked(stage, browser, mail))
+    await browser.submit(new)
+    await days_later(stage, person, 6)
+    early = await browser.get(new)
+    await days_later(stage, person, 1)
+
+    answer = await browser.submit(new)
+
+    assert "Il manque la confirmation de votre ancienne adresse" in read(early)
+    assert "Vous vous connectez désormais avec" in read(answer)
+    assert (await now(stage, person)).mail == mail
+
+
+async def test_what_the_old_address_stopped_is_not_completed_after_the_week(stage, person, browser):
+    event = await asked(stage, browser, new_mail())
+    new = await link(stage, event)
+    form = await browser.form(new)
+    await browser.submit(new)
+    await stage.browser().submit(await link(stage, event, Purpose.ADDRESS_OLD), answer="no")
+    await days_later(stage, person, 8)
+    answer = await browser.send(form)
+    assert "Votre adresse reste la même" in read(answer)
     assert (await now(stage, person)).mail == person.mail
 
 
@@ -118,10 +192,11 @@ async def test_the_page_says_the_same_of_an_address_that_somebody_has(stage, bro
 
 async def test_an_address_that_somebody_got_in_between_stays_theirs(stage, person, browser):
     mail = new_mail()
-    address = await link(stage, await asked(stage, browser, mail))
+    event = await asked(stage, browser, mail)
     other = await stage.person(mail=mail)
+    await browser.submit(await link(stage, event))
 
-    answer = await stage.browser().submit(address)
+    answer = await stage.browser().submit(await link(stage, event, Purpose.ADDRESS_OLD), answer="yes")
 
     assert answer.status_code == 410
     assert "utilisée par un autre compte" in read(answer)
@@ -132,9 +207,13 @@ async def test_of_two_who_want_one_address_the_first_to_prove_it_gets_it(stage, 
     mail, other = new_mail(), await stage.person()
     rival = stage.browser()
     await rival.sign_in(other.mail)
-    links = [await link(stage, await asked(stage, each, mail)) for each in (browser, rival)]
+    links = []
+    for each in (browser, rival):
+        event = await asked(stage, each, mail)
+        await each.submit(await link(stage, event))
+        links.append(await link(stage, event, Purpose.ADDRESS_OLD))
 
-    answers = await asyncio.gather(*(stage.browser().submit(each) for each in links))
+    answers = await asyncio.gather(*(stage.browser().submit(each, answer="yes") for each in links))
 
     assert sorted(answer.status_code for answer in answers) == [200, 410]
     assert [(await now(stage, each)).mail for each in (person, other)].count(mail) == 1
@@ -142,15 +221,17 @@ async def test_of_two_who_want_one_address_the_first_to_prove_it_gets_it(stage, 
 
 async def test_a_link_opened_by_two_changes_the_address_once(stage, person, browser):
     mail = new_mail()
-    address = await link(stage, await asked(stage, browser, mail))
+    event = await asked(stage, browser, mail)
+    await browser.submit(await link(stage, event))
+    address = await link(stage, event, Purpose.ADDRESS_OLD)
     before = len(await stage.events("AddressChanged"))
     tabs = [stage.browser() for _ in range(2)]
     forms = [await tab.form(address) for tab in tabs]
 
-    answers = await asyncio.gather(*(tab.send(form) for tab, form in zip(tabs, forms, strict=True)))
+    answers = await asyncio.gather(*(tab.send(form, answer="yes") for tab, form in zip(tabs, forms, strict=True)))
 
-    assert {answer.status_code for answer in answers} <= {200, 410}
-    assert all("Vous vous connectez désormais avec" in read(answer) for answer in answers)
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert all("utilise désormais" in read(answer) for answer in answers)
     assert len(await stage.events("AddressChanged")) == before + 1
     assert (await now(stage, person)).mail == mail
 
@@ -241,21 +322,70 @@ async def test_an_undo_works_for_a_week(stage, person, browser):
     assert "il y a plus d'une semaine" in read(answer)
 
 
+async def test_the_way_back_needs_the_first_address_only_and_ends_every_undo(stage, person, browser):
+    stolen = new_mail()
+    theirs, _ = await changed(stage, browser, stolen)
+    second = new_mail()
+    undo_of_thief, _ = await changed(stage, browser, second)  # to be undone from the thief's address
+    thief = stage.browser()
+    await thief.sign_in(second)
+    event = await asked(stage, browser, person.mail)
+
+    answer = await browser.submit(await link(stage, event))
+    with pytest.raises(ServiceError, match="link_withdrawn"):
+        await link(stage, event, Purpose.ADDRESS_OLD)
+    late = [await stage.browser().get(each) for each in (theirs, undo_of_thief)]
+
+    assert event.old_confirmed
+    assert "Vous avez retrouvé votre adresse" in read(answer)
+    assert (await now(stage, person)).mail == person.mail
+    assert [each.status_code for each in late] == [410, 410]
+    assert (await thief.get("/address")).headers["location"].startswith("/login")
+    assert (await browser.get("/address")).status_code == 200
+
+
+async def test_an_address_is_nobody_elses_while_it_may_be_taken_back(stage, person, browser):
+    old, _ = await changed(stage, browser, new_mail())
+    other = await stage.person()
+    rival = stage.browser()
+    await rival.sign_in(other.mail)
+
+    async with stage.unit() as unit:
+        invited = await accounts.ensure_personal(
+            unit, mail=person.mail.upper(), given_name="Zoé", family_name="Le Bris", locale="fr"
+        )
+    wanted = await asked(stage, rival, person.mail)
+    await stage.browser().submit(old)
+
+    assert invited.id == person.id
+    assert wanted.taken
+    assert (await now(stage, person)).mail == person.mail
+
+
+async def test_an_address_is_free_once_its_week_is_over(stage, person, browser):
+    await changed(stage, browser, new_mail())
+    await days_later(stage, person, 7, "done_at")
+    assert (await stage.person(mail=person.mail)).id != person.id
+
+
 async def test_an_account_whose_old_address_is_gone_is_closed_rather_than_left_to_a_thief(stage, person, browser):
     old, _ = await changed(stage, browser, new_mail())
-    await stage.person(mail=person.mail)
+    other = await stage.person()
+    await stage.run(  # as code of the release before could
+        "UPDATE accounts SET identifier_key = :key WHERE id = :id", key=person.identifier_key, id=other.id
+    )
 
     answer = await stage.browser().submit(old)
+    again = await stage.browser().get(old)
 
     assert "il est fermé" in read(answer)
+    assert "il est fermé" in read(again)
     assert (await now(stage, person)).state == AccountState.DISABLED
 
 
-async def test_the_proof_works_for_a_day(stage, person, browser):
+async def test_a_change_waits_for_ten_days(stage, person, browser):
     address = await link(stage, await asked(stage, browser, new_mail()))
-    await stage.run(
-        "UPDATE address_changes SET asked_at = now() - interval '1 day' WHERE account_id = :id", id=person.id
-    )
+    await days_later(stage, person, 10)
     assert "Ce lien a expiré" in read(await stage.browser().get(address))
 
 

@@ -132,7 +132,15 @@ def test_these_may_not_be_redirected_to(uri):
 _SECRET = "Ab0_-" * 8 + "xyz"
 
 
-@pytest.mark.parametrize("address", ["/oauth2/authorize?client_id=x", "/password", f"/join/cabinet-armor/{_SECRET}"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/oauth2/authorize?client_id=x",
+        "/password",
+        f"/join/cabinet-armor/{_SECRET}",
+        f"/address/new/{'a' * 22}{_SECRET}",
+    ],
+)
 def test_a_sign_in_may_lead_here(address):
     assert addresses.continuation(address) == address
 

@@ -140,6 +140,18 @@ async def test_an_account_that_was_there_is_not_taken_over(stage):
         assert (await unit.get(Account, person.id)).state == AccountState.PENDING
 
 
+async def test_an_address_that_somebody_may_take_back_is_theirs(stage):
+    person = await stage.person(mail="nouvelle@exemple.fr")
+    await stage.run(
+        "INSERT INTO address_changes (id, account_id, old_mail, old_key, new_mail, asked_at, done_at, ended_as) VALUES "
+        "(gen_random_uuid(), :id, 'avant@exemple.fr', 'avant@exemple.fr', 'nouvelle@exemple.fr', now(), now(), '')",
+        id=person.id,
+    )
+    [outcome] = await imported(stage, as_csv({"mail": "Avant@exemple.fr", "password_hash": BCRYPT}))
+    assert outcome.outcome == "unchanged"
+    assert len(await all_accounts(stage)) == 1
+
+
 async def test_broken_lines_stop_nobody(stage):
     stage.town.found("durand", "Durand")
     good = [{"mail": f"good{n}@exemple.fr"} for n in range(3)]

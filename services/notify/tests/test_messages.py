@@ -281,10 +281,10 @@ def address_change(**fields):
     )  # fmt: skip
 
 
-async def test_a_new_address_proves_itself_and_the_old_one_is_told(suite, mailbox):
+async def test_both_ends_of_a_change_are_asked_to_confirm(suite, mailbox):
     event = address_change()
     await suite.tell(None, event)
-    for to, subject in ((event.new_mail, "Confirmez"), (event.mail, "va changer")):
+    for to, subject in ((event.new_mail, "Confirmez"), (event.mail, "Confirmez ou arrêtez")):
         await suite.message_to(NOBODY, to)
         assert subject in mailbox.to(to)[0]["Subject"]
 
@@ -299,11 +299,13 @@ async def test_who_has_the_new_address_is_told_and_learns_nothing_of_who_asked(s
     assert "/address/" not in said
 
 
-async def test_the_old_address_is_told_once(suite, mailbox):
-    event = address_change(again=True)
+@pytest.mark.parametrize("end", ["new", "old"])
+async def test_an_end_that_has_confirmed_is_not_asked_again(suite, mailbox, end):
+    event = address_change(again=True, **{f"{end}_confirmed": True})
+    asked, left = (event.mail, event.new_mail) if end == "new" else (event.new_mail, event.mail)
     await suite.tell(None, event)
-    await suite.message_to(NOBODY, event.new_mail)
-    assert mailbox.to(event.mail) == []
+    await suite.message_to(NOBODY, asked)
+    assert mailbox.to(left) == []
 
 
 async def test_a_corrected_address_is_told_in_the_name_of_the_firm(suite, firm, mailbox):

@@ -241,8 +241,8 @@ class Events:
     async def address_change_requested(
         self, delivery: "Delivery", event: identity_events.AddressChangeRequested
     ) -> None:
-        """Another address was asked for: the new one proves itself, the old one is told how to stop it. Who has the new
-        one already is told that there, and nobody else is.
+        """Another address was asked for: both ends are asked to confirm, as far as they did not yet; the old one may
+        stop it. Who has the new one already is told that there, and nobody else is.
         """
         known = {"prénom": event.given_name, "nom": event.family_name}
         new = Announcement(
@@ -260,8 +260,10 @@ class Events:
             values=known | {"adresse": event.new_mail},
             one_time_link=_of_change(event, "LINK_PURPOSE_ADDRESS_OLD"),
         )
-        said = [(new, Recipient("" if event.taken else _name(event), event.new_mail, event.locale, "new"))]
-        if not event.again:
+        said = []
+        if not event.new_confirmed:
+            said.append((new, Recipient("" if event.taken else _name(event), event.new_mail, event.locale, "new")))
+        if not event.old_confirmed:
             said.append((old, Recipient(_name(event), event.mail, event.locale, "old")))
         await self._announce_personal(delivery, *said)
 

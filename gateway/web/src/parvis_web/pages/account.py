@@ -148,7 +148,7 @@ async def save(visit: OrganisationVisit) -> Response:
 
 @pages.post("/account/address/resend", ACCOUNT)
 async def resend_address(visit: AccountVisit) -> Response:
-    """Sends the mail again that proves a new address."""
+    """Sends the mails again that confirm a change of address."""
     _ = visit.words
     try:
         found = await visit.clients.accounts.ResendMyAddressChange(identity_pb2.ResendMyAddressChangeRequest())
@@ -156,7 +156,15 @@ async def resend_address(visit: AccountVisit) -> Response:
         if error.reason not in {"no_address_change", "too_many_mails"}:
             raise
         return visit.redirect(_back(visit), Flash("warn", sentence(_, error)))
-    return visit.redirect(_back(visit), _("A mail is on its way to %(mail)s.", mail=found.address_change.mail))
+    change = found.address_change
+    ends = [
+        mail for mail, done in ((change.mail, change.new_confirmed), (found.mail, change.old_confirmed)) if not done
+    ]
+    if len(ends) > 1:
+        told = _("Mails are on their way to %(mail)s and %(other)s.", mail=ends[0], other=ends[1])
+    else:
+        told = _("A mail is on its way to %(mail)s.", mail="".join(ends))
+    return visit.redirect(_back(visit), told)
 
 
 @pages.post("/account/address/cancel", ACCOUNT)

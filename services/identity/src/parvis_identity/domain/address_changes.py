@@ -1,6 +1,8 @@
-"""Changes of the address of a personal account: confirmed from the new address, stopped or undone from the old one.
+"""Changes of the address of a personal account: confirmed from the new address and from the old one, stopped or undone
+from the old one.
 
-The old address wins: whoever reads its mail was the person before, whatever was done with a stolen session since.
+The old address wins: whoever reads its mail was the person before, whatever was done with a stolen session since. Who
+cannot read it any more waits for a week in which it may still say no.
 """
 
 import base64
@@ -11,8 +13,10 @@ from uuid import UUID
 
 from parvis_identity.domain.links import Purpose, token_of
 
-#: A new address is proven within this.
-PROVEN_WITHIN = timedelta(days=1)
+#: From then on the new address needs no word of the old one.
+ALONE_AFTER = timedelta(days=7)
+#: A change that is not complete after this is over.
+CONFIRMED_WITHIN = timedelta(days=10)
 #: The old address may undo a change for this long.
 UNDONE_WITHIN = timedelta(days=7)
 #: Characters of an encoded id, in front of a token's secret.
@@ -28,6 +32,8 @@ class ChangeState(StrEnum):
     DONE = "done"
     #: It happened more than a week ago.
     SETTLED = "settled"
+    #: It happened, and put an address back that might have been restored anyway: there is nothing to undo.
+    RETURNED = "returned"
     CANCELLED = "cancelled"
     STOPPED = "stopped"
     #: By a newer one.
@@ -39,7 +45,10 @@ class ChangeState(StrEnum):
 
 
 #: States that are written down; the others follow from the time.
-ENDED = (ChangeState.CANCELLED, ChangeState.STOPPED, ChangeState.REPLACED, ChangeState.TAKEN, ChangeState.UNDONE)
+ENDED = (
+    ChangeState.CANCELLED, ChangeState.STOPPED, ChangeState.REPLACED, ChangeState.TAKEN, ChangeState.UNDONE,
+    ChangeState.RETURNED,
+)  # fmt: skip
 
 
 def state_of(now: datetime, *, asked_at: datetime, done_at: datetime | None, ended_as: str) -> ChangeState:
@@ -48,7 +57,14 @@ def state_of(now: datetime, *, asked_at: datetime, done_at: datetime | None, end
         return ChangeState(ended_as)
     if done_at is not None:
         return ChangeState.DONE if now < done_at + UNDONE_WITHIN else ChangeState.SETTLED
-    return ChangeState.PENDING if now < asked_at + PROVEN_WITHIN else ChangeState.EXPIRED
+    return ChangeState.PENDING if now < asked_at + CONFIRMED_WITHIN else ChangeState.EXPIRED
+
+
+def is_complete(now: datetime, *, asked_at: datetime, new_at: datetime | None, old_at: datetime | None) -> bool:
+    """Whether a change that waits may happen, once an end has said yes: both have, or the new one has and the old one
+    had its week to say no.
+    """
+    return new_at is not None and (old_at is not None or now >= asked_at + ALONE_AFTER)
 
 
 def address_token(secret: bytes, change_id: UUID, purpose: Purpose) -> str:

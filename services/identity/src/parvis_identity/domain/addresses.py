@@ -12,7 +12,7 @@ LONGEST = 2000
 #: Pages of ours that a sign-in may lead to.
 _CONTINUATIONS = ("/oauth2/authorize", "/password", "/address", "/links", "/device")
 #: And those whose address holds a secret of ours.
-_CONTINUATION_BELOW = re.compile(r"/join/[a-z0-9-]+/[A-Za-z0-9_-]{43}")
+_CONTINUATION_BELOW = re.compile(r"/join/[a-z0-9-]+/[A-Za-z0-9_-]{43}|/address/new/[A-Za-z0-9_-]{65}")
 
 
 def is_redirect_uri(uri: str) -> bool:

@@ -1,12 +1,14 @@
-"""Pages that change the address of a personal account: asking, the proof from the new address, the old one's veto."""
+"""Pages that change the address of a personal account: asking, the yes of the new one, the yes or no of the old one."""
 
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from parvis_identity.domain.address_changes import ChangeState
+from parvis_identity.domain.address_changes import ALONE_AFTER, CONFIRMED_WITHIN, ChangeState
 from parvis_identity.domain.identifiers import LONGEST_MAIL
 from parvis_identity.domain.links import Purpose
 from parvis_identity.http.browser import read_form
@@ -20,6 +22,8 @@ from parvis_kit.caller import Caller
 from parvis_kit.errors import ServiceError
 
 _HERE = "/login?next=%2Faddress"
+#: What somebody who sent a form has just done.
+_JUST = {ChangeState.DONE, ChangeState.RETURNED, ChangeState.STOPPED}
 
 
 class AddressPages:
@@ -37,7 +41,7 @@ class AddressPages:
             Route("/address/new/{token}", guarded(self.show_new), methods=["GET"]),
             Route("/address/new/{token}", guarded(self.confirm), methods=["POST"]),
             Route("/address/old/{token}", guarded(self.show_old), methods=["GET"]),
-            Route("/address/old/{token}", guarded(self.take_back), methods=["POST"]),
+            Route("/address/old/{token}", guarded(self.answer_old), methods=["POST"]),
         ]
 
     async def show(self, request: Request) -> Response:
@@ -74,7 +78,8 @@ class AddressPages:
             return await self._form(request, who, mail, {"mail": often})
         if isinstance(asked, Refused | Unfit):
             return await self._form(request, who, mail, _refusal(_, asked))
-        return site.page(request, "address_asked.html", {"new": asked.new_mail, "old": asked.old_mail})
+        told = {"new": asked.new_mail, "old": "" if asked.old_confirmed_at else asked.old_mail}
+        return site.page(request, "address_asked.html", told)
 
     async def _form(
         self, request: Request, who: SignedIn, mail: str = "", errors: dict[str, str] | None = None
@@ -93,56 +98,79 @@ class AddressPages:
     # Links of mails: opening one does nothing, since mail programs open them too
 
     async def show_new(self, request: Request) -> Response:
-        """What the link to the new address does."""
+        """What the link to the new address does, for the account's owner; whoever is not signed in does that first."""
         token = str(request.path_params["token"])
-        return self._link_page(
-            request, await self._site.address_changes.look(token, Purpose.ADDRESS_NEW), Purpose.ADDRESS_NEW
-        )
+        looked = await self._site.address_changes.look(token, Purpose.ADDRESS_NEW)
+        return self._new_page(request, looked, await self._signed_in(request))
 
     async def confirm(self, request: Request) -> Response:
-        """The new address is proven."""
+        """The new address says yes."""
         await self._check(request)
-        looked = await self._site.address_changes.confirm(str(request.path_params["token"]))
-        return self._link_page(request, looked, Purpose.ADDRESS_NEW, just=looked.state is ChangeState.DONE)
+        who, token = await self._signed_in(request), str(request.path_params["token"])
+        looked = await self._site.address_changes.confirm(token, Purpose.ADDRESS_NEW, who)
+        return self._new_page(request, looked, who)
+
+    def _new_page(self, request: Request, looked: Looked, who: SignedIn | None) -> Response:
+        change = looked.change
+        if looked.state is not ChangeState.PENDING or change is None:
+            return self._link_page(request, looked, Purpose.ADDRESS_NEW)
+        sign_in = f"/login?{urlencode({'next': request.url.path}, quote_via=quote)}"
+        if who is None:
+            return see_other(sign_in)
+        if who.account.id != change.account_id:
+            return self._link_page(
+                request, looked, Purpose.ADDRESS_NEW, "other", mail=who.account.mail, sign_in=sign_in
+            )
+        alone = datetime.now(UTC) >= change.asked_at + ALONE_AFTER
+        does = "confirm" if change.new_confirmed_at is None else "complete" if alone else "wait"
+        return self._link_page(request, looked, Purpose.ADDRESS_NEW, does)
 
     async def show_old(self, request: Request) -> Response:
         """What the link to the old address does."""
-        token = str(request.path_params["token"])
-        return self._link_page(
-            request, await self._site.address_changes.look(token, Purpose.ADDRESS_OLD), Purpose.ADDRESS_OLD
-        )
+        looked = await self._site.address_changes.look(str(request.path_params["token"]), Purpose.ADDRESS_OLD)
+        return self._old_page(request, looked)
 
-    async def take_back(self, request: Request) -> Response:
-        """The old address stops a change or undoes it; a new password is chosen at once then."""
-        await self._check(request)
-        visitor = self._site.cookies.visitor(request)
-        looked = await self._site.address_changes.take_back(str(request.path_params["token"]), visitor)
-        if looked.reset:
-            return see_other(looked.reset)
-        return self._link_page(request, looked, Purpose.ADDRESS_OLD, just=looked.state is ChangeState.STOPPED)
+    async def answer_old(self, request: Request) -> Response:
+        """The old address says yes, stops a change or undoes it; a new password is chosen at once then."""
+        changes, token = self._site.address_changes, str(request.path_params["token"])
+        if (await self._check(request)).get("answer") == "yes":
+            looked = await changes.confirm(token, Purpose.ADDRESS_OLD, None)
+            if looked.state is ChangeState.DONE:
+                return self._link_page(request, looked, Purpose.ADDRESS_OLD)
+            return self._old_page(request, looked)
+        looked = await changes.take_back(token, self._site.cookies.visitor(request))
+        return see_other(looked.reset) if looked.reset else self._old_page(request, looked)
 
-    def _link_page(self, request: Request, looked: Looked, purpose: Purpose, *, just: bool = False) -> Response:
-        """A form where there is something to do, else what has become of it. `just`: by this very request."""
-        site, state = self._site, looked.state
+    def _old_page(self, request: Request, looked: Looked) -> Response:
         does = ""
-        if state is ChangeState.PENDING:
-            does = "confirm" if purpose is Purpose.ADDRESS_NEW else "stop"
-        elif state is ChangeState.DONE and purpose is Purpose.ADDRESS_OLD:
+        if looked.state is ChangeState.PENDING and looked.change is not None:
+            does = "decide" if looked.change.old_confirmed_at is None else "stop"
+        elif looked.state is ChangeState.DONE:
             does = "undo"
+        return self._link_page(request, looked, Purpose.ADDRESS_OLD, does)
+
+    def _link_page(self, request: Request, looked: Looked, purpose: Purpose, does: str = "", **told: str) -> Response:
+        """What can be done, else what has become of it; by this very request when it was sent, not opened."""
+        site, state, change = self._site, looked.state, looked.change
         context: dict[str, object] = {
             "state": state.value,
             "does": does,
             "old_side": purpose is Purpose.ADDRESS_OLD,
             "action": request.url.path,
-            "change": looked.change,
+            "change": change,
+            "alone_from": change.asked_at + ALONE_AFTER if change else None,
+            "until": change.asked_at + CONFIRMED_WITHIN if change else None,
+            **told,
         }
+        just = request.method == "POST" and state in _JUST
         status = 200 if does or just else 404 if state is ChangeState.UNKNOWN else 410
         language = site.pages.language(request, looked.account.locale) if looked.account else None
         return site.page(request, "address_link.html", context, status=status, language=language)
 
-    async def _check(self, request: Request) -> None:
-        site = self._site
-        site.cookies.check_form(request, await read_form(request), origin=site.origin)
+    async def _check(self, request: Request) -> dict[str, str]:
+        form = await read_form(request)
+        self._site.cookies.check_form(request, form, origin=self._site.origin)
+        return form
 
     async def _signed_in(self, request: Request) -> SignedIn | None:
         async with self._site.database.begin(Caller("identity")) as unit:

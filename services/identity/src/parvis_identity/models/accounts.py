@@ -130,11 +130,19 @@ class AddressChange(Identified, table=True):
     """A change of the address of a personal account (domain.address_changes says what state it is in)."""
 
     __tablename__ = "address_changes"
+    __table_args__ = (
+        Index("address_changes_reserved", "old_key", postgresql_where="done_at IS NOT NULL AND ended_as = ''"),
+    )
 
     account_id: UUID = Field(foreign_key="accounts.id", ondelete="CASCADE", index=True)
     old_mail: str = text()
+    #: As it is compared (domain.identifiers): nobody else gets it while it may come back.
+    old_key: str = text("")
     new_mail: str = text()
     asked_at: datetime = instant()
+    #: When either end said yes.
+    new_confirmed_at: datetime | None = instant(required=False)
+    old_confirmed_at: datetime | None = instant(required=False)
     done_at: datetime | None = instant(required=False)
     #: How it ended before its time, or after; empty while that follows from the time.
     ended_as: str = text("")

@@ -5,7 +5,7 @@ from datetime import datetime
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from parvis.identity.v1 import identity_pb2 as pb
-from parvis_identity.domain.address_changes import PROVEN_WITHIN
+from parvis_identity.domain.address_changes import ALONE_AFTER, CONFIRMED_WITHIN
 from parvis_identity.domain.links import Purpose
 from parvis_identity.models import Account, AccountKind, AccountState
 from parvis_identity.service import accounts, address_changes, known_by
@@ -141,7 +141,10 @@ async def _own(unit: UnitOfWork, account: Account) -> pb.Account:
     told, change = message(account), await address_changes.pending(unit, account.id)
     if change is not None:
         told.address_change.mail = change.new_mail
-        told.address_change.expires_at.FromDatetime(change.asked_at + PROVEN_WITHIN)
+        told.address_change.expires_at.FromDatetime(change.asked_at + CONFIRMED_WITHIN)
+        told.address_change.alone_from.FromDatetime(change.asked_at + ALONE_AFTER)
+        told.address_change.new_confirmed = change.new_confirmed_at is not None
+        told.address_change.old_confirmed = change.old_confirmed_at is not None
     return told
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from parvis.identity.v1 import events_pb2
 from parvis_identity.domain.address_changes import (
-    PROVEN_WITHIN,
+    CONFIRMED_WITHIN,
     UNDONE_WITHIN,
     ChangeState,
     address_token,
@@ -158,7 +158,7 @@ class Links:
         if state not in _OF_ADDRESSES[purpose]:
             raise precondition("link_withdrawn")
         path = "new" if purpose is Purpose.ADDRESS_NEW else "old"
-        expires_at = change.done_at + UNDONE_WITHIN if change.done_at else change.asked_at + PROVEN_WITHIN
+        expires_at = change.done_at + UNDONE_WITHIN if change.done_at else change.asked_at + CONFIRMED_WITHIN
         return f"{self._public_url}/address/{path}/{address_token(self._secret, change_id, purpose)}", expires_at
 
     def _entrance(self, account: Account, slug: str) -> str:

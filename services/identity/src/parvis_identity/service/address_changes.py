@@ -1,5 +1,6 @@
-"""A person changes the address of their personal account: asked for with the password, proven from the new address,
-stopped or undone from the old one. See domain.address_changes.
+"""A person changes the address of their personal account: asked for with the password, confirmed from the new address
+by whoever is signed in with that account, and from the old one, which may also stop or undo it. See
+domain.address_changes.
 
 Of two things at once, the one that locks the account first happens, and the other sees it.
 """
@@ -10,7 +11,7 @@ from uuid import UUID
 from sqlalchemy.exc import IntegrityError
 
 from parvis.identity.v1 import events_pb2
-from parvis_identity.domain.address_changes import ChangeState, change_of, state_of
+from parvis_identity.domain.address_changes import ChangeState, change_of, is_complete, state_of
 from parvis_identity.domain.identifiers import is_mail, mail_key
 from parvis_identity.domain.links import Purpose, token_of
 from parvis_identity.domain.throttle import RESETS
@@ -77,6 +78,8 @@ class AddressChanges:
                 await _may_write(unit, account.id)
                 await store.end_waiting(unit, account.id, ChangeState.REPLACED)
                 change.old_mail, change.asked_at = account.mail, unit.now
+                if await store.undoable(unit, account.id, mail_key(mail)) is not None:
+                    change.old_confirmed_at = unit.now  # the way back: whoever reads that mail may undo it anyway
                 unit.add(change)
                 await unit.flush()
                 await _tell_asked(unit, account, change)
@@ -90,39 +93,57 @@ class AddressChanges:
         async with self._database.begin(self._caller) as unit:
             return await self._open(unit, token, purpose)
 
-    async def confirm(self, token: str) -> Looked:
-        """The new address takes the place of the old one; of two tries at once, one does it."""
+    async def confirm(self, token: str, purpose: Purpose, who: SignedIn | None) -> Looked:
+        """One end says yes; the new address takes the place of the old one once nothing is missing (`is_complete`). The
+        new end is confirmed by the account's owner only, signed in: whoever was just written to may be somebody else.
+        Of two tries at once, one does it.
+        """
         try:
-            return await self._confirm(token)
+            return await self._confirm(token, purpose, who)
         except IntegrityError:  # somebody got the address at this very moment
             async with self._database.begin(self._caller) as unit:
-                looked = await self._open(unit, token, Purpose.ADDRESS_NEW, lock=True)
+                looked = await self._open(unit, token, purpose, lock=True)
                 return _ended(unit, looked, ChangeState.TAKEN, "address.change_taken")
 
-    async def _confirm(self, token: str) -> Looked:
+    async def _confirm(self, token: str, purpose: Purpose, who: SignedIn | None) -> Looked:
         async with self._database.begin(self._caller) as unit:
-            looked = await self._open(unit, token, Purpose.ADDRESS_NEW, lock=True)
+            looked = await self._open(unit, token, purpose, lock=True)
             change, account = looked.change, looked.account
             if looked.state is not ChangeState.PENDING or change is None or account is None:
                 return looked
+            if purpose is Purpose.ADDRESS_NEW:
+                signed_in = who is not None and await session_store.is_open(unit, who.session.id, account.id)
+                if not signed_in:
+                    unit.record("address.confirmation_refused", target_kind="account", target_id=account.id)
+                    return looked
+                change.new_confirmed_at = change.new_confirmed_at or unit.now
+            else:
+                change.old_confirmed_at = change.old_confirmed_at or unit.now
+            unit.record("address.confirmed", target_kind="account", target_id=account.id, end=purpose)
+            new_at, old_at = change.new_confirmed_at, change.old_confirmed_at
+            if not is_complete(unit.now, asked_at=change.asked_at, new_at=new_at, old_at=old_at):
+                return looked
             if await store.is_taken(unit, mail_key(change.new_mail), account.id):
                 return _ended(unit, looked, ChangeState.TAKEN, "address.change_taken")
-            change.done_at, change.old_mail = unit.now, account.mail
-            await _move(unit, account, change.new_mail)
-            unit.emit(
-                events_pb2.AddressChanged(
-                    account_id=str(account.id),
-                    change_id=str(change.id),
-                    old_mail=change.old_mail,
-                    mail=account.mail,
-                    given_name=account.given_name,
-                    family_name=account.family_name,
-                    locale=account.locale,
-                ),
-                aggregate_id=account.id,
-            )
-            unit.record("address.changed", target_kind="account", target_id=account.id)
+            return await self._complete(unit, change, account, who)
+
+    async def _complete(
+        self, unit: UnitOfWork, change: AddressChange, account: Account, who: SignedIn | None
+    ) -> Looked:
+        change.done_at, change.old_mail, change.old_key = unit.now, account.mail, account.identifier_key
+        undone = await store.undoable(unit, account.id, mail_key(change.new_mail))
+        await _move(unit, account, change.new_mail)
+        unit.record("address.changed", target_kind="account", target_id=account.id)
+        if undone is None:
+            unit.emit(_changed(change, account), aggregate_id=account.id)
             return Looked(ChangeState.DONE, change, account)
+        # Back where it was: who took it away meanwhile keeps no way to take it again.
+        change.ended_as = ChangeState.RETURNED
+        await unit.flush()
+        await store.end_from(unit, undone)
+        await sessions.end(unit, account.id, but=who.session.id if who else None)
+        unit.record("address.returned", target_kind="account", target_id=account.id)
+        return Looked(ChangeState.RETURNED, change, account)
 
     async def take_back(self, token: str, visitor: Visitor) -> Looked:
         """From the old address: stops a change that waits; undoes one that happened, which ends every session and the
@@ -134,9 +155,13 @@ class AddressChanges:
             # Another account has the old address by now. Whoever holds this one must not keep it.
             async with self._database.begin(self._caller) as unit:
                 looked = await self._open(unit, token, Purpose.ADDRESS_OLD, lock=True)
-                if looked.account is not None and looked.change is not None:
-                    await store.end_from(unit, looked.change)
-                    await sessions.disable_account(unit, looked.account.id)
+                if looked.state is not ChangeState.DONE or looked.account is None or looked.change is None:
+                    return looked
+                looked.change.ended_as = ChangeState.TAKEN
+                await unit.flush()
+                await store.end_from(unit, looked.change)
+                await sessions.disable_account(unit, looked.account.id)
+                unit.record("address.undo_taken", target_kind="account", target_id=looked.account.id)
                 return Looked(ChangeState.TAKEN, looked.change, looked.account)
 
     async def _take_back(self, token: str, visitor: Visitor) -> Looked:
@@ -179,7 +204,9 @@ async def pending(unit: UnitOfWork, account_id: UUID) -> AddressChange | None:
 
 
 async def resend_mine(unit: UnitOfWork) -> Account:
-    """Sends the mail to the caller's new address again. Raises PRECONDITION no_address_change, LIMIT too_many_mails."""
+    """Sends the mails again to the ends that did not confirm. Raises PRECONDITION no_address_change, LIMIT
+    too_many_mails.
+    """
     account = await _mine(unit)
     change = await store.pending(unit, account.id)
     if change is None:
@@ -225,8 +252,22 @@ async def _tell_asked(unit: UnitOfWork, account: Account, change: AddressChange,
             locale=account.locale,
             taken=await store.is_taken(unit, mail_key(change.new_mail), account.id),
             again=again,
+            new_confirmed=change.new_confirmed_at is not None,
+            old_confirmed=change.old_confirmed_at is not None,
         ),
         aggregate_id=account.id,
+    )
+
+
+def _changed(change: AddressChange, account: Account) -> events_pb2.AddressChanged:
+    return events_pb2.AddressChanged(
+        account_id=str(account.id),
+        change_id=str(change.id),
+        old_mail=change.old_mail,
+        mail=account.mail,
+        given_name=account.given_name,
+        family_name=account.family_name,
+        locale=account.locale,
     )
 
 

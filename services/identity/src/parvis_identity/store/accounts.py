@@ -11,6 +11,7 @@ from sqlmodel import col
 from parvis_identity.domain.identifiers import identifier_key, mail_key
 from parvis_identity.domain.links import Purpose
 from parvis_identity.models import Account, AccountKind, Credential, Link
+from parvis_identity.store.address_changes import reserved_for
 from parvis_kit.unit import UnitOfWork
 
 
@@ -46,12 +47,12 @@ _FIND_PERSONAL, _FIND_AT_FIRM = (
 
 
 async def insert_unless_there(unit: UnitOfWork, account: Account) -> Account | None:
-    """Adds an account; when one with the same identifier was there first, answers with that one; with None when
-    something else has its id.
+    """Adds an account; when one with the same identifier was there first, or had that address and may have it back,
+    answers with that one; with None when something else has its id.
     """
     statement = insert(Account).values(**account.model_dump()).on_conflict_do_nothing().returning(col(Account.id))
     if (await unit.execute(statement)).first() is not None:
-        return account
+        return account if account.organisation_id is not None else await _unless_reserved(unit, account)
     same = (
         col(Account.organisation_id).is_(None)
         if account.organisation_id is None
@@ -61,6 +62,15 @@ async def insert_unless_there(unit: UnitOfWork, account: Account) -> Account | N
         select(Account).where(same, col(Account.identifier_key) == account.identifier_key)
     )
     return there
+
+
+async def _unless_reserved(unit: UnitOfWork, added: Account) -> Account:
+    # Looked at once the address is ours: whoever moved away from it at this moment is seen now.
+    moved = await reserved_for(unit, added.identifier_key)
+    if moved is None:
+        return added
+    await unit.execute(delete(Account).where(col(Account.id) == added.id))
+    return moved
 
 
 async def lock(unit: UnitOfWork, account_id: UUID) -> Account | None:

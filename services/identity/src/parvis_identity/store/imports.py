@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from parvis_identity.domain.address_changes import UNDONE_WITHIN
 from parvis_identity.models import Account, Link
 from parvis_kit.unit import UnitOfWork
 
@@ -34,7 +35,15 @@ SELECT a.identifier_key, a.state, a.mail, a.given_name, a.family_name, a.locale,
     coalesce(c.password_hash, '')
 FROM accounts a LEFT JOIN credentials c ON c.account_id = a.id
 WHERE {of} AND a.identifier_key = ANY($1::text[])"""
-_THERE_PERSONAL = _THERE.format(of="a.organisation_id IS NULL")
+#: Addresses too that an account had and may have back.
+_THERE_PERSONAL = (
+    _THERE.format(of="a.organisation_id IS NULL")
+    + " UNION ALL "
+    + _THERE.replace("SELECT a.identifier_key", "SELECT r.old_key")
+    .replace("FROM accounts a", "FROM address_changes r JOIN accounts a ON a.id = r.account_id")
+    .format(of="r.ended_as = '' AND r.done_at > $2")
+    .replace("a.identifier_key = ANY", "r.old_key = ANY")
+)
 _THERE_MANAGED = _THERE.format(of="a.organisation_id = $2")
 
 
@@ -59,7 +68,7 @@ class There:
 async def there(unit: UnitOfWork, organisation_id: UUID | None, keys: Sequence[str]) -> dict[str, There]:
     """Accounts of a firm, or personal ones without one, by identifier key; unknown ones are left out."""
     if organisation_id is None:
-        rows = await unit.fetch(_THERE_PERSONAL, list(keys))
+        rows = await unit.fetch(_THERE_PERSONAL, list(keys), unit.now - UNDONE_WITHIN)
     else:
         rows = await unit.fetch(_THERE_MANAGED, list(keys), organisation_id)
     return {key: There(*rest) for key, *rest in rows}
