@@ -79,7 +79,9 @@ def test_a_new_person_confirms_the_address_and_waits(ines, sophie, mails):
     ines.press("Activer mon accès")
     until(lambda: waits(ines), "the request reaching the organisation")
     told = mails_about(mails, SOPHIE.identifier, "Inès Moreau demande un accès", since)
-    assert "Je rejoins l'équipe de Nantes." in told.body
+    assert "Nantes" not in told.body
+    sophie.open(told.link("/settings/people/requests"))
+    sophie.sees("Je rejoins l’équipe de Nantes.")
 
 
 def waits(reader):
