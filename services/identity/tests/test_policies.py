@@ -154,10 +154,39 @@ async def test_nobody_is_locked_out_by_leaving_the_page(stage, firm):
     await stage.client_of(firm, "C0303")
     await demand(stage, firm, STRONG)
     first = await stage.browser().sign_in("C0303", at=f"/login/{firm.slug}")
-    second = await stage.browser().sign_in("C0303", at=f"/login/{firm.slug}")
+    again = stage.browser()
+    second = await again.sign_in("C0303", at=f"/login/{firm.slug}")
     assert first.headers["location"] != second.headers["location"]
-    assert (await stage.browser().submit(second.headers["location"], password=NEW)).status_code == 303
+    assert (await again.submit(second.headers["location"], password=NEW)).status_code == 303
     assert "Reconnectez-vous" in read(await stage.browser().get(first.headers["location"]))
+
+
+async def test_another_browser_does_not_choose_with_an_address_that_it_saw(stage, firm):
+    client = await stage.client_of(firm, "C0321", state=AccountState.PENDING)
+    secret = await hand_over(stage, firm, client)
+    browser, other = stage.browser(), stage.browser()
+    right = await browser.sign_in("C0321", secret, at=f"/login/{firm.slug}")
+    form = await browser.form(right.headers["location"])
+    _, hidden = await other.form("/login")
+    seen = await other.get(right.headers["location"])
+    sent = await other.send((form[0], hidden), password=NEW)
+    late = await other.sign_in("C0321", NEW, at=f"/login/{firm.slug}")
+    assert [seen.status_code, sent.status_code, late.status_code] == [404, 404, 422]
+    assert "Reconnectez-vous" in read(seen)
+    assert (await browser.send(form, password=NEW)).headers["location"] == f"/o/{firm.slug}"
+
+
+async def test_what_a_right_password_opens_is_over_after_ten_minutes(stage, firm):
+    client = await stage.client_of(firm, "C0322", state=AccountState.PENDING)
+    browser = stage.browser()
+    right = await browser.sign_in("C0322", await hand_over(stage, firm, client), at=f"/login/{firm.slug}")
+    cookie = right.headers["set-cookie"]
+    await stage.run(
+        "UPDATE links SET expires_at = expires_at - interval '10 minutes' WHERE account_id = :id", id=client.id
+    )
+    assert (await browser.get(right.headers["location"])).status_code == 410
+    assert "Max-Age=600" in cookie
+    assert "HttpOnly" in cookie
 
 
 async def test_a_policy_that_asks_for_less_asks_nobody(stage, firm):

@@ -37,8 +37,8 @@ class LinkState(StrEnum):
 LIFETIMES = {
     Purpose.ACTIVATION: timedelta(days=7),
     Purpose.RESET: timedelta(hours=1),
-    Purpose.RENEWAL: timedelta(minutes=30),
-    Purpose.FIRST: timedelta(minutes=30),
+    Purpose.RENEWAL: timedelta(minutes=10),
+    Purpose.FIRST: timedelta(minutes=10),
     Purpose.REQUEST: timedelta(days=1),
 }
 
@@ -60,6 +60,18 @@ def token_of(secret: bytes, link_id: UUID, purpose: Purpose) -> str:
     """
     digest = hmac.digest(secret, link_id.bytes + purpose.encode(), "sha256")
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def browser_proof(secret: bytes, link_id: UUID) -> str:
+    """What the browser keeps that gave the right password, beside the address of a RENEWAL or FIRST link: an address
+    that is seen, sent or kept somewhere opens nothing elsewhere.
+    """
+    digest = hmac.digest(secret, link_id.bytes + b"browser", "sha256")
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+#: Links that only the browser opens which was given them.
+OF_ONE_BROWSER = frozenset({Purpose.RENEWAL, Purpose.FIRST})
 
 
 def digest_of(token: str) -> bytes:

@@ -30,6 +30,7 @@ class Cookies:
         self.session = f"{prefix}{instance}-identity"  # the gateway has a cookie of its own on the same host
         self.csrf = f"{prefix}{instance}-identity-form"
         self.device = f"{prefix}{instance}-device"
+        self.renewal = f"{prefix}{instance}-renewal"
 
     def set(self, response: Response, name: str, value: str, *, lifetime: timedelta | None = None) -> None:
         """Keeps a value, until the browser closes unless a lifetime is given; unreadable for scripts, not sent with
@@ -54,6 +55,7 @@ class Cookies:
             user_agent=request.headers.get("user-agent", "")[:400],
             cookie=request.cookies.get(self.session, ""),
             device=request.cookies.get(self.device, ""),
+            proof=request.cookies.get(self.renewal, ""),
         )
 
     def form_token(self, request: Request) -> str:

@@ -111,7 +111,8 @@ class PasswordPages:
 
     async def show_link(self, request: Request) -> Response:
         """The form that a link opens, or why it does not."""
-        opened = await self._site.passwords.open_link(str(request.path_params["token"]), *_purposes(request))
+        visitor = self._site.cookies.visitor(request)
+        opened = await self._site.passwords.open_link(str(request.path_params["token"]), visitor, *_purposes(request))
         return await self._link_page(request, opened)
 
     async def set_password(self, request: Request) -> Response:
@@ -121,19 +122,21 @@ class PasswordPages:
         site.cookies.check_form(request, form, origin=site.origin)
         visitor, password = site.cookies.visitor(request), form.get("password", "")
         if form.get("check"):
-            opened = await site.passwords.open_link(token, *purposes)
+            opened = await site.passwords.open_link(token, visitor, *purposes)
             return await self._link_page(request, opened, await self._judged(password, opened.account))
         result = await site.passwords.set_through_link(token, purposes, password, visitor)
         if isinstance(result, Opened):
             return await self._link_page(request, result)
         if isinstance(result, Broken):
-            opened = await site.passwords.open_link(token, *purposes)
+            opened = await site.passwords.open_link(token, visitor, *purposes)
             return await self._link_page(request, opened, Judged(password, result.rules, refused=True))
-        opened = await site.passwords.open_link(token, *purposes)
+        opened = await site.passwords.open_link(token, visitor, *purposes)
         slug = opened.link.organisation_slug if opened.link else ""
         after = continuation(query_of(request).get("next", ""))
         response = see_other(after or (f"/o/{slug}" if slug else "/"))
         site.cookies.begin(response, result)
+        if visitor.proof:
+            site.cookies.drop(response, site.cookies.renewal)
         return response
 
     async def send_again(self, request: Request) -> Response:

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from parvis_identity.domain.addresses import continuation
+from parvis_identity.domain.links import LIFETIMES, Purpose
 from parvis_identity.http.browser import query_of, read_form
 from parvis_identity.http.pushed import DECLINE
 from parvis_identity.http.site import Site, see_other, wait_text
@@ -91,7 +92,9 @@ class SignInPages:
         )
         if isinstance(result, MustChoose):
             carried = f"?{urlencode({'next': after}, quote_via=quote)}" if after else ""
-            return see_other(f"/renew/{result.token}{carried}")
+            response = see_other(f"/renew/{result.token}{carried}")
+            site.cookies.set(response, site.cookies.renewal, result.proof, lifetime=LIFETIMES[Purpose.RENEWAL])
+            return response
         if isinstance(result, Expired):
             message = _("This provisional password has expired. Ask your firm for a new one.")
             return await self._form(request, face, after, identifier=identifier, refused=message, status=422)

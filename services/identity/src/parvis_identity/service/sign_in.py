@@ -5,6 +5,7 @@ and reads, the second decides on what is there then, and writes.
 """
 
 import hashlib
+import hmac
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +18,16 @@ from parvis_identity.domain import provisional
 from parvis_identity.domain.devices import known, remember
 from parvis_identity.domain.foreign_hashes import kind_of
 from parvis_identity.domain.identifiers import LONGEST_MAIL, identifier_key
-from parvis_identity.domain.links import LIFETIMES, LinkState, Purpose, digest_of, state_of, token_of
+from parvis_identity.domain.links import (
+    LIFETIMES,
+    OF_ONE_BROWSER,
+    LinkState,
+    Purpose,
+    browser_proof,
+    digest_of,
+    state_of,
+    token_of,
+)
 from parvis_identity.domain.passwords import PasswordPolicy
 from parvis_identity.domain.throttle import BY_ADDRESS, BY_IDENTIFIER, RESETS, RESETS_BY_ADDRESS, network_of
 from parvis_identity.models import Account, AccountState, Credential, Link
@@ -47,6 +57,8 @@ class Visitor:
     cookie: str
     #: What it keeps of accounts that signed in there before (domain.devices).
     device: str = ""
+    #: That it was this one that gave a right password which must be replaced (domain.links.browser_proof).
+    proof: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +74,12 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class MustChoose:
-    """The password was right, and lets its owner choose another one, no more: `token` is of the link that does."""
+    """The password was right, and lets its owner choose another one, no more: `token` is of the link that does, and
+    `proof` what the browser must show with it.
+    """
 
     token: str
+    proof: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +236,8 @@ class Passwords:
         )  # fmt: skip
         await store.insert_link(unit, link)
         unit.record("sign_in.must_choose", target_kind="account", target_id=account.id, why=why)
-        return MustChoose(token_of(self._ring.link_secret, link.id, why))
+        secret = self._ring.link_secret
+        return MustChoose(token_of(secret, link.id, why), browser_proof(secret, link.id))
 
     async def _begin(self, unit: UnitOfWork, account: Account, visitor: Visitor) -> Begun:
         begun = await sessions.begin(unit, account, cookie=visitor.cookie, user_agent=visitor.user_agent)
@@ -339,11 +355,20 @@ class Passwords:
         )
         unit.record("password.reset_requested", target_kind="account", target_id=account.id)
 
-    async def open_link(self, token: str, *purposes: Purpose) -> Opened:
+    async def open_link(self, token: str, visitor: Visitor, *purposes: Purpose) -> Opened:
         """What can be said about a link before it is used."""
         async with self._database.begin(self._caller) as unit:
             opened = await self._open(unit, token)
-        return opened if opened.link is None or opened.link.purpose in purposes else Opened(LinkState.UNKNOWN)
+        link = opened.link
+        if link is None:
+            return opened
+        if link.purpose not in purposes:
+            return Opened(LinkState.UNKNOWN)
+        if link.purpose in OF_ONE_BROWSER and opened.state is LinkState.OPEN:
+            wanted = browser_proof(self._ring.link_secret, link.id)
+            if not hmac.compare_digest(wanted.encode(), visitor.proof.encode("utf-8", "surrogateescape")):
+                return Opened(LinkState.UNKNOWN)
+        return opened
 
     async def _open(self, unit: UnitOfWork, token: str, *, lock: bool = False) -> Opened:
         found = await store.find_link(unit, digest_of(token), lock_it=lock)
@@ -364,7 +389,7 @@ class Passwords:
         """Sets a password through a link and signs in; of two tabs that do so at once, one does. Raises LIMIT
         hashing_busy.
         """
-        opened = await self.open_link(token, *purposes)
+        opened = await self.open_link(token, visitor, *purposes)
         if opened.state is not LinkState.OPEN or opened.account is None:
             return opened
         broken = await self.broken(password, opened.account)
