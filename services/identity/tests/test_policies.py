@@ -66,8 +66,7 @@ async def demand(stage, firm, policy):
 
 async def hand_over(stage, firm, account):
     issuing = ProvisionalPasswords(stage.hasher, stage.settings)
-    _, secret, _ = await issuing.issue(lambda: stage.unit(firm.id), account.id)
-    return secret
+    return (await issuing.issue(lambda: stage.unit(firm.id), account.id)).password
 
 
 @pytest.mark.parametrize(
@@ -278,6 +277,16 @@ async def test_a_new_one_for_an_account_in_use_replaces_its_password_and_ends_it
     assert (await browser.get("/password")).headers["location"].startswith("/login")
     assert old.status_code == 422
     assert new.headers["location"].startswith("/renew/")
+
+
+@pytest.mark.parametrize("state", [AccountState.ACTIVE, AccountState.PENDING])
+async def test_it_is_said_whether_the_account_was_in_use(stage, firm, state):
+    client = await stage.client_of(firm, f"C033{state[0]}", state=state)
+    issued = await ProvisionalPasswords(stage.hasher, stage.settings).issue(lambda: stage.unit(firm.id), client.id)
+    async with stage.unit(firm.id) as unit:
+        query = "SELECT details->>'was_active' FROM audit WHERE act = 'password.provisional_issued' AND target_id = $1"
+        [row] = await unit.fetch(query, str(client.id))
+    assert issued.was_active == (state == AccountState.ACTIVE) == (row[0] == "true")
 
 
 async def test_a_withdrawn_invitation_takes_the_provisional_password_along(stage, firm):

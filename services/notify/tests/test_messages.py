@@ -319,6 +319,17 @@ async def test_a_corrected_address_is_told_in_the_name_of_the_firm(suite, firm, 
     assert "C0042" in mailbox.to(event.old_mail)[0].get_body(("plain",)).get_content()
 
 
+async def test_a_replaced_password_is_told_and_stands_in_the_history_of_the_contact(suite, firm, contact, mailbox):
+    event = tenancy_events.AccessPasswordReplaced(
+        membership_id=str(uuid7()), contact_id=contact.id, mail=mail(), given_name="Claire", family_name="Le Goff",
+        locale="fr", identifier="C0042",
+    )  # fmt: skip
+    await suite.tell(firm.id, event)
+    row = await suite.message_to(firm.id, event.mail)
+    assert (row["kind"], str(row["contact_id"])) == ("password_replaced", contact.id)
+    assert "C0042" in mailbox.to(event.mail)[0].get_body(("plain",)).get_content()
+
+
 def declined(**changes):
     fields = {
         "request_id": str(uuid7()), "mail": f"{uuid7().hex}@demande.example", "given_name": "Inès",

@@ -56,6 +56,8 @@ class PlayedIdentity:
         self.links = []
         self.corrected = []
         self.issued = []
+        #: Whether accounts had a password of their own before one was issued.
+        self.used = False
         self.policy = identity_pb2.PasswordPolicy(minimum=8)
         self.products = {}
         self.clients = {}
@@ -89,7 +91,9 @@ class PlayedIdentity:
 
     async def IssueProvisionalPassword(self, request):
         self.issued.append(request.account_id)
-        return identity_pb2.ProvisionalPassword(identifier="C0001", password="k7wp-3mzd-hx9r-qa4t")
+        return identity_pb2.ProvisionalPassword(
+            identifier="C0001", password="k7wp-3mzd-hx9r-qa4t", was_active=self.used
+        )
 
     async def GetPasswordPolicy(self, _):
         return identity_pb2.PasswordPolicies(policy=self.policy)

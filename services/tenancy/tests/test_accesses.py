@@ -165,6 +165,17 @@ async def test_who_has_no_address_is_given_a_password_on_paper(stage, admin, rec
         await admin.call("ResendAccess", membership_id=access.membership_id)
 
 
+@pytest.mark.parametrize("used", [True, False])
+async def test_who_had_chosen_a_password_is_told_that_it_was_replaced(stage, admin, record, monkeypatch, used):
+    access = await grant(admin, record)
+    monkeypatch.setattr(stage.identity, "used", used)
+    await admin.call("IssueAccessPassword", membership_id=access.membership_id)
+    told = await stage.events(admin, events_pb2.AccessPasswordReplaced)
+    assert [(each.membership_id, each.contact_id, bool(each.mail)) for each in told] == (
+        [(access.membership_id, record.contact.id, True)] if used else []
+    )
+
+
 async def test_an_access_that_is_cut_gets_no_password(admin, record):
     access = await grant(admin, record)
     await admin.call("CutAccess", membership_id=access.membership_id)

@@ -56,6 +56,7 @@ class Kind(StrEnum):
     REQUEST_TOO_SOON = "request_too_soon"
     ACCOUNT_LINKED = "account_linked"
     ACCOUNT_UNLINKED = "account_unlinked"
+    PASSWORD_REPLACED = "password_replaced"  # noqa: S105 - a kind of mail
 
 
 class State(StrEnum):
@@ -145,7 +146,7 @@ FIELDS: Final[Mapping[Kind, tuple[Field, ...]]] = {
     ),
     Kind.REQUEST_TOO_SOON: (_LINK, _GIVEN, _FIRM, _DOMAIN, _DAY),
     **dict.fromkeys(
-        (Kind.ACCOUNT_LINKED, Kind.ACCOUNT_UNLINKED),
+        (Kind.ACCOUNT_LINKED, Kind.ACCOUNT_UNLINKED, Kind.PASSWORD_REPLACED),
         (_LINK, Field("identifiant", "C0042", "C0042"), _GIVEN, _FIRM, _DOMAIN),
     ),
     **dict.fromkeys(

@@ -138,6 +138,26 @@ class Events:
         )
         await self._composer.announce(unit, what, _person(event))
 
+    async def access_password_replaced(
+        self, unit: "UnitOfWork", event: tenancy_events.AccessPasswordReplaced, envelope: "Envelope"
+    ) -> None:
+        """The firm replaced the password of a person who had chosen one: they hear of it where their mails go."""
+        face = await self._composer.face(unit, envelope)
+        contact = await self._composer.contact(unit, UUID(event.contact_id), envelope)
+        what = Announcement(
+            kind=Kind.PASSWORD_REPLACED,
+            event_id=envelope.id,
+            values={
+                "prénom": event.given_name,
+                "identifiant": event.identifier,
+                "société": face.name,
+            },
+            link=f"{self._composer.public_url}/login/{face.slug}",
+            contact_id=contact.id,
+        )
+        name = f"{event.given_name} {event.family_name}"
+        await self._composer.announce(unit, what, Recipient(name, event.mail, event.locale, event.membership_id))
+
     async def document_filed(
         self, unit: "UnitOfWork", event: documents_events.DocumentFiled, envelope: "Envelope"
     ) -> None:

@@ -64,6 +64,7 @@ def subscribe(bus: Bus, events: Events, sender: Sender, requests: RequestMails, 
 
     bus.on(tenancy_events.MemberInvited, events.member_invited)
     bus.on(tenancy_events.AccessGranted, events.access_granted)
+    bus.on(tenancy_events.AccessPasswordReplaced, events.access_password_replaced)
     bus.on(documents_events.DocumentFiled, events.document_filed)
     bus.on(documents_events.DepositReceived, events.deposit_received)
     bus.on(documents_events.DocumentOpened, events.document_opened)

@@ -31,6 +31,7 @@ MAIL_KINDS = {
     "password-reset": notify_pb2.TEMPLATE_KIND_PASSWORD_RESET,
     "account-imported": notify_pb2.TEMPLATE_KIND_ACCOUNT_IMPORTED,
     "address-corrected": notify_pb2.TEMPLATE_KIND_ADDRESS_CORRECTED,
+    "password-replaced": notify_pb2.TEMPLATE_KIND_PASSWORD_REPLACED,
 }
 _MAILS = {
     "member-invited": (N_("Invitation of a colleague"), N_("Sent when somebody is invited to work here.")),
@@ -43,6 +44,10 @@ _MAILS = {
     "password-reset": (
         N_("New password"),
         N_("Sent when somebody asks for a new password. It is the same for everybody."),
+    ),
+    "password-replaced": (
+        N_("Replaced password"),
+        N_("Sent when a provisional password replaces the one of an access in use. It is the same for everybody."),
     ),
     "address-corrected": (
         N_("Corrected address"),

@@ -35,6 +35,7 @@ _FIXED = frozenset(
         notify_pb2.TEMPLATE_KIND_PASSWORD_RESET,
         notify_pb2.TEMPLATE_KIND_ACCOUNT_IMPORTED,
         notify_pb2.TEMPLATE_KIND_ADDRESS_CORRECTED,
+        notify_pb2.TEMPLATE_KIND_PASSWORD_REPLACED,
     }
 )
 

@@ -37,8 +37,13 @@ class PasswordRpc:
     async def IssueProvisionalPassword(
         self, begin: Begin, request: pb.IssueProvisionalPasswordRequest
     ) -> pb.ProvisionalPassword:
-        account, secret, until = await self._provisional.issue(begin, ids.parse(request.account_id, "account_id"))
-        return pb.ProvisionalPassword(identifier=account.identifier, password=secret, expires_at=timestamp(until))
+        issued = await self._provisional.issue(begin, ids.parse(request.account_id, "account_id"))
+        return pb.ProvisionalPassword(
+            identifier=issued.account.identifier,
+            password=issued.password,
+            expires_at=timestamp(issued.until),
+            was_active=issued.was_active,
+        )
 
     def _told(self, demanded: policies.Demanded) -> pb.PasswordPolicies:
         return pb.PasswordPolicies(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -20,6 +21,16 @@ from parvis_kit.unit import UnitOfWork
 Begin = Callable[[], AbstractAsyncContextManager[UnitOfWork]]
 
 
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A provisional password, until when it opens the account, and whether its owner had one of their own."""
+
+    account: Account
+    password: str
+    until: datetime
+    was_active: bool
+
+
 class ProvisionalPasswords:
     """See the module. The password itself is in the answer, and nowhere else."""
 
@@ -27,9 +38,9 @@ class ProvisionalPasswords:
         self._hasher = hasher
         self._lifetime = settings.provisional_lifetime
 
-    async def issue(self, begin: Begin, account_id: UUID) -> tuple[Account, str, datetime]:
-        """A new provisional password in place of what opened a managed account of the organisation at hand, and until
-        when it does. Sessions end, links are worthless. `begin` opens a transaction: nothing is hashed inside one.
+    async def issue(self, begin: Begin, account_id: UUID) -> Issued:
+        """A new provisional password in place of what opened a managed account of the organisation at hand. Sessions
+        end, links are worthless. `begin` opens a transaction: nothing is hashed inside one.
 
         Raises NOT_FOUND account_not_found, PRECONDITION account_closed, LIMIT too_many_passwords, hashing_busy.
         """
@@ -46,9 +57,10 @@ class ProvisionalPasswords:
             await store.set_provisional(unit, account_id, encoded, until)
             await store.revoke_links(unit, account_id)
             await sessions.end(unit, account_id)
-            used = str(account.state == AccountState.ACTIVE).lower()
-            unit.record("password.provisional_issued", target_kind="account", target_id=account_id, was_active=used)
-        return account, secret, until
+            used = account.state == AccountState.ACTIVE
+            told = {"was_active": str(used).lower()}
+            unit.record("password.provisional_issued", target_kind="account", target_id=account_id, **told)
+        return Issued(account, secret, until, used)
 
 
 async def _to_change(unit: UnitOfWork, account_id: UUID) -> Account:

@@ -118,13 +118,27 @@ async def reopen(unit: UnitOfWork, membership_id: UUID) -> tenancy_pb2.Access:
 
 
 async def issue_password(unit: UnitOfWork, identity: Identity, membership_id: UUID) -> identity_pb2.ProvisionalPassword:
-    """A provisional password to hand over,, in place of what opened the access (S8). Raises PRECONDITION access_cut."""
+    """A provisional password to hand over, in place of what opened the access (S8); whoever had chosen one is told.
+    Raises PRECONDITION access_cut.
+    """
     membership, contact_ids = await _to_change(unit, membership_id)
     if membership.state == MembershipState.CUT:
         raise precondition("access_cut")
     request = identity_pb2.IssueProvisionalPasswordRequest(account_id=str(membership.account_id))
     issued = await identity.passwords.IssueProvisionalPassword(request)
-    unit.record("access.password_issued", target_kind="contact", target_id=contact_ids[0])
+    used = str(issued.was_active).lower()
+    unit.record("access.password_issued", target_kind="contact", target_id=contact_ids[0], was_active=used)
+    if issued.was_active and membership.mail:
+        event = events_pb2.AccessPasswordReplaced(
+            membership_id=str(membership.id),
+            contact_id=str(contact_ids[0]),
+            mail=membership.mail,
+            given_name=membership.given_name,
+            family_name=membership.family_name,
+            locale=membership.locale,
+            identifier=membership.identifier,
+        )
+        unit.emit(event, aggregate_id=membership.id)
     return issued
 
 
