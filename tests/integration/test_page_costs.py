@@ -45,6 +45,8 @@ NO_PAGES = {
     "/requests/{slug}": "is there once somebody has asked for an account; nobody in the demonstration has",
     "/requests/{slug}/support": "idem",
     "/o/{slug}/settings/people/requests/{id}": "idem",
+    "/o/{slug}/settings/imports/{id}": "is there once a file was sent; nobody in the demonstration has sent one",
+    "/o/{slug}/settings/imports/{id}/report": "idem",
     "/o/{slug}/contacts/{id}/folders/{folder_id}/upload": "where another file is chosen after a refused form",
     "/o/{slug}/contacts/{id}/folders/{folder_id}/uploads/{upload_id}": "where the store sends a plain form's sender",
 }
