@@ -116,6 +116,15 @@ async def test_a_product_that_is_not_assigned_says_who_can(suite: Suite):
     assert (request.product_id, request.membership_id, request.assigned) == ("c", suite.frame.membership.id, True)
 
 
+async def test_a_closed_product_says_so_where_it_would_be_opened(suite: Suite):
+    closed = tenancy_pb2.MyProduct(id="e", name="Actes", state=ASSIGNED, closed=True)
+    suite.services.answers["ListMyProducts"] = tenancy_pb2.ListMyProductsResponse(products=[closed, PRODUCTS[0]])
+    answer = await suite.get("/o/durand/applications")
+    assert "Your provider has closed it for now." in text_of(answer)
+    assert answer.text.index("Paie") < answer.text.index("Actes")
+    assert answer.text.count("/start?organisation=") == 1
+
+
 async def test_inviting_keeps_what_was_typed_and_says_what_is_wrong_at_the_field(suite: Suite):
     suite.services.answers["InviteMember"] = invalid("fields_invalid", [Violation("mail", "mail_invalid")])
     answer = await suite.post("/o/durand/settings/people/invite", COLLEAGUE | {"mail": "lea@"})

@@ -70,6 +70,19 @@ async def test_a_product_is_closed_and_opened_again(stage, provider):
     assert closed == [True, False]
 
 
+async def test_a_closed_product_is_launched_by_nobody_and_lists_say_so(stage, provider):
+    product = await stage.product(provider)
+
+    async def listed() -> list[bool]:
+        mine = (await provider.call("ListMyProducts")).products
+        return [each.closed for each in mine if each.id == product.id]
+
+    await provider.call("SetProductOpen", id=product.id, open=False)
+    closed = await listed()
+    await provider.call("SetProductOpen", id=product.id, open=True)
+    assert (closed, await listed()) == ([True], [False])
+
+
 async def test_a_try_out_is_of_the_products_client(stage, provider):
     product = await stage.product(provider)
     begun = await provider.call("StartProductTrial", id=product.id, return_path="/o/x/y")

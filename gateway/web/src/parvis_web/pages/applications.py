@@ -30,11 +30,11 @@ def launch_address(launch_url: str, slug: str) -> str:
 
 
 def in_order(products: Iterable[tenancy_pb2.MyProduct], *, catalogue: bool) -> list[tenancy_pb2.MyProduct]:
-    """What can be opened first, then what can be assigned, then with `catalogue` what is not subscribed; by
-    name as they came.
+    """What can be opened first, then what can be assigned, then what is closed and with `catalogue` what is not
+    subscribed; by name as they came.
     """
     shown = (product for product in products if catalogue or product.state != tenancy_pb2.PRODUCT_STATE_NOT_SUBSCRIBED)
-    return sorted(shown, key=lambda product: product.state)
+    return sorted(shown, key=lambda product: (product.closed, product.state))
 
 
 @pages.get("/o/{slug}/applications", STAFF)

@@ -1,5 +1,6 @@
 """Organisations, their public faces, their structures, and the revision of their rights."""
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint
@@ -12,6 +13,7 @@ from parvis_tenancy.models.base import (
     Sorted,
     Versioned,
     choice,
+    instant,
     number,
     of_organisation,
     owned_reference,
@@ -116,3 +118,5 @@ class Product(Row, Versioned, table=True):
     description: str = ""
     launch_url: str
     sort_key: str = ""
+    # What identity knows of its client, for lists.
+    closed_at: datetime | None = instant(default=None)

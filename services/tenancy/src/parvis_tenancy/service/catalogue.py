@@ -103,7 +103,10 @@ async def rotate_secret(
 
 async def set_open(unit: UnitOfWork, identity: Identity, product_id: UUID, *, open_: bool) -> tenancy_pb2.Product:
     """Closes a product's client, or opens it again. Raises NOT_FOUND."""
-    product = await owned(unit, product_id)
+    product = await owned(unit, product_id, lock=True)
+    # What the client is closed by is identity's; here it is kept for lists, which ask nobody else.
+    product.closed_at = None if open_ else product.closed_at or unit.now
+    await unit.flush()
     client = await identity.clients.SetClientOpen(
         identity_pb2.SetClientOpenRequest(client_id=product.client_id, open=open_)
     )

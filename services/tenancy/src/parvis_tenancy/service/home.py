@@ -65,11 +65,12 @@ async def my_products(unit: UnitOfWork, membership_id: UUID) -> list[tenancy_pb2
             name=row["name"],
             description=row["description"],
             state=tenancy_pb2.PRODUCT_STATE_NOT_SUBSCRIBED,
+            closed=row["closed"],
         )
         if row["assigned"]:
             product.state = tenancy_pb2.PRODUCT_STATE_ASSIGNED
-            # Nobody is signed in to a product while they view the portal as somebody else.
-            product.launch_url = "" if unit.caller.actor else row["launch_url"]
+            # Nobody is signed in to a closed product, nor to any while they view the portal as somebody else.
+            product.launch_url = "" if unit.caller.actor or product.closed else row["launch_url"]
         elif row["subscribed"]:
             product.state = tenancy_pb2.PRODUCT_STATE_NOT_ASSIGNED
             product.assigners.extend(row["assigners"])

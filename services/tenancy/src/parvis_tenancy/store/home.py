@@ -15,8 +15,8 @@ FROM memberships m JOIN organisations o ON o.id = m.organisation_id
 WHERE m.organisation_id = $1 AND m.id = $2"""
 
 _PRODUCTS = """
-SELECT p.id, p.name, p.description, p.launch_url, s.product_id IS NOT NULL AS subscribed,
-       a.product_id IS NOT NULL AS assigned,
+SELECT p.id, p.name, p.description, p.launch_url, p.closed_at IS NOT NULL AS closed,
+       s.product_id IS NOT NULL AS subscribed, a.product_id IS NOT NULL AS assigned,
        CASE WHEN s.product_id IS NOT NULL AND a.product_id IS NULL THEN ARRAY(
            SELECT h.given_name || ' ' || h.family_name FROM memberships h
            WHERE h.organisation_id = $1 AND h.kind = 1 AND h.state = 2 AND (h.profile_built_in = 'administrator'
