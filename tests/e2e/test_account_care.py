@@ -6,6 +6,7 @@ import pytest
 from acts import ORSEL, create_client, give_access, invite, mails_about, open_record
 from people import CLAIRE, PHONE, SOPHIE, Identity, Person, Seat, field_of
 from playwright.sync_api import expect
+from test_accessibility import problems, problems_of_colour
 
 PASSWORD = "Corsaire&2026"
 
@@ -55,6 +56,7 @@ def test_an_address_changes_at_both_ends_and_the_old_one_takes_it_back(colleague
     elsewhere.reads_title("Confirmez votre nouvelle adresse")
     elsewhere.press("Confirmer l’adresse")
     elsewhere.reads_title("Il manque la confirmation de votre ancienne adresse")
+    assert not problems(elsewhere) + problems_of_colour(elsewhere)
     iris.open(f"{ORSEL}/account")
     iris.sees(f"{new} est confirmée ; il manque {old}")
     iris.open(question.link("/address/old/"))
@@ -89,6 +91,8 @@ def test_the_old_address_stops_a_change_in_english_on_a_phone(colleague, mails, 
     proof = mails.wait(new, since=since)
     ewan.open(warning.link("/address/old/"))
     ewan.reads_title("Is it you who is changing your address?")
+    assert not problems(ewan) + problems_of_colour(ewan)
+    assert ewan.page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     ewan.press("Stop the change")
     ewan.reads_title("Your address stays as it is")
     ewan.open(proof.link("/address/new/"))
