@@ -18,7 +18,8 @@ KIT = {"outbox", "inbox", "dead_letters", "audit", "audit_queue", "audit_heads",
 CONTACT = ("contact_id", "customer_id")
 #: What is still on its way, by service.
 UNSETTLED = {
-    "identity": "SELECT count(*) FROM imports WHERE state IN ('checking', 'importing')",
+    "identity": "SELECT (SELECT count(*) FROM imports WHERE state IN ('checking', 'importing'))"
+    " + (SELECT count(*) FROM logout_notices WHERE done_at IS NULL AND trouble = '')",
     "notify": "SELECT count(*) FROM messages WHERE state = 'pending'",
     "documents": "SELECT count(*) FROM uploads WHERE state = 'verifying'",
     "billing": "SELECT count(*) FROM invoices WHERE state = 'closed'",

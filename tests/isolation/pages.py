@@ -109,9 +109,13 @@ WAITING = "/requests/{slug}"
 
 
 def rightful(name: str) -> str:
-    """Who a route is for. The administrator has several sessions here, which go on."""
+    """Who a route is for. The administrator has several sessions here, which go on; and what one of two routes takes
+    back is not there for the other.
+    """
     if WAITING in name:
         return "requested-member"
+    if name == "POST /account/applications/withdraw":
+        return "no-right"
     if name.endswith("end-others"):
         return "reader"
     return "provider" if ROUTES[name].rule.right in PROVIDERS else "administrator"

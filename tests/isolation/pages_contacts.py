@@ -172,10 +172,22 @@ async def end_others_alone(_: World) -> Sent:
     return Sent({}, {})
 
 
-async def _known(world: World) -> Sent:
-    await world.cast.redeem(await world.cast.product_code("administrator"))
+@fills("POST /o/{slug}/account/applications/withdraw")
+async def withdraw_application(world: World) -> Sent:
+    return await _known(world, "administrator")
+
+
+@fills("POST /account/applications/withdraw")
+async def withdraw_application_alone(world: World) -> Sent:
+    colleague = await world.cast.member("no-right")
+    assigned = tenancy_pb2.SetAssignmentRequest(
+        product_id=world.product_id, membership_id=colleague.membership_id, assigned=True
+    )
+    await world.cast.as_administrator("ProductService.SetAssignment", assigned)
+    return await _known(world, "no-right")
+
+
+async def _known(world: World, name: str) -> Sent:
+    """The product knows somebody, who may take that back."""
+    await world.cast.redeem(await world.cast.product_code(name))
     return Sent({}, {"client_id": world.cast.product["client_id"]})
-
-
-fills("POST /o/{slug}/account/applications/withdraw")(_known)
-fills("POST /account/applications/withdraw")(_known)

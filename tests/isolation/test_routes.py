@@ -43,6 +43,8 @@ EVERYBODYS = (
 ALLOWED = {
     ("POST /o/{slug}/contacts/new", "out-of-scope"): "whoever edits contacts may make one for a colleague",
     ("POST /o/{slug}/account", "other-client"): "their own names and language",
+    ("POST /o/{slug}/account/sessions/end-others", "other-client"): "their own devices",
+    ("POST /o/{slug}/account/sessions/end-others", "other-firm-at-home"): "their own devices",
 }
 
 REFUSED, OWN, SIGN_IN = "refused", "their own", "the way in"
@@ -115,6 +117,8 @@ class Trials:
         """Somebody has the portal open: signing in changes rows too."""
         if reader != "signed-out":
             await self.stage.cast.reader(reader.removesuffix("-at-home"))
+        if reader.startswith("cut-"):  # made anew, maybe: the others hear of it a moment later
+            await self.stage.ledger.quiet()
 
     async def rows(self):
         """What the firm has, everywhere."""
