@@ -41,6 +41,7 @@ WRITTEN = {
     "registration": {"client.registered", "client.changed", "client.removed"},
     "requests": {"request.opened", "request.throttled", "request.proven"},
     "rotation": {"key.rotated", "keys.distrusted"},
+    "closing": {"account.disabled", "account.reopened"},
     "sessions": {"session.ended", "session.expired", "account.disabled"},
     "sign_in": {
         "sign_in.done", "sign_in.failed", "sign_in.throttled", "sign_in.must_choose", "sign_in.provisional_expired",

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import structlog
 
+from parvis_identity.closing import CLOSE, REOPEN
 from parvis_identity.importing import IMPORT
 from parvis_identity.service import rotation
 from parvis_identity.service.keys import KeyRing
@@ -57,7 +58,9 @@ def _words(span: timedelta) -> str:
 
 
 COMMANDS: Mapping[str, Command[Settings]] = {
+    "close-account": CLOSE,
     "import": IMPORT,
+    "reopen-account": REOPEN,
     "rotate-keys": Command(
         "publishes new keys for tokens, which replace the old ones later", rotate_keys, _how_to_rotate
     ),

@@ -312,7 +312,7 @@ class Passwords:
             address_may, _ = await session_store.charge(unit, by_address, RESETS_BY_ADDRESS)
             found = await store.find(unit, typed, organisation_id)
             if may and address_may and found is not None:
-                await self._send_reset(unit, found[0], organisation_id, organisation_slug)
+                await send_reset(unit, self._ring.link_secret, found[0], organisation_id, organisation_slug)
 
     async def send_again(self, token: str) -> LinkState:
         """Sends a fresh link to whom an expired one was for; the state of the old one."""
@@ -323,37 +323,10 @@ class Passwords:
             async with self._database.begin(self._caller, organisation_id=link.organisation_id) as unit:
                 may, _ = await session_store.charge(unit, throttle_key("again", str(account.id)), RESETS)
                 if may:
-                    await self._send_reset(unit, account, link.organisation_id, link.organisation_slug)
+                    await send_reset(
+                        unit, self._ring.link_secret, account, link.organisation_id, link.organisation_slug
+                    )
         return opened.state
-
-    async def _send_reset(self, unit: UnitOfWork, account: Account, organisation_id: UUID | None, slug: str) -> None:
-        # Locked and looked at again: the invitation may be taken back at this moment.
-        account = await store.lock(unit, account.id) or account
-        uninvited = account.state == AccountState.PENDING and not await store.is_invited(unit, account.id)
-        if account.state == AccountState.DISABLED or not account.mail or uninvited:
-            return
-        link = new_link(
-            unit,
-            self._ring.link_secret,
-            uuid7(),
-            Purpose.RESET,
-            account.id,
-            organisation_id=organisation_id,
-            organisation_slug=slug,
-        )
-        await store.insert_link(unit, link)
-        unit.emit(
-            events_pb2.PasswordResetRequested(
-                account_id=str(account.id),
-                mail=account.mail,
-                given_name=account.given_name,
-                family_name=account.family_name,
-                locale=account.locale,
-                link_id=str(link.id),
-            ),
-            aggregate_id=account.id,
-        )
-        unit.record("password.reset_requested", target_kind="account", target_id=account.id)
 
     async def open_link(self, token: str, visitor: Visitor, *purposes: Purpose) -> Opened:
         """What can be said about a link before it is used."""
@@ -425,6 +398,39 @@ class Passwords:
             begun = await self._begin(unit, account, visitor)
             await proven.send_all(unit, account)
             return begun
+
+
+async def send_reset(
+    unit: UnitOfWork, secret: bytes, account: Account, organisation_id: UUID | None, slug: str
+) -> None:
+    """Sends a link to a new password to whom an account in use belongs, or an invitation that stands."""
+    # Locked and looked at again: the invitation may be taken back at this moment.
+    account = await store.lock(unit, account.id) or account
+    uninvited = account.state == AccountState.PENDING and not await store.is_invited(unit, account.id)
+    if account.state == AccountState.DISABLED or not account.mail or uninvited:
+        return
+    link = new_link(
+        unit,
+        secret,
+        uuid7(),
+        Purpose.RESET,
+        account.id,
+        organisation_id=organisation_id,
+        organisation_slug=slug,
+    )
+    await store.insert_link(unit, link)
+    unit.emit(
+        events_pb2.PasswordResetRequested(
+            account_id=str(account.id),
+            mail=account.mail,
+            given_name=account.given_name,
+            family_name=account.family_name,
+            locale=account.locale,
+            link_id=str(link.id),
+        ),
+        aggregate_id=account.id,
+    )
+    unit.record("password.reset_requested", target_kind="account", target_id=account.id)
 
 
 def new_link(

@@ -118,6 +118,11 @@ async def end_of_sessions(unit: UnitOfWork, sessions: Sequence[UUID]) -> None:
         _tell(unit, await store.end(unit, sessions=sessions), "signed_out")
 
 
+async def end_of_subject(unit: UnitOfWork, account_id: UUID) -> None:
+    """Ends what others see as an account that is closed."""
+    _tell(unit, await store.end(unit, subject_account_id=account_id), "account_closed")
+
+
 def _tell(unit: UnitOfWork, ended: Sequence[Viewing], why: str) -> None:
     for viewing in ended:
         told = events_pb2.SessionEnded(session_id=str(viewing.id), account_id=str(viewing.account_id))

@@ -48,12 +48,17 @@ async def end(
     *,
     viewing_id: UUID | None = None,
     sessions: Sequence[UUID] = (),
+    subject_account_id: UUID | None = None,
     organisation_id: UUID | None = None,
 ) -> Sequence[Viewing]:
-    """Ends one viewing, or those of sessions (in one organisation); answers with those that went on until now."""
+    """Ends one viewing, those of an account, or those of sessions (in one organisation); answers with those that went
+    on until now.
+    """
     statement = update(Viewing).where(*_going_on(unit))
     if viewing_id is not None:
         statement = statement.where(col(Viewing.id) == viewing_id)
+    elif subject_account_id is not None:
+        statement = statement.where(col(Viewing.subject_account_id) == subject_account_id)
     else:
         statement = statement.where(col(Viewing.session_id).in_(sessions))
     if organisation_id is not None:
