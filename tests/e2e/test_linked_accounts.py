@@ -68,6 +68,8 @@ def test_with_both_passwords_the_accounts_are_linked(sophie, mails):
     assert not problems(sophie) + problems_of_colour(sophie)
     for address in (SOPHIE.identifier, "erwan@kervella.example"):
         mail = mails.wait(address, "Deux de vos comptes sont reliés", since=since)
+        name = "Sophie" if address == SOPHIE.identifier else "Erwan"  # never whose personal account it is
+        assert f"Bonjour {name}" in mail.body
         assert "C0002 chez Cabinet Orsel" in mail.body
         assert SOPHIE.identifier not in mail.body
 

@@ -1,4 +1,8 @@
-"""Mails about accounts that are linked: to both addresses, and of no firm, which knows nothing of the personal one."""
+"""Mails about accounts that are linked: to both addresses, and of no firm, which knows nothing of the personal one.
+
+Each is written to the name of its own account: the firm can correct the address of its account, and would read there
+whose personal account it is.
+"""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -29,19 +33,20 @@ class AccountLinkMails:
         await self._tell(delivery, event.link, Kind.ACCOUNT_UNLINKED)
 
     async def _tell(self, delivery: "Delivery", link: identity_events.AccountLink, kind: Kind) -> None:
-        what = Announcement(
-            kind=kind,
-            event_id=delivery.envelope.id,
-            values={
-                "prénom": link.given_name,
-                "identifiant": link.identifier,
-                "société": link.organisation_name,
-            },
-            link=f"{self.composer.public_url}/links",
-        )
-        name = f"{link.given_name} {link.family_name}"
         async with self.database.begin(Caller("notify"), organisation_id=NOBODY) as unit:
-            for mail in dict.fromkeys((link.personal_mail, link.managed_mail)):
-                if mail:
-                    await self.composer.announce(unit, what, Recipient(name, mail, link.locale))
+            for mail, (given, family, locale) in _sides(link).items():
+                what = Announcement(
+                    kind=kind,
+                    event_id=delivery.envelope.id,
+                    values={"prénom": given, "identifiant": link.identifier, "société": link.organisation_name},
+                    link=f"{self.composer.public_url}/links",
+                )
+                await self.composer.announce(unit, what, Recipient(f"{given} {family}".strip(), mail, locale))
             await delivery.finish(unit)
+
+
+def _sides(link: identity_events.AccountLink) -> dict[str, tuple[str, str, str]]:
+    """Address → given name, family name and language of the account that it belongs to; one mail to one address."""
+    managed = link.managed_given_name, link.managed_family_name, link.managed_locale or link.locale
+    personal = link.given_name, link.family_name, link.locale
+    return {mail: who for mail, who in ((link.managed_mail, managed), (link.personal_mail, personal)) if mail}

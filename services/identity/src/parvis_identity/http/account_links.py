@@ -16,7 +16,7 @@ from parvis_identity.service.account_links import NotLinked, is_fresh
 from parvis_identity.service.organisations import Face
 from parvis_identity.service.provider import SignedIn
 from parvis_kit.caller import Caller
-from parvis_kit.errors import not_found
+from parvis_kit.errors import Kind, ServiceError
 
 _SIGN_IN = "/login?next=%2Flinks"
 _TYPED = ("firm", "identifier")
@@ -95,7 +95,12 @@ class AccountLinkPages:
         who = await self._signed_in(request)
         if who is None:
             return see_other(_SIGN_IN)
-        refused = await site.account_links.unlink(who, request.path_params["id"], form.get("current", ""))
+        try:
+            refused = await site.account_links.unlink(who, request.path_params["id"], form.get("current", ""))
+        except ServiceError as error:
+            if error.kind is not Kind.NOT_FOUND:
+                raise
+            return see_other("/links")  # pressed twice, or ended from the other side
         if refused is not None:
             return await self._question(request, who, self._refusal(request, refused))
         return see_other("/links?done=unlinked")
@@ -123,8 +128,8 @@ class AccountLinkPages:
     async def _question(self, request: Request, who: SignedIn, errors: Mapping[str, str] = _NOTHING) -> Response:
         links = await self._site.account_links.of(who.account)
         found = next((each for each in links if str(each.id) == request.path_params["id"]), None)
-        if found is None:
-            raise not_found("link_not_found")
+        if found is None:  # ended since: the list says what is left
+            return see_other("/links")
         context: dict[str, object] = {
             "linked": found,
             "personal": who.account.kind == AccountKind.PERSONAL,

@@ -53,6 +53,9 @@ def _told(link: AccountLink, personal: Account, managed: Account, firm: str) -> 
         given_name=personal.given_name,
         family_name=personal.family_name,
         locale=personal.locale,
+        managed_given_name=managed.given_name,
+        managed_family_name=managed.family_name,
+        managed_locale=managed.locale,
     )
 
 
