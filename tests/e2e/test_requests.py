@@ -76,7 +76,7 @@ def test_a_new_person_confirms_the_address_and_waits(ines, sophie, mails):
     ines.press("Choisir mon mot de passe")
     ines.sees("Votre demande part chez Valmer Patrimoine")
     field_of(ines.page, "Mot de passe").fill(PASSWORD)
-    ines.press("Activer mon accès")
+    ines.press("Envoyer ma demande")
     until(lambda: waits(ines), "the request reaching the organisation")
     told = mails_about(mails, SOPHIE.identifier, "Inès Moreau demande un accès", since)
     assert "Nantes" not in told.body
@@ -148,7 +148,7 @@ def test_on_a_phone_in_english_one_is_declined_with_a_reason(owen, sophie, mails
     owen.open(mail.link("/join/"))
     owen.press("Choose my password")
     field_of(owen.page, "Password").fill(PASSWORD)
-    owen.press("Activate my access")
+    owen.press("Send my request")
     mails.wait(SOPHIE.identifier, "Owen Hughes demande", since=since)
 
     sophie.open(REQUESTS)
