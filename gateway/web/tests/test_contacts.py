@@ -9,7 +9,7 @@ import pytest
 from parvis.documents.v1 import documents_pb2
 from parvis.notify.v1 import notify_pb2
 from parvis.tenancy.v1 import tenancy_pb2
-from parvis_kit.errors import Kind, ServiceError, Violation, conflict, forbidden, invalid, unavailable
+from parvis_kit.errors import Kind, ServiceError, Violation, conflict, forbidden, invalid, precondition, unavailable
 from parvis_web.testing import Suite, text_of
 
 CONTACT, PERSON, ACCESS = (f"0192f000-0000-7000-8000-0000000000c{n}" for n in range(3))
@@ -241,6 +241,20 @@ async def test_some_folders_without_a_folder_is_asked_again(served: Suite):
     assert answer.status_code == 422
     assert "GrantAccess" not in served.services.calls
     assert re.search(r'value="some"[^>]* checked', answer.text), "sent again, it would open every folder"
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+async def test_who_has_an_access_is_not_offered_another_but_told_where_to_go_on(served: Suite, method: str):
+    served.services.answers["GetContact"] = lambda _: with_access(tenancy_pb2.MEMBERSHIP_STATE_INVITED)
+    served.services.answers["GrantAccess"] = precondition("already_has_access")
+    where = f"/o/durand/contacts/{CONTACT}/people/{PERSON}/access"
+
+    answer = await (served.get(where) if method == "get" else served.post(where, {"way": "paper", "reach": "all"}))
+
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/o/durand/contacts/{CONTACT}")
+    shown = await served.get(answer.headers["location"])
+    assert "Yann Kerautret already has an access" in text_of(shown)
+    assert f'/accesses/{ACCESS}/password">New provisional password' in shown.text
 
 
 async def test_a_taken_identifier_is_said_at_its_field(served: Suite):

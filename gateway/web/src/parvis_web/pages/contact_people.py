@@ -6,6 +6,7 @@ from parvis.documents.v1 import documents_pb2
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.errors import ServiceError, not_found
 from parvis_ui.forms import Errors
+from parvis_ui.frame import Flash
 from parvis_web.access import Area, staff
 from parvis_web.pages.contacts import PATIENCE, PERSON_FIELDS, active_members, person_of
 from parvis_web.visit import OrganisationVisit, if_allowed
@@ -108,6 +109,14 @@ async def _access_form(
         ),
     )
     person = _named(record, visit.request.path_params["person_id"])
+    if person.HasField("access"):  # pressed twice, or a sheet opened again: what is left to do is elsewhere
+        said = visit.words(
+            "%(name)s already has an access, under the identifier %(identifier)s.",
+            name=f"{person.given_name} {person.family_name}".strip(),
+            identifier=person.access.identifier,
+        )
+        again = f"{_here(visit)}/accesses/{person.access.membership_id}/password"
+        return visit.redirect(_here(visit), Flash("info", said, again, visit.words("New provisional password")))
     first = not any(each.HasField("access") for each in record.people)
     context = {
         "way": visit.form["way"] or ("mail" if person.mail else "paper"),
