@@ -47,13 +47,13 @@ def test_an_application_that_was_opened_is_listed_and_taken_back(person):
     opens = karim.page.get_by_role("link", name=re.compile("Démarrer")).first
     karim.open(opens.get_attribute("href") or "")
     karim.open(f"{ORSEL}/account")
-    known = karim.section("Applications qui me connaissent")
+    known = karim.section("Applications connectées à mon compte")
     expect(known.get_by_role("listitem")).to_have_count(1)
-    karim.sees(re.compile(r"Connaît votre nom"), within=known)
+    karim.sees(re.compile(r"Informations transmises : votre nom"), within=known)
     karim.press("Retirer", within=known)
     karim.press("Retirer", within=karim.page.get_by_role("dialog"))
     karim.is_told("L’application est déconnectée")
-    karim.sees("Aucune application ne vous connaît.", within=known)
+    karim.sees("Aucune application n’est connectée à votre compte.", within=known)
 
 
 @pytest.mark.parametrize("seat", [None, PHONE], ids=["desk", "phone"])
