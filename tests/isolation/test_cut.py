@@ -12,6 +12,7 @@ from people import DEAF, EVERYWHERE, Member
 
 from parvis.identity.v1 import identity_pb2
 from parvis.tenancy.v1 import tenancy_pb2
+from parvis_kit.errors import ServiceError
 
 CUTS = 5
 #: Seconds: tokens of the second of the end stay refused after a reopening (the margin of a revocation).
@@ -88,16 +89,22 @@ async def test_who_looks_as_somebody_else_is_refused_everywhere_when_they_lose_t
         print(f" loss of the right to refusal by the slowest service: {max(took):.3f} s ", end="")
 
 
-async def test_what_a_product_was_granted_for_the_firm_is_worth_nothing_after_a_cut(world, capsys):
+async def at_a_product(world, name: str):
+    """A colleague whom the product of the firm knows; what it was given."""
     cast = world.cast
     invited = await cast.invite((await cast.profiles())["administrator"].id)
-    member = await cast._play("cut-at-a-product", await cast.portal.activated(invited.mail), cast.firm)
+    member = await cast._play(name, await cast.portal.activated(invited.mail), cast.firm)
     assigned = tenancy_pb2.SetAssignmentRequest(
         product_id=world.product_id, membership_id=member.membership_id, assigned=True
     )
     await cast.as_administrator("ProductService.SetAssignment", assigned)
-    token = (await cast.redeem(await cast.product_code("cut-at-a-product"))).json()["access_token"]
-    userinfo, bearer = f"{cast.portal.url}/oauth2/userinfo", {"Authorization": f"Bearer {token}"}
+    return member, (await cast.redeem(await cast.product_code(name))).json()
+
+
+async def test_what_a_product_was_granted_for_the_firm_is_worth_nothing_after_a_cut(world, capsys):
+    cast = world.cast
+    member, told = await at_a_product(world, "cut-at-a-product")
+    userinfo, bearer = f"{cast.portal.url}/oauth2/userinfo", {"Authorization": f"Bearer {told['access_token']}"}
     assert (await cast.portal._http.get(userinfo, headers=bearer)).status_code == 200
 
     await cast.as_administrator("MemberService.CutMember", tenancy_pb2.CutMemberRequest(id=member.membership_id))
@@ -108,3 +115,51 @@ async def test_what_a_product_was_granted_for_the_firm_is_worth_nothing_after_a_
         await asyncio.sleep(0.01)
     with capsys.disabled():
         print(f" cut to refusal of a product's token: {time.monotonic() - started:.3f} s ", end="")
+
+
+async def test_the_family_of_a_product_s_refresh_token_is_worth_nothing_after_a_cut_even_once_access_is_back(world):
+    cast = world.cast
+    member, told = await at_a_product(world, "cut-with-a-family")
+
+    async def refreshed(token: str):
+        form = {"grant_type": "refresh_token", "refresh_token": token}
+        auth = (cast.product["client_id"], cast.product["client_secret"])
+        return (await cast.portal._http.post(f"{cast.portal.url}/oauth2/token", data=form, auth=auth)).json()
+
+    told = await refreshed(told["refresh_token"])
+    of_member = {"id": member.membership_id}
+
+    await cast.as_administrator("MemberService.CutMember", tenancy_pb2.CutMemberRequest(**of_member))
+
+    started = time.monotonic()
+    while (answer := await refreshed(told["refresh_token"])).get("error") != "invalid_grant":
+        assert time.monotonic() - started < DEAF, "identity has not heard of the cut"
+        told = answer
+        await asyncio.sleep(0.01)
+    await cast.as_administrator("MemberService.ReopenMember", tenancy_pb2.ReopenMemberRequest(**of_member))
+    assert (await refreshed(told["refresh_token"]))["error"] == "invalid_grant"
+
+
+async def test_the_family_of_the_gateway_gives_no_token_of_the_firm_after_a_cut(world):
+    """A colleague's sign-in goes on, and opens nothing of the firm; a client's own account is signed out."""
+    cast = world.cast
+    invited = await cast.invite((await cast.profiles())["administrator"].id)
+    colleague = await cast._play("cut-at-the-gateway", await cast.portal.activated(invited.mail), cast.firm)
+    await cast._cut_client()
+    client = cast._members["cut-client"]
+    await cast.as_administrator("MemberService.CutMember", tenancy_pb2.CutMemberRequest(id=colleague.membership_id))
+
+    for member, reason in ((colleague, "no_membership"), (client, "session_ended")):
+        assert await refusal_of(cast, member, reason) == reason
+
+
+async def refusal_of(cast, member: Member, wanted: str) -> str:
+    """Why the gateway gets no token of the firm for somebody: the one that is waited for, or the last."""
+    started, last = time.monotonic(), ""
+    while last != wanted and time.monotonic() - started < DEAF:
+        try:
+            await member.take_token(cast.wires)
+        except ServiceError as error:
+            last = error.reason
+        await asyncio.sleep(0.01)
+    return last
