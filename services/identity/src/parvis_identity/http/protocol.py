@@ -11,13 +11,12 @@ from starlette.responses import JSONResponse, Response
 
 from parvis_identity.http.site import Endpoint
 from parvis_identity.service.protocol import ProtocolRefusal
+from parvis_identity.service.refusals import WAITING
 from parvis_kit.errors import Kind, ServiceError
 
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 #: Public documents, which pages of clients may read (Discovery 1.0, section 4).
 ANYWHERE = {"Access-Control-Allow-Origin": "*"}
-#: What a device hears while its owner has not decided (RFC 8628, 3.5): no refusal.
-_WAITING = {"authorization_pending", "slow_down"}
 _log = structlog.get_logger(__name__)
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
@@ -61,7 +60,7 @@ def _write_down(request: Request, reply: Response) -> None:
     """That a request of a client was refused, and why: nothing was granted. Never what it carried."""
     told = json.loads(bytes(reply.body)) if reply.media_type == JSONResponse.media_type and reply.body else {}
     error = told.get("error", reply.status_code)
-    if error not in _WAITING:
+    if error not in WAITING:
         address, why = request.client.host if request.client else "", told.get("error_description", "")
         _log.info("protocol_refused", path=request.url.path, error=error, why=why, address=address)
 

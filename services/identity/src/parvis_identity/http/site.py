@@ -214,6 +214,9 @@ class Site:
 
     def bad_request(self, request: Request, why: BadRequest) -> Response:
         """A request of a client that nobody can be sent back with."""
+        _log.info(
+            "authorization_refused", error=why.error, why=why.description, address=self.cookies.visitor(request).address
+        )
         told: dict[str, object] = {"error": why.error, "description": why.description}
         return self.page(request, "bad_request.html", told, status=400)
 

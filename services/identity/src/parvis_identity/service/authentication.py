@@ -21,6 +21,7 @@ from parvis_identity.service import profiles, signatures
 from parvis_identity.service.client_keys import ClientKeys
 from parvis_identity.service.clients import Clients
 from parvis_identity.service.protocol import Answer, ClientPolicy, ProtocolRefusal, protocol_error
+from parvis_identity.service.refusals import Refusals
 from parvis_identity.store import openid as store
 from parvis_kit.caller import Caller
 from parvis_kit.unit import Database, UnitOfWork
@@ -67,6 +68,7 @@ class Authentication:
         self._keys = keys
         self._issuer = issuer
         self._caller = Caller("identity")
+        self._refusals = Refusals()
 
     async def prove(self, parameters: Mapping[str, str], headers: Mapping[str, str], path: str) -> Proven:
         """The client of a request to the endpoint at `path` ("/oauth2/token"). Outside any transaction.
@@ -96,13 +98,8 @@ class Authentication:
     async def _refusal(self, client: Client, method: str, description: str = "") -> ProtocolRefusal:
         """What a client is told that somebody else may pretend to be; whoever runs it finds a trace."""
         async with self._database.begin(self._caller) as unit:
-            unit.record(
-                "client.refused",
-                target_kind="client",
-                target_id=client.client_id,
-                method=method,
-                reason=description or "wrong secret, or another way than the registered one",
-            )
+            why = description or "wrong secret, or another way than the registered one"
+            self._refusals.note(unit, "client.refused", client.client_id, f"proof {method}", reason=why)
             await store.refused_client(unit, client.client_id, f"proof {method}")
         return ProtocolRefusal(unauthenticated(description) if description else unauthenticated())
 

@@ -22,6 +22,7 @@ from parvis_identity.service.protocol import (
     unacceptable,
 )
 from parvis_identity.service.provider import Provider, SignedIn
+from parvis_identity.service.refusals import Refusals
 from parvis_identity.service.tokens import Tokens
 from parvis_identity.store import consents
 from parvis_identity.store import openid as store
@@ -130,6 +131,7 @@ class Authorization:
         self._tokens = tokens
         self._clients = clients
         self._organisations = organisations
+        self._refusals = Refusals()
 
     async def authorize(
         self,
@@ -146,6 +148,7 @@ class Authorization:
         """
         valid = await self._validate(unit, parameters, signed_in, pushed=pushed)
         if isinstance(valid, Refusal):
+            self._note(unit, parameters, valid)
             return self._refuse(parameters, valid.error, valid.description)
         if not isinstance(valid, _Valid):
             return valid
@@ -180,6 +183,8 @@ class Authorization:
         valid = await self._validate(unit, parameters, None, pushed=True)
         if isinstance(valid, Closed):
             return Refusal("unauthorized_client", "The client is closed.")
+        if isinstance(valid, Refusal):
+            self._note(unit, parameters, valid)
         if not isinstance(valid, _Valid):
             return valid
         try:
@@ -201,6 +206,7 @@ class Authorization:
         client = await self._clients.find(unit, parameters.get("client_id", ""))
         if client is None or not ClientPolicy(client).check_redirect_uri(parameters.get("redirect_uri", "")):
             return BadRequest(refusal.error, refusal.description)
+        self._note(unit, parameters, refusal)
         return self._refuse(parameters, refusal.error, refusal.description)
 
     async def _validate(  # noqa: PLR0911 - each check has its answer
@@ -218,6 +224,7 @@ class Authorization:
             asked = parameters.get("redirect_uri", "")
             if client is not None and not asked.startswith(f"{self._tokens.issuer}/o/"):  # a try-out that is over
                 await store.refused_client(unit, client.client_id, f"redirect_uri {asked[:_SHOWN]}")
+                self._note(unit, parameters, Refusal("redirect_uri", f"Not registered: {asked[:_SHOWN]}"))
             return BadRequest("invalid_request", f"Unknown '{what}'.")
         if client.closed_at is not None:
             return Closed(client)
@@ -363,6 +370,11 @@ class Authorization:
         if answer.assigned and answer.organisation is not None:
             return answer.organisation
         return NotAssigned(client, answer)
+
+    def _note(self, unit: UnitOfWork, parameters: Mapping[str, str], refusal: Refusal) -> None:
+        """That a client asked for what it cannot have, in the trail: its own mistake, or somebody plays it."""
+        told = refusal.description
+        self._refusals.note(unit, "authorization.refused", parameters["client_id"], refusal.error, reason=told)
 
     def _refuse(self, parameters: Mapping[str, str], error: str, description: str) -> Go:
         """The error, sent to the registered address (RFC 6749, 4.1.2.1), with `iss` (RFC 9207)."""

@@ -15,6 +15,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from parvis_identity.domain import dpop as rules
+from parvis_identity.service.refusals import Refusals
 from parvis_identity.store import openid as store
 from parvis_kit.unit import UnitOfWork
 
@@ -83,6 +84,7 @@ class Proofs:
     def __init__(self, *, issuer: str, nonces: Nonces | None = None) -> None:
         self._issuer = issuer
         self._nonces = nonces
+        self._refusals = Refusals()
 
     def nonce(self, now: datetime) -> str:
         """What the header DPoP-Nonce of an answer says; empty when nonces are not asked for."""
@@ -107,7 +109,7 @@ class Proofs:
             raise ProofRefused("The proof must carry the nonce of the header DPoP-Nonce.", "use_dpop_nonce")
         jkt = key.thumbprint()
         if not await store.first_time(unit, "dpop", jkt, claims["jti"], rules.acceptable_until(claims)):
-            unit.record("proof.replayed", target_kind="key", target_id=jkt)
+            self._refusals.note(unit, "proof.replayed", jkt, "replayed", kind="key")
             raise ProofRefused("The proof was used before ('jti').")
         return Proof(jkt)
 

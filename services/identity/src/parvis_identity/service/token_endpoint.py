@@ -19,6 +19,7 @@ from parvis_identity.service.dpop import Proof
 from parvis_identity.service.organisations import Organisations
 from parvis_identity.service.protocol import Answer, ProtocolRefusal, ProtocolRequest, protocol_error, unacceptable
 from parvis_identity.service.provider import Provider
+from parvis_identity.service.refusals import WAITING, Refusals
 from parvis_identity.service.token_exchange import EXCHANGE, TokenExchange
 from parvis_identity.service.tokens import Tokens
 from parvis_identity.store import device_flow as devices
@@ -41,6 +42,7 @@ class TokenEndpoint:
         self._clients = clients
         self._organisations = organisations
         self._exchange = TokenExchange(tokens, clients, organisations)
+        self._refusals = Refusals()
 
     def at_once(self, parameters: Mapping[str, str], proven: Proven) -> Answer | None:
         """The answer where there is nothing to read and nothing to write, so no transaction: to a client that asks for
@@ -59,6 +61,16 @@ class TokenEndpoint:
         self, unit: UnitOfWork, parameters: Mapping[str, str], proven: Proven, proof: Proof | None = None
     ) -> Answer:
         """The answer of the token endpoint. What a reuse revokes is written although the answer is an error."""
+        answer = await self._token(unit, parameters, proven, proof)
+        error = str(answer.body.get("error", ""))
+        if answer.status != _OK and error not in WAITING:
+            why = str(answer.body.get("error_description", ""))
+            self._refusals.note(unit, "token.refused", proven.client.client_id, error, reason=why)
+        return answer
+
+    async def _token(
+        self, unit: UnitOfWork, parameters: Mapping[str, str], proven: Proven, proof: Proof | None
+    ) -> Answer:
         if name := unacceptable(parameters):
             return protocol_error(400, "invalid_request", f"Invalid '{name}' in request.")
         grant_type = parameters.get("grant_type", "")
