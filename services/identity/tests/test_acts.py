@@ -20,7 +20,8 @@ WRITTEN = {
     "accounts": {"account.created", "account.claimed", "account.changed", "account.mail_corrected", "links.revoked"},
     "address_changes": {
         "address.change_asked", "address.change_failed", "address.change_sent_again", "address.change_cancelled",
-        "address.change_taken", "address.change_stopped", "address.changed", "address.undone",
+        "address.change_taken", "address.change_stopped", "address.changed", "address.undone", "address.confirmed",
+        "address.confirmation_refused", "address.returned", "address.undo_taken",
     },
     "authentication": {"client.refused", "assertion.replayed"},
     "authorization": {"authorization.refused", "sign_in.declined", "consent.given", "product.refused"},
