@@ -78,6 +78,26 @@ def test_a_file_that_cannot_be_taken_is_told_why(helene, name, content, said):
     helene.sees(said)
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (",pas une adresse", "Aucune ligne de ce fichier ne peut être importée."),
+        ("", "Ce fichier ne contient aucune ligne sous les noms de colonnes."),
+    ],
+)
+def test_a_file_with_nothing_to_import_says_so_and_leads_to_another(helene, line, said):
+    helene.open(IMPORTS)
+    content = f"organisation,mail\r\n{line}".encode()
+    helene.page.locator("input[type=file]").set_input_files(
+        files=[{"name": "rien.csv", "mimeType": "text/csv", "buffer": content}]
+    )
+    helene.press("Vérifier le fichier")
+    helene.sees("Vérifié, rien à importer")
+    helene.sees(said)
+    helene.follow("Choisir un autre fichier")
+    helene.reads_title("Importer des comptes")
+
+
 def test_a_file_that_cannot_be_read_says_what_to_do(helene):
     helene.open(IMPORTS)
     helene.page.locator("input[type=file]").set_input_files(

@@ -14,6 +14,7 @@ STATES = {
     pb.IMPORT_STATE_FAILED: (N_("Failed"), "bad"),
     pb.IMPORT_STATE_DISCARDED: (N_("Discarded"), "off"),
 }
+_NOTHING = (N_("Checked, nothing to import"), "warn")
 _OF_LINES = {
     "differs": N_(
         "It came with an earlier import, and the file says something else now (%(fields)s). Nothing was changed."
@@ -62,6 +63,13 @@ _OF_FILES = {
         "Something went wrong on our side. What is counted below was done; send the file again for the rest."
     ),
 }
+
+
+def state(_: Words, found: pb.Import) -> tuple[str, str]:
+    """Where an import is, and its tone."""
+    nothing = found.state == pb.IMPORT_STATE_CHECKED and not found.created
+    label, tone = _NOTHING if nothing else STATES[found.state]
+    return _(label), tone
 
 
 def explained(_: Words, line: pb.ImportLine) -> str:

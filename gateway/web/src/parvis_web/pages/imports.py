@@ -12,7 +12,7 @@ from parvis_ui.lists import Column
 from parvis_ui.translations import Words
 from parvis_web.access import Area, staff
 from parvis_web.navigation import settings_tabs
-from parvis_web.pages.import_words import STATES, cause, explained
+from parvis_web.pages.import_words import cause, explained, state
 from parvis_web.sentences import N_
 from parvis_web.visit import OrganisationVisit
 
@@ -52,7 +52,7 @@ async def _list(visit: OrganisationVisit, errors: Errors, status: int = 200) -> 
         "tabs": settings_tabs(visit),
         "imports": found.imports,
         "columns": [Column(_("File")), Column(_("When")), Column(_("Accounts created"), end=True), Column(_("State"))],
-        "state_of": lambda each: (_(STATES[each.state][0]), STATES[each.state][1]),
+        "state_of": lambda each: state(_, each),
         "errors": errors,
     }
     return visit.render("imports/list.html", context, status=status)
@@ -85,7 +85,6 @@ async def one(visit: OrganisationVisit) -> Response:
         calls.GetImport(pb.GetImportRequest(id=import_id)),
         calls.ListImportLines(pb.ListImportLinesRequest(id=import_id, notable=True, limit=_SHOWN)),
     )
-    label, tone = STATES[found.state]
     context = {
         "found": found,
         "here": f"{visit.base}/settings/imports/{import_id}",
@@ -95,7 +94,7 @@ async def one(visit: OrganisationVisit) -> Response:
         "dry": found.state in {pb.IMPORT_STATE_CHECKING, pb.IMPORT_STATE_CHECKED},
         "over": found.state == pb.IMPORT_STATE_DONE,
         "failed": cause(_, found),
-        "state": (_(label), tone),
+        "state": state(_, found),
         "lines": [(each, _outcome(_, each), explained(_, each)) for each in noted.lines],
         "more": len(noted.lines) == _SHOWN,
         "columns": [Column(_("Line")), Column(_("Account")), Column(_("Result")), Column(_("What to do"))],
