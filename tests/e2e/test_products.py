@@ -54,7 +54,7 @@ def test_a_product_from_its_registration_to_its_end_at_a_desk(person, tag):
     helene.reads_title(name)
     assert secret not in helene.page.content()
     helene.press("Essayer")
-    helene.reads_title(f"Essai de {name}")
+    helene.reads_title(f"Essai du logiciel {name}")
     helene.sees("Ce logiciel ne vous est pas attribué")
     is_for_everybody(helene)
     helene.sees("helene.mercadier@cadrane.example", within=helene.section("4. Il demande qui est la personne"))

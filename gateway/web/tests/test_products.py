@@ -71,6 +71,7 @@ async def test_a_product_says_who_it_is_and_never_its_secret(shop):
     assert answer.status_code == 200
     assert "THE-SECRET-YOU-COPIED" in answer.text
     assert "https://paie.example/retour" in answer.text
+    assert "Names and language<br>Mail address" in answer.text
 
 
 async def test_what_is_typed_is_registered(shop):
