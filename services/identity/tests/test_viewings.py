@@ -14,7 +14,7 @@ from parvis.identity.v1 import identity_pb2 as pb
 from parvis.tenancy.v1 import events_pb2 as tenancy_events
 from parvis_identity import events
 from parvis_identity.rpc import SessionRpc, ViewingRpc
-from parvis_identity.service import sessions
+from parvis_identity.service import closing, sessions
 from parvis_identity.service.organisations import Membership, Viewed
 from parvis_identity.store import sweeping
 from parvis_kit.bus import Envelope
@@ -243,3 +243,17 @@ async def test_what_is_told_of_viewings_is_told_for_a_year(stage, scene):
         await sweeping.sweep(unit, next(each for each in sweeping.SWEPT if each.table == "viewings"))
         query = text("SELECT count(*) FROM viewings WHERE id = :i")
         assert await unit.scalar(query, {"i": viewing.id}) == 0
+
+
+async def test_what_others_see_as_an_account_ends_when_an_operator_closes_it(stage, scene):
+    begun = await scene.start()
+    assert (await scene.token(begun.id)).token
+
+    async with stage.unit() as unit:
+        await closing.close(unit, scene.client.identifier, scene.firm.id)
+
+    with pytest.raises(ServiceError):
+        await scene.token(begun.id)
+    async with stage.unit() as unit:
+        query = text("SELECT count(*) FROM viewings WHERE id = :id AND ended_at IS NOT NULL")
+        assert await unit.scalar(query, {"id": begun.id}) == 1
