@@ -16,11 +16,7 @@ from parvis_identity.models import Account, Client, Trial
 from parvis_identity.service import profiles, trials
 from parvis_identity.service.clients import Clients
 from parvis_identity.service.organisations import Face, Organisations, ProductAnswer
-from parvis_identity.service.protocol import (
-    ClientPolicy,
-    ProtocolRequest,
-    unacceptable,
-)
+from parvis_identity.service.protocol import ClientPolicy, ProtocolRequest, unacceptable
 from parvis_identity.service.provider import Provider, SignedIn
 from parvis_identity.service.refusals import Refusals
 from parvis_identity.service.tokens import Tokens
@@ -257,12 +253,7 @@ class Authorization:
         return wanted
 
     def _signed_in(
-        self,
-        unit: UnitOfWork,
-        valid: _Valid,
-        parameters: Mapping[str, str],
-        signed_in: SignedIn | None,
-        path: str,
+        self, unit: UnitOfWork, valid: _Valid, parameters: Mapping[str, str], signed_in: SignedIn | None, path: str
     ) -> SignedIn | SignIn | Go:
         """Who the answer is about, once they have signed in as recently and as surely as the client asks, and are whom
         it means.
@@ -321,11 +312,7 @@ class Authorization:
         return AskConsent(valid.client, account, tuple(told), f"{path}?{urlencode(parameters)}")
 
     def _unusable(
-        self,
-        unit: UnitOfWork,
-        why: NotAssigned | ChooseOrganisation,
-        who: SignedIn,
-        parameters: Mapping[str, str],
+        self, unit: UnitOfWork, why: NotAssigned | ChooseOrganisation, who: SignedIn, parameters: Mapping[str, str]
     ) -> Outcome:
         if "none" in parameters.get("prompt", "").split():
             return self._refuse(parameters, "interaction_required", "The product cannot be used as is.")
