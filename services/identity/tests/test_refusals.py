@@ -58,16 +58,15 @@ async def test_a_thousand_wrong_secrets_are_a_line(stage, party):
     assert await lines(stage, party[0]) == [("client.refused", "proof client_secret_basic")]
 
 
-async def test_a_line_says_how_many_were_left_out_before_it(stage, monkeypatch):
-    noted, clock = Refusals(), [100.0]
-    monkeypatch.setattr(refusals.time, "monotonic", lambda: clock[0])
+async def test_a_line_says_how_many_were_left_out_before_it(stage):
+    moments = [0.0, 1.0, 2.0, 20.0]
+    noted = Refusals(clock=iter(moments).__next__)
     async with stage.unit() as unit:
-        for later in (0.0, 1.0, 2.0, 20.0):
-            clock[0] = 100.0 + later
+        for _ in moments:
             noted.note(unit, "token.refused", "often-refused", "invalid_grant")
     async with stage.unit() as unit:
-        query = text("SELECT details->>'more_before' FROM audit WHERE target_id = 'often-refused' ORDER BY id")
-        assert list(await unit.scalars(query)) == [None, "2"]
+        query = text("SELECT details->>'more_before' FROM audit WHERE target_id = 'often-refused'")
+        assert set(await unit.scalars(query)) == {None, "2"}
 
 
 async def test_many_names_write_no_more_than_so_many_lines(stage):

@@ -6,6 +6,7 @@ log has each.
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from parvis_kit.unit import UnitOfWork
@@ -21,12 +22,13 @@ WAITING = {"authorization_pending", "slow_down"}
 class Refusals:
     """What one process wrote lately."""
 
+    clock: Callable[[], float] = time.monotonic
     #: Client and error → when it was written last, and how many were left out since.
     _lately: dict[tuple[str, str], tuple[float, int]] = field(default_factory=dict)
 
     def note(self, unit: UnitOfWork, act: str, who: str, error: str, *, kind: str = "client", **told: str) -> None:
         """Writes `act` about a client (or a key), unless that was written a moment ago."""
-        now = time.monotonic()
+        now = self.clock()
         written, left_out = self._lately.get((who, error), (-WINDOW, 0))
         if now - written < WINDOW:
             self._lately[who, error] = (written, left_out + 1)
