@@ -112,6 +112,7 @@ async def test_the_new_end_is_confirmed_by_whoever_is_signed_in_only(stage, pers
     form = await browser.form(new)
 
     first = await stranger.get(new)
+    door = await stranger.get(first.headers["location"])
     await stranger.sign_in(other.mail, at=first.headers["location"])
     page = await stranger.get(new)
     _, hidden = await stranger.form("/address")
@@ -119,6 +120,7 @@ async def test_the_new_end_is_confirmed_by_whoever_is_signed_in_only(stage, pers
     await stage.browser().submit(await link(stage, event, Purpose.ADDRESS_OLD), answer="yes")
 
     assert first.headers["location"] == f"/login?next={quote(new, safe='')}"
+    assert "Pour confirmer votre nouvelle adresse" in read(door)
     assert "Connectez-vous avec le compte concerné" in read(page)
     assert "Connectez-vous avec le compte concerné" in read(sent)
     assert (await now(stage, person)).mail == person.mail
