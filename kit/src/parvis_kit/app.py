@@ -265,9 +265,9 @@ async def _for_ever(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     while True:
         try:
             await work()
-        except asyncio.CancelledError:
-            raise
-        except Exception:  # noqa: BLE001 - for ever means whatever happens
+        except Exception as error:  # for ever means whatever happens
+            if (task := asyncio.current_task()) and task.cancelling():  # a failed rollback took the place of the end
+                raise asyncio.CancelledError from error
             _log.exception("background_failed", work=getattr(work, "__qualname__", repr(work)), again_in=delay)
         await asyncio.sleep(delay)
         delay = min(delay * 2, 30.0)

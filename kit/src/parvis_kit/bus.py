@@ -244,10 +244,9 @@ class Bus:
         if envelope.headers.get(ONLY, self.name) != self.name:
             await message.ack()
             return
-        trace = envelope.headers.get("traceparent", "")
         with structlog.contextvars.bound_contextvars(message_id=str(envelope.id), subject=envelope.subject):
             try:
-                with acting_for(envelope.organisation_id, traceparent=trace):
+                with acting_for(envelope.organisation_id, traceparent=envelope.headers.get("traceparent", "")):
                     await run(envelope, message.data)
             except asyncio.CancelledError:
                 await message.nak()

@@ -70,7 +70,9 @@ async def follow(database: Database, ring: KeyRing) -> None:
                 if there != seen or time.monotonic() - read >= READ_EVERY.total_seconds():
                     await ring.load(unit)
                     seen, read = there, time.monotonic()
-        except Exception:  # noqa: BLE001 - the keys at hand are good until the database answers again
+        except Exception as error:  # the keys at hand are good until the database answers again
+            if (task := asyncio.current_task()) and task.cancelling():  # a failed rollback took the place of the end
+                raise asyncio.CancelledError from error
             _log.exception("keys_not_read")
 
 
