@@ -307,7 +307,7 @@ async def get_grant_set(world: World) -> pb.GetGrantSetRequest:
     return pb.GetGrantSetRequest(membership_id=member.membership_id, organisation_id=world.cast.firm)
 
 
-@case("RightsService.Check", others=NOT_FOUND, differs={"other-client": NOT_FOUND})
+@case("RightsService.Check", through=("web", "identity"), others=NOT_FOUND, differs={"other-client": NOT_FOUND})
 async def check(world: World) -> pb.CheckRequest:
     return pb.CheckRequest(right="contacts.read", contact_id=world.contact.id)
 

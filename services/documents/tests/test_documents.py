@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 from documents_stage import ME, PDF, refusal, send
+from sqlalchemy.exc import DBAPIError
 
 from parvis.documents.v1 import documents_pb2 as pb
 from parvis.documents.v1 import events_pb2
@@ -104,7 +105,8 @@ async def test_whoever_views_as_somebody_else_opens_nothing(firm, suite):
     document_id = await firm.filed()
     firm.portal.caller = replace(firm.portal.caller, actor=firm.manager.caller.account_id)
 
-    await firm.portal.GetDownload(id=document_id)
+    with pytest.raises(DBAPIError, match="read-only transaction"):
+        await firm.portal.GetDownload(id=document_id)
 
     assert not (await firm.manager.GetDocument(id=document_id)).document.HasField("opened_at")
     assert await suite.told(firm.id, events_pb2.DocumentOpened) == []

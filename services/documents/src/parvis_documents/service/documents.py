@@ -118,9 +118,9 @@ async def batch_get(unit: UnitOfWork, document_ids: Sequence[UUID]) -> list[asyn
 
 
 async def _mark(unit: UnitOfWork, row: asyncpg.Record, number: int) -> None:
-    """Opened by the contact, or a deposit read by the firm. Somebody who only views as somebody else marks nothing."""
+    """Opened by the contact, or a deposit read by the firm."""
     caller = unit.caller
-    if caller.actor is not None or caller.membership_id is None:
+    if caller.membership_id is None:
         return
     document_id: UUID = row["id"]
     if caller.is_staff:
