@@ -86,6 +86,7 @@ async def test_the_address_changes_once_both_ends_have_confirmed(stage, person, 
     assert (between, event.mail, event.new_mail) == (person.mail, person.mail, mail)
     assert "Il manque la confirmation" in read(one)
     assert "Votre nouvelle adresse est confirmée" in read(other)
+    assert ("Revenir à mon compte" in read(other)) is (first == "old")  # whoever is signed in need not sign in
     assert (await stage.browser().sign_in(mail)).status_code == 303
     assert (await stage.browser().sign_in(person.mail)).status_code == 422
     told = events_pb2.AccountChanged.FromString((await stage.events("AccountChanged"))[-1])

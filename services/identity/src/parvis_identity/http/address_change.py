@@ -113,7 +113,8 @@ class AddressPages:
     def _new_page(self, request: Request, looked: Looked, who: SignedIn | None) -> Response:
         change = looked.change
         if looked.state is not ChangeState.PENDING or change is None:
-            return self._link_page(request, looked, Purpose.ADDRESS_NEW)
+            mine = who is not None and looked.account is not None and who.account.id == looked.account.id
+            return self._link_page(request, looked, Purpose.ADDRESS_NEW, home="/account" if mine else "")
         sign_in = f"/login?{urlencode({'next': request.url.path}, quote_via=quote)}"
         if who is None:
             return see_other(sign_in)
@@ -160,6 +161,7 @@ class AddressPages:
             "change": change,
             "alone_from": change.asked_at + ALONE_AFTER if change else None,
             "until": change.asked_at + CONFIRMED_WITHIN if change else None,
+            "home": "",
             **told,
         }
         just = request.method == "POST" and state in _JUST
