@@ -50,7 +50,7 @@ OF_REGISTRATION = [
     Fault("registration: it needs no token", answers(f"{SERVICE}.registration:Registration._is_initial", True),  # noqa: FBT003
           ("dynamic/oidcc-server",)),
     Fault("registration: the list of the sector is not looked at",
-          answers(f"{SERVICE}.registration:Registration._check_sector", None),
+          answers(f"{SERVICE}.sectors:check", None),
           ("dynamic/oidcc-registration-sector-bad",)),
     Fault("registration: FAPI 2.0 may choose RS256",
           changed(f"{_METADATA}:STRONG", lambda strong: (*strong, "RS256")),
