@@ -56,6 +56,19 @@ def test_an_application_that_was_opened_is_listed_and_taken_back(person):
     karim.sees("Aucune application n’est connectée à votre compte.", within=known)
 
 
+def test_an_application_is_taken_back_in_english_on_a_phone(person):
+    karim = english(person(KARIM, PHONE))
+    karim.open(f"{ORSEL}/applications")
+    karim.open(karim.page.get_by_role("link", name=re.compile("Start")).first.get_attribute("href") or "")
+    karim.open(f"{ORSEL}/account")
+    known = karim.section("Applications that know me")
+    expect(known.get_by_role("listitem")).to_have_count(1)
+    karim.press("Withdraw", within=known)
+    karim.press("Withdraw", within=karim.page.get_by_role("dialog"))
+    karim.is_told("The application is signed out")
+    karim.sees("No application knows you.", within=known)
+
+
 @pytest.mark.parametrize("seat", [None, PHONE], ids=["desk", "phone"])
 def test_a_code_that_no_device_shows_is_said_to_be_wrong(person, seat):
     lucie = person(LUCIE, seat) if seat else person(LUCIE)

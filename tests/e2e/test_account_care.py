@@ -99,6 +99,32 @@ def test_the_old_address_stops_a_change_in_english_on_a_phone(colleague, mails, 
     ewan.reads_title("Your address stays as it is")
 
 
+def test_the_old_address_takes_a_change_back_in_english_on_a_phone(colleague, mails, tag):
+    old, new = f"edna.{tag}@before.example", f"edna.{tag}@after.example"
+    edna, since = colleague("Edna Price", old, Seat(390, 844, touch=True, locale="en-GB")), mails.now()
+    edna.context.add_cookies([{"name": "parvis_lang", "value": "en", "url": edna.portal}])
+    edna.open("/address")
+    edna.write({"New mail address": new, "Current password": PASSWORD})
+    edna.press("Send me the mails to confirm it")
+    question = mails.wait(old, "Confirmez ou arrêtez", since=since)
+    edna.open(mails.wait(new, since=since).link("/address/new/"))
+    edna.reads_title("Confirm your new address")
+    edna.press("Confirm the address")
+    edna.reads_title("Your old address has yet to confirm")
+    edna.open(question.link("/address/old/"))
+    edna.press("Confirm the change")
+    edna.reads_title("Your new address is confirmed")
+    edna.open(mails_about(mails, old, "a changé", since).link("/address/old/"))
+    edna.reads_title("Take your address back")
+    assert edna.page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    edna.press("Take my address back")
+    edna.reads_title("Choose a new password")
+    edna.page.locator("input[name=password]").fill("Retrieve&2027")
+    edna.press("Save and sign in")
+    edna.open(f"{ORSEL}/account")
+    edna.sees(old)
+
+
 def test_an_address_that_has_an_account_is_told_so_by_mail_only(colleague, mails, tag):
     zoe, since = colleague("Zoé Kerlan", f"zoe.{tag}@avant.example", Seat()), mails.now()
     zoe.open("/address")
@@ -153,6 +179,26 @@ def test_an_access_on_paper_from_the_sheet_to_ones_own_password(claire, person, 
     claire.page.get_by_role("button", name="Actions pour Nolwenn Bihan").click()
     claire.page.get_by_role("link", name="Nouveau mot de passe provisoire").click()
     claire.sees("Son mot de passe actuel cesse de fonctionner")
+
+
+def test_a_provisional_password_is_replaced_in_english_on_a_phone(claire, person, tag):
+    create_client(claire, f"Joinery {tag}", {}, (("Norah", "Finch", ""),))
+    claire.row("Norah Finch").get_by_role("link", name="Donner accès").click()
+    claire.press("Donner accès")
+    claire.reads_title(re.compile("Accès de Norah Finch"))
+    shown = dict(zip(*(claire.page.locator(f"main dl {each}").all_inner_texts() for each in ("dt", "dd")), strict=True))
+    code, secret = shown["Identifiant"].strip(), shown["Mot de passe provisoire"].split()[0]
+    seat = Seat(390, 844, touch=True, locale="en-GB")
+    norah = person(Identity("Norah Finch", code, "cabinet-orsel", PASSWORD), seat, signed_in=False)
+    norah.context.add_cookies([{"name": "parvis_lang", "value": "en", "url": norah.portal}])
+    norah.open("/login/cabinet-orsel")
+    field_of(norah.page, "Client code or mail address").fill(code)
+    field_of(norah.page, "Password").fill(secret)
+    norah.press("Sign in")
+    norah.reads_title("Choose your password")
+    field_of(norah.page, "Password").fill(PASSWORD)
+    norah.press("Save and sign in")
+    norah.page.wait_for_url(re.compile("/o/cabinet-orsel"))
 
 
 def test_a_firm_asks_for_stronger_passwords_and_is_told_the_floor(person, mails, tag):

@@ -50,6 +50,25 @@ def test_a_file_is_checked_imported_and_reported(helene, file, mails, tag):
     helene.sees(file["name"])
 
 
+def test_a_file_is_imported_in_english_on_a_phone(person, tag):
+    helene = person(HELENE, PHONE)
+    helene.context.add_cookies([{"name": "parvis_lang", "value": "en", "url": helene.portal}])
+    content = f"identifier,mail,given_name\r\n,una.{tag}@former.example,Una\r\n,no address,\r\n".encode()
+    name = f"accounts-{tag}.csv"
+    helene.open(IMPORTS)
+    helene.page.locator("input[type=file]").set_input_files(
+        files=[{"name": name, "mimeType": "text/csv", "buffer": content}]
+    )
+    helene.press("Check the file")
+    helene.reads_title(name)
+    helene.sees("Checked, to be imported")
+    helene.sees("This is no mail address. Correct it.")
+    assert helene.page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    helene.press("Import 1 account")
+    expect(helene.page.get_by_text("Imported", exact=True)).to_be_visible(timeout=20_000)
+    helene.sees("The file is deleted.")
+
+
 def test_who_was_imported_signs_in_with_the_password_of_before(person, helene, tag):
     """Without an access of the firm there is nothing to see yet: what counts is that the password was taken."""
     mael = person(Identity("Maël Kerdoncuff", f"K{tag}", "cabinet-orsel", "Ancien-2019!"), PHONE, signed_in=False)

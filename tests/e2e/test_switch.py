@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from people import KARIM, Person, Seat
+from people import KARIM, PHONE, Person, Seat
 from playwright.sync_api import expect
 
 
@@ -25,5 +25,19 @@ def test_organisations_are_found_by_name(person, seat):
     karim.page.get_by_role("searchbox", name="Nom de l’organisation").fill("valmer")
     karim.page.keyboard.press("Enter")
     karim.page.wait_for_url("**/organisations?q=valmer")
+    karim.follow("Valmer Patrimoine")
+    karim.page.wait_for_url("**/o/valmer-patrimoine/")
+
+
+def test_the_other_organisation_is_found_in_english_on_a_phone(person):
+    karim: Person = person(KARIM, PHONE)
+    karim.context.add_cookies([{"name": "parvis_lang", "value": "en", "url": karim.portal}])
+    karim.open("/o/valmer-patrimoine/")
+    karim.page.get_by_label(re.compile(r"Valmer Patrimoine\s?:")).filter(visible=True).click()
+    karim.page.get_by_role("link", name=re.compile("Cabinet Orsel")).filter(visible=True).first.click()
+    karim.page.wait_for_url("**/o/cabinet-orsel/")
+    karim.open("/organisations?q=orsel")
+    karim.page.get_by_role("searchbox", name="Name of the organisation").fill("valmer")
+    karim.page.keyboard.press("Enter")
     karim.follow("Valmer Patrimoine")
     karim.page.wait_for_url("**/o/valmer-patrimoine/")
