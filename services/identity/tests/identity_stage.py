@@ -31,6 +31,7 @@ from parvis_identity.service.hashing import Hasher
 from parvis_identity.service.keys import KeyRing
 from parvis_identity.service.organisations import Face, Membership, ProductAnswer, Viewed
 from parvis_identity.service.outgoing import Outgoing
+from parvis_identity.service.password_links import PasswordLinks
 from parvis_identity.service.product_clients import Wanted
 from parvis_identity.service.pushed import PushedRequests
 from parvis_identity.service.registration import Registration
@@ -134,6 +135,7 @@ class Stage:
         self.passwords = Passwords(
             database, self.hasher, ring, settings.password_policy, even_seconds=settings.refusal_seconds
         )
+        self.password_links = PasswordLinks(database, self.hasher, ring, self.passwords)
         self.endpoint = TokenEndpoint(self.tokens, self.clients, self.town)
         self.trials = Trials(self.endpoint, self.outgoing, issuer=PUBLIC_URL, secret=ring.link_secret)
         self.client_rpc = ClientRpc(self.clients, self.trials, self.outgoing)
@@ -146,6 +148,7 @@ class Stage:
             database,
             Pages("parvis_identity"),
             passwords=self.passwords,
+            password_links=self.password_links,
             authorization=Authorization(self.tokens, self.clients, self.town),
             authentication=Authentication(database, self.clients, self.keys, issuer=PUBLIC_URL),
             proofs=Proofs(issuer=PUBLIC_URL, nonces=Nonces(ring.link_secret) if settings.dpop_nonces else None),

@@ -32,7 +32,9 @@ WRITTEN = {
     "imports": {"account.imported"},
     "known_by": {"consent.withdrawn"},
     "linking": {"account.linked", "account.unlinked"},
+    "links": {"password.reset_requested"},
     "logout": {"grant.cut", "logout.undelivered"},
+    "password_links": {"password.reset", "account.activated"},
     "policies": {"password_policy.saved"},
     "product_clients": {
         "client.registered", "client.changed", "client.secret_rotated", "client.opened", "client.closed",
@@ -47,8 +49,6 @@ WRITTEN = {
     "sign_in": {
         "sign_in.done", "sign_in.failed", "sign_in.throttled", "sign_in.must_choose", "sign_in.provisional_expired",
         "password.changed", "password.change_failed", "password.proof_outdated", "password.rehashed",
-        "password.reset_requested",
-        "password.reset", "account.activated",
     },
     "token_endpoint": {"grant.reused", "token.refused"},
     "token_exchange": {"token.exchanged"},
@@ -85,7 +85,7 @@ OF_RPCS = {
 }
 #: What others decided and wrote down, or what is a part of something larger.
 WITHOUT = {
-    "MintLink": "the mail that carries it is written down by notify, its use by sign_in",
+    "MintLink": "the mail that carries it is written down by notify, its use by password_links",
     "AppendImport": "a part of a file whose import is written down",
 }
 READING = ("Get", "List", "Check", "Batch")

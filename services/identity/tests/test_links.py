@@ -317,10 +317,10 @@ async def test_one_address_cannot_have_mails_sent_to_everybody(stage):
     before = len(await stage.events("PasswordResetRequested"))
 
     for number in range(21):
-        await stage.passwords.request_reset(f"nobody-{number}@exemple.fr", None, "", visitor)
-    await stage.passwords.request_reset(person.mail, None, "", visitor)
+        await stage.password_links.request_reset(f"nobody-{number}@exemple.fr", None, "", visitor)
+    await stage.password_links.request_reset(person.mail, None, "", visitor)
     elsewhere = len(await stage.events("PasswordResetRequested")) - before
-    await stage.passwords.request_reset(person.mail, None, "", Visitor("192.0.2.45", "", ""))
+    await stage.password_links.request_reset(person.mail, None, "", Visitor("192.0.2.45", "", ""))
 
     assert elsewhere == 0
     assert len(await stage.events("PasswordResetRequested")) - before == 1

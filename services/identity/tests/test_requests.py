@@ -184,7 +184,7 @@ async def test_a_message_has_lines_as_they_were_written(stage, firm):
 
 
 async def test_opening_an_account_waits_for_whoever_sets_its_password(stage, firm):
-    """As in `Passwords.set_through_link`: the account is locked first, then its requests."""
+    """As in `PasswordLinks.set_through_link`: the account is locked first, then its requests."""
     mail = address()
     token = (await ask(stage, firm, mail))[1].rpartition("/")[2]
     await stage.requests.begin_account(token, firm.slug)

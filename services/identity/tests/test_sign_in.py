@@ -327,7 +327,7 @@ async def test_a_failure_of_ours_is_a_page_with_a_reference(stage, monkeypatch):
     async def fails(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(stage.passwords, "open_link", fails)
+    monkeypatch.setattr(stage.password_links, "open_link", fails)
 
     answer = await stage.browser().get("/reset/x")
 

@@ -26,6 +26,7 @@ from parvis_identity.service.keys import KeyRing
 from parvis_identity.service.logout import LogoutNotices
 from parvis_identity.service.organisations import Tenancy
 from parvis_identity.service.outgoing import Outgoing
+from parvis_identity.service.password_links import PasswordLinks
 from parvis_identity.service.provisional_passwords import ProvisionalPasswords
 from parvis_identity.service.pushed import PushedRequests
 from parvis_identity.service.registration import Registration
@@ -109,6 +110,7 @@ async def wire(settings: Settings) -> Service[Settings]:
             service.database,
             pages,
             passwords=passwords,
+            password_links=PasswordLinks(service.database, hasher, ring, passwords),
             authorization=Authorization(tokens, clients, organisations),
             authentication=Authentication(service.database, clients, keys, issuer=settings.public_url),
             proofs=Proofs(

@@ -4,9 +4,11 @@ Tries are counted by what was typed, whether or not such an account exists, so t
 more loosely, by address, since a firm's people may all come from one.
 """
 
+import hashlib
 import ipaddress
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,18 @@ def network_of(address: str) -> str:
     if isinstance(found, ipaddress.IPv6Address):
         return str(ipaddress.ip_network(f"{found}/64", strict=False))
     return str(found)
+
+
+def throttle_key(*parts: str) -> bytes:
+    """What tries are counted under: a hash, so that what was typed is not stored."""
+    return hashlib.sha256("\x00".join(parts).encode("utf-8", "surrogateescape")).digest()
+
+
+def typed_key(what: str, typed: str, organisation_id: UUID | None) -> bytes:
+    """What tries are counted under. A mail address opens the same personal account at every firm's door: one count
+    for all of them, or each door would give the same guesses again.
+    """
+    return throttle_key(what, "" if "@" in typed else str(organisation_id or ""), typed)
 
 
 BY_IDENTIFIER = Throttle(

@@ -20,8 +20,9 @@ from parvis_identity.http.site import Site, see_other, wait_text
 from parvis_identity.models import Account, AccountKind
 from parvis_identity.service import sessions
 from parvis_identity.service.organisations import Face
+from parvis_identity.service.password_links import Opened
 from parvis_identity.service.provider import SignedIn
-from parvis_identity.service.sign_in import Broken, Opened, Refused, avoided
+from parvis_identity.service.sign_in import Broken, Refused, avoided
 from parvis_kit.caller import Caller
 from parvis_kit.errors import ServiceError
 from parvis_ui.forms import Meter, Rule
@@ -98,7 +99,7 @@ class PasswordPages:
                 "errors": {"identifier": message},
             }
             return site.page(request, "reset.html", context, face=face, status=422)
-        await site.passwords.request_reset(
+        await site.password_links.request_reset(
             identifier, face.id if face else None, face.slug if face else "", site.cookies.visitor(request)
         )
         await asyncio.sleep(max(0.0, _EVEN - (time.monotonic() - started)))
@@ -112,7 +113,9 @@ class PasswordPages:
     async def show_link(self, request: Request) -> Response:
         """The form that a link opens, or why it does not."""
         visitor = self._site.cookies.visitor(request)
-        opened = await self._site.passwords.open_link(str(request.path_params["token"]), visitor, *_purposes(request))
+        opened = await self._site.password_links.open_link(
+            str(request.path_params["token"]), visitor, *_purposes(request)
+        )
         return await self._link_page(request, opened)
 
     async def set_password(self, request: Request) -> Response:
@@ -122,15 +125,15 @@ class PasswordPages:
         site.cookies.check_form(request, form, origin=site.origin)
         visitor, password = site.cookies.visitor(request), form.get("password", "")
         if form.get("check"):
-            opened = await site.passwords.open_link(token, visitor, *purposes)
+            opened = await site.password_links.open_link(token, visitor, *purposes)
             return await self._link_page(request, opened, await self._judged(password, opened.account))
-        result = await site.passwords.set_through_link(token, purposes, password, visitor)
+        result = await site.password_links.set_through_link(token, purposes, password, visitor)
         if isinstance(result, Opened):
             return await self._link_page(request, result)
         if isinstance(result, Broken):
-            opened = await site.passwords.open_link(token, visitor, *purposes)
+            opened = await site.password_links.open_link(token, visitor, *purposes)
             return await self._link_page(request, opened, Judged(password, result.rules, refused=True))
-        opened = await site.passwords.open_link(token, visitor, *purposes)
+        opened = await site.password_links.open_link(token, visitor, *purposes)
         slug = opened.link.organisation_slug if opened.link else ""
         after = continuation(query_of(request).get("next", ""))
         response = see_other(after or (f"/o/{slug}" if slug else "/"))
@@ -145,7 +148,7 @@ class PasswordPages:
         form = await read_form(request)
         site.cookies.check_form(request, form, origin=site.origin)
         token = str(request.path_params["token"])
-        state = await site.passwords.send_again(token)
+        state = await site.password_links.send_again(token)
         if state is not LinkState.EXPIRED:
             return await self.show_link(request)
         return site.page(request, "reset_sent.html", {"identifier": "", "firm": None, "back": "/login"})

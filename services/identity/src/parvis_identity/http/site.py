@@ -21,6 +21,7 @@ from parvis_identity.service.clients import Clients
 from parvis_identity.service.dpop import Proofs
 from parvis_identity.service.keys import KeyRing
 from parvis_identity.service.organisations import Face, Organisations
+from parvis_identity.service.password_links import PasswordLinks
 from parvis_identity.service.protocol import ClientPolicy, ProtocolRefusal
 from parvis_identity.service.pushed import PushedRequests, Unusable
 from parvis_identity.service.registration import Registration
@@ -62,6 +63,7 @@ class Site:
         pages: Pages,
         *,
         passwords: Passwords,
+        password_links: PasswordLinks,
         authorization: Authorization,
         authentication: Authentication,
         proofs: Proofs,
@@ -79,6 +81,7 @@ class Site:
         self.database = database
         self.pages = pages
         self.passwords = passwords
+        self.password_links = password_links
         self.authorization = authorization
         self.authentication = authentication
         self.proofs = proofs

@@ -15,7 +15,7 @@ from parvis_identity.domain.address_changes import (
 from parvis_identity.domain.identifiers import identifier_key, is_identifier, is_mail, mail_key
 from parvis_identity.domain.links import Purpose, token_of
 from parvis_identity.models import Account, AccountKind, AccountState, AddressChange, Link
-from parvis_identity.service.sign_in import new_link
+from parvis_identity.service.links import new_link
 from parvis_identity.store import accounts as store
 from parvis_kit.errors import Violation, conflict, forbidden, invalid, not_found, precondition, unauthenticated
 from parvis_kit.text import reads_as_link

@@ -14,13 +14,14 @@ from parvis.identity.v1 import events_pb2
 from parvis_identity.domain.address_changes import ChangeState, change_of, is_complete, state_of
 from parvis_identity.domain.identifiers import is_mail, mail_key
 from parvis_identity.domain.links import Purpose, token_of
-from parvis_identity.domain.throttle import RESETS
+from parvis_identity.domain.throttle import RESETS, throttle_key
 from parvis_identity.models import Account, AccountKind, AddressChange
 from parvis_identity.service import sessions
 from parvis_identity.service.accounts import tell_changed
 from parvis_identity.service.keys import KeyRing
+from parvis_identity.service.links import new_link
 from parvis_identity.service.provider import SignedIn
-from parvis_identity.service.sign_in import Passwords, Refused, Visitor, new_link, still_stands, throttle_key
+from parvis_identity.service.sign_in import Passwords, Refused, Visitor, still_stands
 from parvis_identity.store import accounts as account_store
 from parvis_identity.store import address_changes as store
 from parvis_identity.store import sessions as session_store

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from parvis_identity.models import Account, AccountState
 from parvis_identity.service import sessions
-from parvis_identity.service.sign_in import send_reset
+from parvis_identity.service.links import send_reset
 from parvis_identity.service.viewings import end_of_subject
 from parvis_identity.store import accounts as store
 from parvis_kit.unit import UnitOfWork

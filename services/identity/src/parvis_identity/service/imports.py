@@ -19,8 +19,8 @@ from parvis_identity.domain.links import Purpose
 from parvis_identity.models import Account, AccountKind, AccountState, Link
 from parvis_identity.service.accounts import LOCALES, wrong_name
 from parvis_identity.service.import_files import Line
+from parvis_identity.service.links import new_link
 from parvis_identity.service.organisations import Face, Organisations
-from parvis_identity.service.sign_in import new_link
 from parvis_identity.store import imports as store
 from parvis_kit.caller import Caller
 from parvis_kit.ids import uuid7

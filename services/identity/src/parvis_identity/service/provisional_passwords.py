@@ -7,11 +7,10 @@ from datetime import datetime
 from uuid import UUID
 
 from parvis_identity.domain import provisional
-from parvis_identity.domain.throttle import PROVISIONALS
+from parvis_identity.domain.throttle import PROVISIONALS, throttle_key
 from parvis_identity.models import Account, AccountState
 from parvis_identity.service import sessions
 from parvis_identity.service.hashing import Hasher
-from parvis_identity.service.sign_in import throttle_key
 from parvis_identity.settings import Settings
 from parvis_identity.store import accounts as store
 from parvis_identity.store import sessions as session_store

@@ -17,9 +17,9 @@ from parvis_identity.domain.links import LIFETIMES, LinkState, Purpose, digest_o
 from parvis_identity.domain.throttle import RESETS, RESETS_BY_ADDRESS, network_of
 from parvis_identity.models import AccessRequest, Account, AccountState
 from parvis_identity.service import accounts, proven
+from parvis_identity.service.links import new_link
 from parvis_identity.service.organisations import Face
 from parvis_identity.service.provider import SignedIn
-from parvis_identity.service.sign_in import new_link
 from parvis_identity.store import accounts as account_store
 from parvis_identity.store import requests as store
 from parvis_identity.store import sessions as session_store
@@ -129,7 +129,7 @@ class Requests:
 
     async def _open(self, unit: UnitOfWork, token: str, slug: str, *, lock: bool = False) -> Opened:
         if lock:
-            # The account first, as whoever sets its password does (service.sign_in).
+            # The account first, as whoever sets its password does (service.password_links).
             await store.lock_account(unit, digest_of(token))
         request = await store.find(unit, digest_of(token), lock=lock)
         if request is None or request.organisation_slug != slug:

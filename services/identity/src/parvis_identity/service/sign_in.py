@@ -1,41 +1,34 @@
-"""Signing in with a password, and everything that sets one.
+"""Signing in with a password, proving it again, and changing one's own.
 
 Hashing takes 40 ms and may wait for its turn, so it happens between two transactions: the first counts the try
 and reads, the second decides on what is there then, and writes.
 """
 
-import hashlib
-import hmac
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Literal, TypeVar
 from uuid import UUID
 
-from parvis.identity.v1 import events_pb2
 from parvis_identity.domain import provisional
 from parvis_identity.domain.devices import known, remember
 from parvis_identity.domain.foreign_hashes import kind_of
 from parvis_identity.domain.identifiers import LONGEST_MAIL, identifier_key
 from parvis_identity.domain.links import (
-    LIFETIMES,
-    OF_ONE_BROWSER,
-    LinkState,
     Purpose,
     browser_proof,
-    digest_of,
-    state_of,
     token_of,
 )
 from parvis_identity.domain.passwords import PasswordPolicy
-from parvis_identity.domain.throttle import BY_ADDRESS, BY_IDENTIFIER, RESETS, RESETS_BY_ADDRESS, network_of
-from parvis_identity.models import Account, AccountState, Credential, Link
-from parvis_identity.service import policies, proven, sessions
+from parvis_identity.domain.throttle import BY_ADDRESS, BY_IDENTIFIER, network_of, throttle_key, typed_key
+from parvis_identity.models import Account, AccountState, Credential
+from parvis_identity.service import policies, sessions
 from parvis_identity.service.breached import BreachedPasswords
 from parvis_identity.service.evenness import EvenRefusals
 from parvis_identity.service.hashing import Hasher
 from parvis_identity.service.keys import KeyRing
+from parvis_identity.service.links import new_link
 from parvis_identity.service.provider import SignedIn
 from parvis_identity.service.sessions import Begun
 from parvis_identity.store import accounts as store
@@ -94,15 +87,6 @@ class Broken:
     rules: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A link, its state, and the account it is for (None: unknown link)."""
-
-    state: LinkState
-    link: Link | None = None
-    account: Account | None = None
-
-
 Answer = TypeVar("Answer")
 #: What follows a right password, in the transaction that has locked its account: the account, what it holds, and what
 #: was typed.
@@ -149,7 +133,7 @@ class Passwords:
                 return Expired()
             if why := await self._must_choose(unit, account, held, password):
                 return await self._choosing(unit, account, why, slug)
-            return await self._begin(unit, account, visitor)
+            return await self.begin(unit, account, visitor)
 
         return await self._evenly(identifier, password, organisation_id, visitor, let_in)
 
@@ -179,7 +163,7 @@ class Passwords:
         self, identifier: str, password: str, organisation_id: UUID | None, visitor: Visitor, conclude: Conclude[Answer]
     ) -> Answer | Refused:
         typed = identifier_key(identifier)[:LONGEST_MAIL]
-        counted = _counted("identifier", typed, organisation_id)
+        counted = typed_key("identifier", typed, organisation_id)
         by_address = throttle_key("address", network_of(visitor.address))
         async with self._database.begin(self._caller) as unit:
             await self._even.look(unit)
@@ -239,7 +223,8 @@ class Passwords:
         secret = self._ring.link_secret
         return MustChoose(token_of(secret, link.id, why), browser_proof(secret, link.id))
 
-    async def _begin(self, unit: UnitOfWork, account: Account, visitor: Visitor) -> Begun:
+    async def begin(self, unit: UnitOfWork, account: Account, visitor: Visitor) -> Begun:
+        """Signs in whoever has just proven that the account is theirs."""
         begun = await sessions.begin(unit, account, cookie=visitor.cookie, user_agent=visitor.user_agent)
         unit.record(
             "sign_in.done",
@@ -250,6 +235,11 @@ class Passwords:
             address=visitor.address,
         )
         return replace(begun, device=remember(self._ring.device_secret, visitor.device, account.id, unit.now))
+
+    async def forgive(self, unit: UnitOfWork, account: Account, visitor: Visitor) -> None:
+        """Nobody waits any more for tries at a password that was replaced."""
+        await session_store.forgive(unit, _account_key(account))
+        await session_store.forgive(unit, _device_key(account, self._device(unit, account, visitor)))
 
     def _device(self, unit: UnitOfWork, account: Account, visitor: Visitor) -> str:
         return known(self._ring.device_secret, visitor.device, account.id, unit.now)
@@ -301,160 +291,6 @@ class Passwords:
             unit.record(failure, target_kind="account", target_id=who.account.id)
             return Refused(wait)
 
-    async def request_reset(
-        self, identifier: str, organisation_id: UUID | None, organisation_slug: str, visitor: Visitor
-    ) -> None:
-        """Sends a reset link, when there is such an account and it was not asked too often. Says nothing either way."""
-        typed = identifier_key(identifier)[:LONGEST_MAIL]
-        async with self._database.begin(self._caller, organisation_id=organisation_id) as unit:
-            may, _ = await session_store.charge(unit, _counted("reset", typed, organisation_id), RESETS)
-            by_address = throttle_key("reset from", network_of(visitor.address))
-            address_may, _ = await session_store.charge(unit, by_address, RESETS_BY_ADDRESS)
-            found = await store.find(unit, typed, organisation_id)
-            if may and address_may and found is not None:
-                await send_reset(unit, self._ring.link_secret, found[0], organisation_id, organisation_slug)
-
-    async def send_again(self, token: str) -> LinkState:
-        """Sends a fresh link to whom an expired one was for; the state of the old one."""
-        async with self._database.begin(self._caller) as unit:
-            opened = await self._open(unit, token)
-        link, account = opened.link, opened.account
-        if opened.state is LinkState.EXPIRED and link is not None and account is not None:
-            async with self._database.begin(self._caller, organisation_id=link.organisation_id) as unit:
-                may, _ = await session_store.charge(unit, throttle_key("again", str(account.id)), RESETS)
-                if may:
-                    await send_reset(
-                        unit, self._ring.link_secret, account, link.organisation_id, link.organisation_slug
-                    )
-        return opened.state
-
-    async def open_link(self, token: str, visitor: Visitor, *purposes: Purpose) -> Opened:
-        """What can be said about a link before it is used."""
-        async with self._database.begin(self._caller) as unit:
-            opened = await self._open(unit, token)
-        link = opened.link
-        if link is None:
-            return opened
-        if link.purpose not in purposes:
-            return Opened(LinkState.UNKNOWN)
-        if link.purpose in OF_ONE_BROWSER and opened.state is LinkState.OPEN:
-            wanted = browser_proof(self._ring.link_secret, link.id)
-            if not hmac.compare_digest(wanted.encode(), visitor.proof.encode("utf-8", "surrogateescape")):
-                return Opened(LinkState.UNKNOWN)
-        return opened
-
-    async def _open(self, unit: UnitOfWork, token: str, *, lock: bool = False) -> Opened:
-        found = await store.find_link(unit, digest_of(token), lock_it=lock)
-        if found is None:
-            return Opened(LinkState.UNKNOWN)
-        link, account = found
-        state = state_of(unit.now, expires_at=link.expires_at, used_at=link.used_at, revoked_at=link.revoked_at)
-        if state is LinkState.OPEN and account.state == AccountState.DISABLED:
-            state = LinkState.REVOKED
-        if state is LinkState.OPEN and link.purpose == Purpose.ACTIVATION and account.state != AccountState.PENDING:
-            # Activated through another invitation meanwhile: this link must not set a second password.
-            state = LinkState.USED
-        return Opened(state, link, account)
-
-    async def set_through_link(
-        self, token: str, purposes: Collection[Purpose], password: str, visitor: Visitor
-    ) -> Begun | Broken | Opened:
-        """Sets a password through a link and signs in; of two tabs that do so at once, one does. Raises LIMIT
-        hashing_busy.
-        """
-        opened = await self.open_link(token, visitor, *purposes)
-        if opened.state is not LinkState.OPEN or opened.account is None:
-            return opened
-        broken = await self.broken(password, opened.account)
-        if broken:
-            return Broken(broken)
-        if opened.link is not None and opened.link.purpose == Purpose.FIRST:
-            async with self._database.begin(self._caller) as unit:
-                handed_over = await store.password_hash(unit, opened.account.id)
-            if await self._hasher.matches(handed_over, provisional.typed(password)):
-                return Broken(("provisional",))
-        encoded = await self._hasher.hash(password)
-        async with self._database.begin(self._caller) as unit:
-            opened = await self._open(unit, token, lock=True)
-            link, account = opened.link, opened.account
-            if opened.state is not LinkState.OPEN or link is None or account is None:
-                return opened
-            if link.purpose == Purpose.FIRST:
-                held = await unit.get(Credential, account.id)
-                if held is None or not held.provisional:
-                    return replace(opened, state=LinkState.USED)  # chosen meanwhile: this one is no first any more
-            link.used_at = unit.now
-            await store.set_password_hash(unit, account.id, encoded)
-            await store.revoke_links(unit, account.id, but=link.id)
-            await session_store.forgive(unit, _account_key(account))
-            await session_store.forgive(unit, _device_key(account, self._device(unit, account, visitor)))
-            if account.state == AccountState.PENDING:
-                account.state, account.activated_at = AccountState.ACTIVE, unit.now
-                unit.emit(events_pb2.AccountActivated(account_id=str(account.id)), aggregate_id=account.id)
-                unit.record("account.activated", target_kind="account", target_id=account.id)
-            else:
-                await sessions.end(unit, account.id)
-                unit.record("password.reset", target_kind="account", target_id=account.id)
-            begun = await self._begin(unit, account, visitor)
-            await proven.send_all(unit, account)
-            return begun
-
-
-async def send_reset(
-    unit: UnitOfWork, secret: bytes, account: Account, organisation_id: UUID | None, slug: str
-) -> None:
-    """Sends a link to a new password to whom an account in use belongs, or an invitation that stands."""
-    # Locked and looked at again: the invitation may be taken back at this moment.
-    account = await store.lock(unit, account.id) or account
-    uninvited = account.state == AccountState.PENDING and not await store.is_invited(unit, account.id)
-    if account.state == AccountState.DISABLED or not account.mail or uninvited:
-        return
-    link = new_link(
-        unit,
-        secret,
-        uuid7(),
-        Purpose.RESET,
-        account.id,
-        organisation_id=organisation_id,
-        organisation_slug=slug,
-    )
-    await store.insert_link(unit, link)
-    unit.emit(
-        events_pb2.PasswordResetRequested(
-            account_id=str(account.id),
-            mail=account.mail,
-            given_name=account.given_name,
-            family_name=account.family_name,
-            locale=account.locale,
-            link_id=str(link.id),
-        ),
-        aggregate_id=account.id,
-    )
-    unit.record("password.reset_requested", target_kind="account", target_id=account.id)
-
-
-def new_link(
-    unit: UnitOfWork,
-    secret: bytes,
-    link_id: UUID,
-    purpose: Purpose,
-    account_id: UUID,
-    *,
-    organisation_id: UUID | None,
-    organisation_slug: str,
-) -> Link:
-    """A link that starts to live now."""
-    return Link(
-        id=link_id,
-        digest=digest_of(token_of(secret, link_id, purpose)),
-        purpose=purpose,
-        account_id=account_id,
-        organisation_id=organisation_id,
-        organisation_slug=organisation_slug,
-        created_at=unit.now,
-        expires_at=unit.now + LIFETIMES[purpose],
-    )
-
 
 def _opens(account: Account, held: Credential) -> bool:
     """Whether a password counts: of an account in use; a provisional one also of who was not there yet."""
@@ -495,20 +331,8 @@ def avoided(account: Account) -> Sequence[str]:
 
 
 def _account_key(account: Account) -> bytes:
-    return _counted("identifier", account.identifier_key, account.organisation_id)
+    return typed_key("identifier", account.identifier_key, account.organisation_id)
 
 
 def _device_key(account: Account, device: str) -> bytes:
     return throttle_key("device", str(account.id), device)
-
-
-def _counted(what: str, typed: str, organisation_id: UUID | None) -> bytes:
-    """What tries are counted under. A mail address opens the same personal account at every firm's door: one count
-    for all of them, or each door would give the same guesses again.
-    """
-    return throttle_key(what, "" if "@" in typed else str(organisation_id or ""), typed)
-
-
-def throttle_key(*parts: str) -> bytes:
-    """What tries are counted under: a hash, so that what was typed is not stored."""
-    return hashlib.sha256("\x00".join(parts).encode("utf-8", "surrogateescape")).digest()
