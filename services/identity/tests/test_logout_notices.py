@@ -1,76 +1,23 @@
-"""Clients are told when a session ends, by back channel: whom, when, what, and how often it is tried."""
+"""Clients are told when a session ends, by back channel: what they are told, when, and how often it is tried."""
 
 import asyncio
 import time
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from urllib.parse import parse_qs
 
 import pytest
-from identity_stage import PUBLIC_URL, Flow, answer_of, claims_of
+from identity_stage import PUBLIC_URL, Flow, claims_of
 from joserfc import jwt
 from joserfc.jwk import KeySet
+from logout_listener import deliver, listening, opened
 from sqlalchemy import text
 
-from parvis.tenancy.v1 import events_pb2 as tenancy_events
-from parvis_identity import events
-from parvis_identity.domain.links import Purpose, token_of
 from parvis_identity.service import logout, sessions
 from parvis_identity.service.logout import LogoutNotices
 from parvis_identity.service.outgoing import Outgoing
-from parvis_kit.bus import Envelope
 from parvis_kit.ids import uuid7
 from parvis_kit.testing import eventually, running
 
 pytestmark = pytest.mark.usefixtures("nobody_failed_before", "empty_queue")
-
-
-class Listener:
-    """A relying party's back channel on this machine."""
-
-    def __init__(self) -> None:
-        self.tokens: list[str] = []
-        self.heads: list[bytes] = []
-        self.status = 200
-        self.pause = 0.0
-        self.url = ""
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = next(int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:"))
-        fields = parse_qs((await reader.readexactly(length)).decode())
-        self.heads.append(head)
-        self.tokens += fields["logout_token"]
-        await asyncio.sleep(self.pause)
-        writer.write(b"HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n" % self.status)
-        writer.close()
-
-
-@asynccontextmanager
-async def listening():
-    listener = Listener()
-    server = await asyncio.start_server(listener.serve, "127.0.0.1", 0)
-    async with server:
-        listener.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/logout"
-        yield listener
-
-
-@pytest.fixture
-async def listener():
-    async with listening() as made:
-        yield made
-
-
-@pytest.fixture
-async def empty_queue(stage):
-    await stage.run("DELETE FROM logout_notices")
-
-
-@pytest.fixture
-async def sender(stage):
-    outgoing = Outgoing("127.0.0.0/8")
-    yield LogoutNotices(stage.database, stage.tokens, outgoing)
-    await outgoing.close()
 
 
 @pytest.fixture
@@ -83,20 +30,6 @@ async def browser(stage, person):
     browser = stage.browser()
     await browser.sign_in(person.mail)
     return browser
-
-
-async def opened(stage, browser, listener, **changes) -> tuple[Flow, dict]:
-    """A product that somebody has opened, and its tokens."""
-    extra = changes.pop("extra", {})
-    flow = Flow(*await stage.relying_party(backchannel_logout_uri=listener.url, **changes), extra=extra)
-    return flow, (await flow.exchange(browser, await flow.code(browser))).json()
-
-
-async def deliver(sender: LogoutNotices) -> int:
-    """Sends what is due."""
-    count = await sender.begin()
-    await sender.settled()
-    return count
 
 
 async def waiting(stage) -> list:
@@ -269,102 +202,6 @@ async def test_what_a_worker_took_and_did_not_send_is_taken_over(stage, browser,
     await stage.run("UPDATE logout_notices SET due_at = due_at - interval '61 seconds'")
     assert await deliver(sender) == 1
     assert len(listener.tokens) == 1
-
-
-async def test_a_sign_out_that_did_not_happen_is_not_told(stage, browser, person, sender, listener):
-    await opened(stage, browser, listener)
-
-    async def sign_out_and_fail():
-        async with stage.unit() as unit:
-            await sessions.end(unit, person.id)
-            raise LookupError
-
-    with pytest.raises(LookupError):
-        await sign_out_and_fail()
-
-    assert await deliver(sender) == 0
-
-
-async def test_a_reset_of_the_password_is_told(stage, browser, person, sender, listener):
-    await opened(stage, browser, listener)
-    link_id = uuid7()
-    async with stage.unit() as unit:
-        await stage.links.mint(unit, link_id=link_id, account_id=person.id, purpose=Purpose.RESET, slug="")
-    secret = token_of(stage.ring.link_secret, link_id, Purpose.RESET)
-
-    await stage.browser().submit(f"/reset/{secret}", password="Un-autre-2027!")
-    await deliver(sender)
-
-    assert len(listener.tokens) == 1
-
-
-async def test_a_disabled_account_is_told(stage, browser, person, sender, listener):
-    await opened(stage, browser, listener)
-
-    async with stage.unit() as unit:
-        await sessions.disable_account(unit, person.id)
-    await deliver(sender)
-
-    assert len(listener.tokens) == 1
-
-
-async def cut(stage, account, organisation, *, when: datetime | None = None) -> None:
-    """Tenancy says that an access was cut."""
-    event = tenancy_events.MembershipCut(membership_id=str(uuid7()), account_id=str(account.id))
-    envelope = Envelope(
-        id=uuid7(), organisation_id=organisation.id, version=0, source="tenancy",
-        subject="", time=when or datetime.now(UTC), delivered=1, headers={},
-    )  # fmt: skip
-    async with stage.unit(organisation.id) as unit:
-        await events.membership_cut(unit, event, envelope)
-
-
-async def launched(stage, browser, person, listener, *organisations):
-    """A product opened for each of the organisations."""
-    party = await stage.relying_party(product_id=uuid7(), backchannel_logout_uri=listener.url)
-    stage.town.products[person.id, party[0].client_id] = list(organisations)
-    found = []
-    for each in organisations:
-        flow = Flow(*party, extra={"organisation": each.slug})
-        found.append((flow, (await flow.exchange(browser, await flow.code(browser))).json()))
-    return found
-
-
-async def test_a_cut_access_ends_what_was_granted_for_that_organisation_alone(stage, browser, person, sender, listener):
-    durand, petit = stage.town.found("durand", "Cabinet Durand"), stage.town.found("petit", "Cabinet Petit")
-    (first, gone), (second, stays) = await launched(stage, browser, person, listener, durand, petit)
-
-    await cut(stage, person, durand)
-    await deliver(sender)
-
-    assert (await first.refresh(browser, gone["refresh_token"])).json()["error"] == "invalid_grant"
-    assert (await second.refresh(browser, stays["refresh_token"])).status_code == 200
-    assert [claims_of(token)["sid"] for token in listener.tokens] == [claims_of(gone["id_token"])["sid"]]
-    assert answer_of(await second.authorize(browser))["code"]
-
-
-async def test_a_cut_access_ends_the_sessions_of_the_firms_own_account(stage, sender, listener):
-    firm = stage.town.found("morel", "Cabinet Morel")
-    client = await stage.client_of(firm, f"C-{uuid7().hex[:8]}")
-    browser = stage.browser()
-    await browser.sign_in(client.identifier, at="/login/morel")
-    flow, _ = await opened(stage, browser, listener)
-
-    await cut(stage, client, firm)
-    await deliver(sender)
-
-    assert len(listener.tokens) == 1
-    assert (await flow.authorize(browser)).headers["location"].startswith("/login")
-
-
-async def test_an_access_that_was_given_again_since_is_not_cut(stage, browser, person, sender, listener):
-    firm = stage.town.found("leroy", "Cabinet Leroy")
-    [(flow, tokens)] = await launched(stage, browser, person, listener, firm)
-
-    await cut(stage, person, firm, when=datetime.now(UTC) - timedelta(minutes=1))
-
-    assert await deliver(sender) == 0
-    assert (await flow.refresh(browser, tokens["refresh_token"])).status_code == 200
 
 
 async def test_a_client_that_went_away_is_not_looked_for(stage, browser, person, sender, listener):

@@ -382,56 +382,5 @@ async def test_a_product_that_was_taken_away_gets_no_new_tokens(browser, person,
     assert answer.json()["error"] == "invalid_grant"
 
 
-async def test_signing_out_ends_the_session_and_says_so(browser, party, stage):
-    flow = Flow(*party)
-    tokens = (await flow.exchange(browser, await flow.code(browser))).json()
-    told_before = len(await stage.events("SessionEnded"))
-
-    answer = await browser.get(
-        "/oauth2/logout",
-        params={
-            "id_token_hint": tokens["id_token"], "post_logout_redirect_uri": "https://paie.example/", "state": "z",
-        },
-    )  # fmt: skip
-
-    assert answer.headers["location"] == "https://paie.example/?state=z"
-    assert len(await stage.events("SessionEnded")) == told_before + 1
-    assert (await flow.authorize(browser)).headers["location"].startswith("/login")
-
-
-async def test_signing_out_without_proof_asks_first(browser, party):
-    asked = await browser.get("/oauth2/logout")
-    confirmed = await browser.submit("/oauth2/logout")
-
-    assert "Se déconnecter" in read(asked)
-    assert confirmed.headers["location"] == "/signed-out"
-    assert (await Flow(*party).authorize(browser)).headers["location"].startswith("/login")
-
-
-async def test_signing_out_never_leads_to_an_address_that_is_not_registered(browser, party):
-    flow = Flow(*party)
-    tokens = (await flow.exchange(browser, await flow.code(browser))).json()
-
-    answer = await browser.get(
-        "/oauth2/logout",
-        params={"id_token_hint": tokens["id_token"], "post_logout_redirect_uri": "https://attacker.example/"},
-    )
-
-    assert (answer.status_code, "location" in answer.headers) == (400, False)
-    assert "Vous êtes déconnecté" in read(answer)
-    assert "vers une adresse qui n'est pas déclarée" in read(answer)
-
-
-async def test_a_forged_hint_signs_nobody_out(browser, party):
-    flow = Flow(*party)
-    tokens = (await flow.exchange(browser, await flow.code(browser))).json()
-    head, body, _ = tokens["id_token"].split(".")
-
-    answer = await browser.get("/oauth2/logout", params={"id_token_hint": f"{head}.{body}.AAAA"})
-
-    assert answer.status_code == 400
-    assert answer_of(await flow.authorize(browser))["code"]
-
-
 async def test_the_password_of_the_tests_is_the_one_that_is_tested(stage, person):
     assert not list(stage.passwords.policy.broken(PASSWORD, [person.mail]))

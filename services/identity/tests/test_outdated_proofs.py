@@ -4,7 +4,7 @@ import secrets
 
 import pytest
 from identity_stage import PASSWORD
-from test_policies import hand_over
+from test_provisional_passwords import hand_over
 
 from parvis_identity.models import AccountState
 from parvis_identity.service import sessions

@@ -71,6 +71,7 @@ async def test_an_address_that_is_not_registered_is_not_gone_to(browser, flow, h
     answer = await leave(browser, id_token_hint=hint, post_logout_redirect_uri=address)
 
     assert (answer.status_code, "location" in answer.headers) == (400, False)
+    assert "vers une adresse qui n'est pas déclarée" in read(answer)
     assert not await is_in(browser, flow)
 
 

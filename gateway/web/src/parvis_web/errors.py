@@ -11,10 +11,11 @@ from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.caller import Acting, acting_as
 from parvis_kit.errors import Kind, ServiceError
 from parvis_ui.frame import Flash
+from parvis_web.calls import if_allowed
 from parvis_web.rights import right_label
 from parvis_web.sentences import either, sentence, violation
 from parvis_web.viewings import Viewing, purpose
-from parvis_web.visit import OrganisationVisit, Visit, if_allowed, local_path, open_requests, sign_in_path
+from parvis_web.visit import OrganisationVisit, Visit, local_path, open_requests, sign_in_path
 
 STATUS = {
     Kind.INVALID: 422,

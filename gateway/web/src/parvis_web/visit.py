@@ -8,7 +8,6 @@
 themselves.
 """
 
-import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,6 +28,7 @@ from parvis_ui.translations import Words
 from parvis_web import flash as flashes
 from parvis_web import navigation
 from parvis_web.access import PageRoute
+from parvis_web.calls import at_once, or_down
 from parvis_web.clients import Clients
 from parvis_web.relying_party import RelyingParty
 from parvis_web.sentences import form_errors
@@ -40,9 +40,6 @@ A = TypeVar("A")
 B = TypeVar("B")
 C = TypeVar("C")
 D = TypeVar("D")
-
-#: Errors after which the rest of a page still works.
-_BEARABLE = {Kind.UNAVAILABLE, Kind.INTERNAL, Kind.LIMIT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,11 +300,8 @@ class OrganisationVisit(AccountVisit):
             raise forbidden("right_missing", right=rule.right)
 
     async def _load_frame(self) -> tenancy_pb2.Frame:
-        try:
-            frame = await self.clients.organisations.GetFrame(tenancy_pb2.GetFrameRequest())
-        except ServiceError as error:
-            if error.kind not in _BEARABLE:
-                raise
+        frame = await or_down(self.clients.organisations.GetFrame(tenancy_pb2.GetFrameRequest()))
+        if frame is None:
             return self.frame
         self.keep_frame(frame)
         return frame
@@ -354,37 +348,6 @@ class OrganisationVisit(AccountVisit):
     @property
     def frame_or_none(self) -> ui.Frame | None:
         return None if self._organisation is None else navigation.frame_of(self, self.frame)
-
-
-async def at_once(*calls: Awaitable[Any]) -> tuple[Any, ...]:
-    """All answers; every call has ended when this does. Raises the first error in the order of the calls."""
-    answers = await asyncio.gather(*calls, return_exceptions=True)
-    for answer in answers:
-        if isinstance(answer, BaseException):
-            raise answer
-    return tuple(answers)
-
-
-async def or_down(call: Awaitable[A]) -> A | None:
-    """The answer, or None when the service that gives it is down: its part of the page says so, the rest works."""
-    try:
-        return await call
-    except ServiceError as error:
-        if error.kind in _BEARABLE:
-            return None
-        raise
-
-
-async def if_allowed(call: Awaitable[A]) -> A | None:
-    """The answer, or None when the reader may not have it or the service is down: a part of a page that is
-    offered, not needed.
-    """
-    try:
-        return await call
-    except ServiceError as error:
-        if error.kind in _BEARABLE | {Kind.FORBIDDEN, Kind.NOT_FOUND}:
-            return None
-        raise
 
 
 async def open_requests(visit: Visit) -> list[tenancy_pb2.MyRequest]:

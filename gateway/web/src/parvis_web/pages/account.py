@@ -12,9 +12,10 @@ from parvis_ui.forms import Errors
 from parvis_ui.frame import Flash
 from parvis_ui.languages import LANGUAGE_COOKIE, LANGUAGES
 from parvis_web.access import ACCOUNT, MEMBER, Area
+from parvis_web.calls import at_once, or_down
 from parvis_web.rights import in_order, right_label
 from parvis_web.sentences import N_, sentence
-from parvis_web.visit import AccountVisit, OrganisationVisit, at_once, local_path, or_down
+from parvis_web.visit import AccountVisit, OrganisationVisit, local_path
 
 pages = Area(
     "account",

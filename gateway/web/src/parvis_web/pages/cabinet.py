@@ -8,10 +8,11 @@ from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.errors import ServiceError
 from parvis_ui.forms import Errors
 from parvis_web.access import Area, staff
+from parvis_web.calls import at_once
 from parvis_web.navigation import settings_tabs
 from parvis_web.pages.contacts import whole
 from parvis_web.sentences import N_
-from parvis_web.visit import OrganisationVisit, at_once
+from parvis_web.visit import OrganisationVisit
 
 pages = Area("cabinet", entry="settings.organisation", sentences={"structure_not_found": N_("This structure is gone.")})
 

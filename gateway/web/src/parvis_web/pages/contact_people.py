@@ -8,8 +8,9 @@ from parvis_kit.errors import ServiceError, not_found
 from parvis_ui.forms import Errors
 from parvis_ui.frame import Flash
 from parvis_web.access import Area, staff
+from parvis_web.calls import if_allowed
 from parvis_web.pages.contacts import PATIENCE, PERSON_FIELDS, active_members, person_of
-from parvis_web.visit import OrganisationVisit, if_allowed
+from parvis_web.visit import OrganisationVisit
 
 pages = Area("contact_people", entry="contacts")
 

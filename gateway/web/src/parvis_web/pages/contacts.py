@@ -12,10 +12,11 @@ from parvis_ui.forms import Errors
 from parvis_ui.lists import Chip, Column, Event, changed
 from parvis_ui.translations import Words
 from parvis_web.access import Area, staff
+from parvis_web.calls import if_allowed
 from parvis_web.pages import labels
 from parvis_web.sentences import N_
 from parvis_web.templating import moment
-from parvis_web.visit import OrganisationVisit, if_allowed
+from parvis_web.visit import OrganisationVisit
 
 #: Seconds that a part of the record waits for its service.
 PATIENCE = 2.0

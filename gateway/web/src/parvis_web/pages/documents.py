@@ -11,11 +11,12 @@ from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.errors import not_found
 from parvis_ui.lists import Chip, Column, Event, changed
 from parvis_web.access import Area, member
+from parvis_web.calls import if_allowed
 from parvis_web.pages import labels
 from parvis_web.pages.contacts import PATIENCE, whole
 from parvis_web.pages.folders import type_names
 from parvis_web.templating import moment
-from parvis_web.visit import OrganisationVisit, if_allowed
+from parvis_web.visit import OrganisationVisit
 
 pages = Area("documents")
 

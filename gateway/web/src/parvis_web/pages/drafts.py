@@ -9,10 +9,11 @@ from parvis_ui.forms import Errors
 from parvis_ui.frame import Flash
 from parvis_ui.lists import Column
 from parvis_web.access import Area, staff
+from parvis_web.calls import or_down
 from parvis_web.pages import invoice_lines as lines
 from parvis_web.pages.contacts import whole
 from parvis_web.sentences import sentence
-from parvis_web.visit import OrganisationVisit, or_down
+from parvis_web.visit import OrganisationVisit
 
 pages = Area("drafts", entry="invoices")
 

@@ -10,9 +10,10 @@ from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.errors import Kind, ServiceError
 from parvis_ui.lists import Task
 from parvis_web.access import MEMBER, Area
+from parvis_web.calls import at_once, or_down
 from parvis_web.pages.applications import in_order, launch_address
 from parvis_web.sentences import either
-from parvis_web.visit import OrganisationVisit, at_once, or_down
+from parvis_web.visit import OrganisationVisit
 
 #: Seconds that a card waits for its service.
 PATIENCE = 2.0

@@ -10,11 +10,12 @@ from parvis_ui.frame import Flash
 from parvis_ui.lists import Chip, Column, Task, changed
 from parvis_ui.translations import Words
 from parvis_web.access import Area, member, staff
+from parvis_web.calls import if_allowed
 from parvis_web.pages import labels
 from parvis_web.pages.contacts import whole
 from parvis_web.pages.invoice_lines import read_decimal
 from parvis_web.sentences import N_, sentence
-from parvis_web.visit import OrganisationVisit, if_allowed
+from parvis_web.visit import OrganisationVisit
 
 pages = Area(
     "invoices",

@@ -5,7 +5,8 @@ from starlette.responses import RedirectResponse, Response
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_ui.lists import changed
 from parvis_web.access import ACCOUNT, Area
-from parvis_web.visit import AccountVisit, at_once, open_requests
+from parvis_web.calls import at_once
+from parvis_web.visit import AccountVisit, open_requests
 
 pages = Area("organisations")
 

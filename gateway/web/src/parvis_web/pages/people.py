@@ -10,10 +10,11 @@ from parvis_ui.forms import Errors
 from parvis_ui.lists import Chip, Column, changed
 from parvis_ui.translations import Words
 from parvis_web.access import Area, staff
+from parvis_web.calls import if_allowed
 from parvis_web.navigation import settings_tabs
 from parvis_web.pages.contacts import whole
 from parvis_web.sentences import N_
-from parvis_web.visit import OrganisationVisit, if_allowed
+from parvis_web.visit import OrganisationVisit
 
 pages = Area(
     "people",

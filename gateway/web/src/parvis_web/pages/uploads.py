@@ -13,10 +13,11 @@ from parvis.documents.v1 import documents_pb2
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.errors import Kind, ServiceError, forbidden, invalid, not_found
 from parvis_web.access import Area, member
+from parvis_web.calls import if_allowed
 from parvis_web.errors import STATUS
 from parvis_web.pages.folders import type_names
 from parvis_web.sentences import N_, SENTENCES, sentence, violation
-from parvis_web.visit import OrganisationVisit, if_allowed
+from parvis_web.visit import OrganisationVisit
 
 pages = Area(
     "uploads",

@@ -11,8 +11,9 @@ from parvis_ui.forms import Errors
 from parvis_ui.frame import Flash
 from parvis_web import viewings
 from parvis_web.access import MEMBER, Area, staff
+from parvis_web.calls import if_allowed
 from parvis_web.sentences import N_
-from parvis_web.visit import OrganisationVisit, if_allowed
+from parvis_web.visit import OrganisationVisit
 
 Form = Callable[[OrganisationVisit, Errors, int], Awaitable[Response]]
 
