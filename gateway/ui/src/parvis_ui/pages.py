@@ -1,6 +1,6 @@
 """Rendering: templates and words of the named packages, in the reader's language, with the headers a page needs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from http import HTTPStatus
 from types import SimpleNamespace
@@ -61,13 +61,8 @@ def make_environment(*packages: str, language: str = "fr", assets: Assets | None
         extensions=["jinja2.ext.i18n", "jinja2.ext.do", "jinja2.ext.loopcontrols"],
     )
     known = words(language, *packages)
-    environment.install_gettext_callables(  # type: ignore[attr-defined]
-        known.gettext,
-        known.ngettext,
-        newstyle=True,
-        pgettext=known.pgettext,
-        npgettext=known.npgettext,
-    )
+    environment.newstyle_gettext = True  # type: ignore[attr-defined]
+    environment.globals.update(_sayings(known))
     environment.filters.update(formats.filters(language))
     macros, icons = SimpleNamespace(), _icons(served)
     environment.globals.update(
@@ -86,6 +81,24 @@ def make_environment(*packages: str, language: str = "fr", assets: Assets | None
         exported: Any = environment.get_template(f"parvis_ui/{name}.html").module
         macros.__dict__.update({key: value for key, value in vars(exported).items() if not key.startswith("_")})
     return environment
+
+
+def _sayings(known: Words) -> dict[str, Callable[..., Markup]]:
+    """`gettext` and its kin for templates, as Jinja makes them (values by name, escaped), but with `Words.fitted`."""
+
+    def said(text: str, values: Mapping[str, object]) -> Markup:
+        return Markup(known.fitted(text, values)) % values  # noqa: S704 - ours; the values are escaped
+
+    def gettext(message: str, /, **values: object) -> Markup:
+        return said(known.gettext(message), values)
+
+    def ngettext(singular: str, plural: str, number: int, /, **values: object) -> Markup:
+        return said(known.ngettext(singular, plural, number), {"num": number, **values})
+
+    def pgettext(context: str, message: str, /, **values: object) -> Markup:
+        return said(known.pgettext(context, message), values)
+
+    return {"gettext": gettext, "ngettext": ngettext, "pgettext": pgettext}
 
 
 def _is_blank(value: object) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
+from parvis_ui.elision import elided
 from parvis_ui.languages import LANGUAGES
 
 KEYWORDS: Mapping[str, tuple[int | tuple[int, str], ...] | None] = {
@@ -59,11 +60,12 @@ class Words:
     def __call__(self, message: str, /, **parameters: object) -> str:
         """The message with its `%(name)s` filled in."""
         text = self.gettext(message)
-        return text % parameters if parameters or "%%" in text else text
+        return self.fitted(text, parameters) % parameters if parameters or "%%" in text else text
 
     def plural(self, singular: str, plural: str, number: int, /, **parameters: object) -> str:
         """The form for `number`, which is also `%(num)s`."""
-        return self.ngettext(singular, plural, number) % {"num": number, **parameters}
+        values = {"num": number, **parameters}
+        return self.fitted(self.ngettext(singular, plural, number), values) % values
 
     def gettext(self, message: str) -> str:
         """The message, not filled in."""
@@ -83,10 +85,9 @@ class Words:
         found = self.messages.get((context, message))
         return found[0] if found else self.typographic(message)
 
-    def npgettext(self, context: str, singular: str, plural: str, number: int) -> str:
-        """The form for `number` as it is said in that context."""
-        del context
-        return self.ngettext(singular, plural, number)
+    def fitted(self, text: str, values: Mapping[str, object]) -> str:
+        """A text of this language as it reads with these values, which are still to be filled in."""
+        return elided(text, values) if self.language == "fr" else text
 
 
 def _catalogs(package: str, language: str) -> Iterator[Path]:
