@@ -48,6 +48,23 @@ def test_every_other_table_forces_its_policy(catalogue):
     assert all(forced for kind, forced in catalogue.values() if not kind.startswith("parvis:global"))
 
 
+_MEMBER = "SELECT organisation_id, id FROM memberships LIMIT 1"
+#: Rows of tables that nothing above fills.
+_ROWS = {
+    "personal_rights": f"INSERT INTO personal_rights SELECT m.*, 'contacts.read', 1 FROM ({_MEMBER}) m",  # noqa: S608
+    "referents": f"INSERT INTO referents SELECT m.organisation_id, 1, m.id FROM ({_MEMBER}) m",  # noqa: S608
+    "delegations": """
+        INSERT INTO delegations SELECT a.organisation_id, gen_random_uuid(), a.id, b.id, '{}', now(), now() + '1 day',
+        NULL, '', now() FROM memberships a JOIN memberships b ON a.id < b.id LIMIT 1""",
+    "structure_seats": """
+        INSERT INTO structure_seats SELECT s.organisation_id, u.product_id, s.id, 1 FROM structures s, subscriptions u
+        LIMIT 1""",
+    "product_rights": """
+        INSERT INTO product_rights SELECT provider_id, 'agenda.read', id, 'agenda', 'Voir', 'See', true, '{}', 1
+        FROM products LIMIT 1""",
+}
+
+
 @pytest.mark.parametrize("table", sorted(Row.metadata.tables))
 async def test_without_organisation_there_is_no_row(stage, provider, admin, table):
     await stage.portal(admin, await stage.contact(admin))
@@ -56,6 +73,7 @@ async def test_without_organisation_there_is_no_row(stage, provider, admin, tabl
     await admin.call("SetAssignment", product_id=product.id, membership_id=admin.membership_id, assigned=True)
     await admin.call("SetRequestsAccepted", accepted=True)
     await ask(stage, admin)
+    await stage.rows(admin if table != "product_rights" else provider, _ROWS.get(table, "SELECT 1"))
     query = f"SELECT count(*) FROM {table}"  # noqa: S608 - names of our tables
     async with stage.service.database.begin(Caller("tenancy")) as unit:
         without = (await unit.fetch(query))[0]["count"]

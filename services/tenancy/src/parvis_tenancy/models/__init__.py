@@ -2,13 +2,24 @@
 
 from parvis_tenancy.models.base import Row
 from parvis_tenancy.models.contacts import AccessContact, Contact, ContactAdviser, ContactCodeCounter, Person
-from parvis_tenancy.models.members import Assignment, Membership, Profile, ProfileRight
+from parvis_tenancy.models.history import FactHistory, RightsChange
+from parvis_tenancy.models.members import (
+    Assignment,
+    Delegation,
+    Membership,
+    PersonalRight,
+    Profile,
+    ProfileRight,
+    Referent,
+)
 from parvis_tenancy.models.organisations import (
     DirectoryEntry,
     Organisation,
     Product,
+    ProductRight,
     RightsRevision,
     Structure,
+    StructureSeats,
     Subscription,
 )
 from parvis_tenancy.models.requests import AccessRequest
@@ -20,15 +31,22 @@ __all__ = [
     "Contact",
     "ContactAdviser",
     "ContactCodeCounter",
+    "Delegation",
     "DirectoryEntry",
+    "FactHistory",
     "Membership",
     "Organisation",
     "Person",
+    "PersonalRight",
     "Product",
+    "ProductRight",
     "Profile",
     "ProfileRight",
+    "Referent",
+    "RightsChange",
     "RightsRevision",
     "Row",
     "Structure",
+    "StructureSeats",
     "Subscription",
 ]

@@ -74,3 +74,10 @@ class Sorted(SQLModel):
 
     sort_key: str = ""
     search_key: str = ""
+
+
+class Fact(SQLModel):
+    """Rows that decisions rest on: what they were before is kept by a trigger (migration 0007)."""
+
+    #: Revision of the organisation's rights from which the row has been as it is. The trigger's to write.
+    since: int = number(default=1)

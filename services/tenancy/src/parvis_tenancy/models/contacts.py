@@ -8,6 +8,7 @@ from sqlalchemy.types import Uuid
 from sqlmodel import Field
 
 from parvis_tenancy.models.base import (
+    Fact,
     Owned,
     Postal,
     Sorted,
@@ -71,8 +72,11 @@ class Person(Owned, table=True):
     telephone: str = ""
 
 
-class ContactAdviser(Owned, table=True):
-    """A member in charge of a contact; exactly one is the main one."""
+class ContactAdviser(Owned, Fact, table=True):
+    """A member in charge of a contact; exactly one is the main one.
+
+    Kind and key of the contact are copies that triggers keep: pages of some advisers' contacts are read in their order.
+    """
 
     __tablename__ = "contact_advisers"
     __table_args__ = (
@@ -86,14 +90,24 @@ class ContactAdviser(Owned, table=True):
             postgresql_where=text("role = 1"),
         ),
         Index("contact_advisers_by_member", "organisation_id", "membership_id", "contact_id"),
+        Index(
+            "contact_advisers_by_name",
+            "organisation_id",
+            "membership_id",
+            "contact_kind",
+            "contact_sort_key",
+            "contact_id",
+        ),
     )
 
     contact_id: UUID = Field(primary_key=True)
     membership_id: UUID = Field(primary_key=True)
     role: int = choice()
+    contact_kind: int = choice(default=0)
+    contact_sort_key: str = ""
 
 
-class AccessContact(Owned, table=True):
+class AccessContact(Owned, Fact, table=True):
     """A contact that a portal membership acts for, as which person, in which folder templates (none: all)."""
 
     __tablename__ = "access_contacts"

@@ -3,10 +3,11 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint
 from sqlmodel import Field
 
 from parvis_tenancy.models.base import (
+    Fact,
     Owned,
     Postal,
     Row,
@@ -17,6 +18,7 @@ from parvis_tenancy.models.base import (
     number,
     of_organisation,
     owned_reference,
+    texts,
 )
 
 
@@ -74,7 +76,7 @@ class RightsRevision(Row, table=True):
     revision: int = number(default=1)
 
 
-class Structure(Owned, Versioned, table=True):
+class Structure(Owned, Versioned, Fact, table=True):
     """A part of an organisation."""
 
     __tablename__ = "structures"
@@ -86,7 +88,7 @@ class Structure(Owned, Versioned, table=True):
     sort_key: str = ""
 
 
-class Subscription(Owned, table=True):
+class Subscription(Owned, Fact, table=True):
     """A product that an organisation has. Of two parties: the organisation and its provider."""
 
     __tablename__ = "subscriptions"
@@ -99,11 +101,34 @@ class Subscription(Owned, table=True):
         ForeignKeyConstraint(
             ["provider_id", "product_id"], ["products.provider_id", "products.id"], name="subscriptions_to_a_product"
         ),
+        CheckConstraint("seats >= 0", name="subscriptions_seats"),
         Index("subscriptions_by_product", "provider_id", "product_id"),
     )
 
     product_id: UUID = Field(primary_key=True)
     provider_id: UUID
+    #: How many members it may be assigned to; none: any number. Billing tells, in order of the version.
+    seats: int | None = None
+    seats_version: int = number(default=0)
+
+
+class StructureSeats(Owned, Fact, table=True):
+    """The part of a product's seats that is kept for a structure and those below it."""
+
+    __tablename__ = "structure_seats"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["organisation_id", "product_id"],
+            ["subscriptions.organisation_id", "subscriptions.product_id"],
+            name="structure_seats_of_subscribed",
+        ),
+        owned_reference("structure_id", "structures"),
+        CheckConstraint("seats >= 0", name="structure_seats_count"),
+    )
+
+    product_id: UUID = Field(primary_key=True)
+    structure_id: UUID = Field(primary_key=True)
+    seats: int
 
 
 class Product(Row, Versioned, table=True):
@@ -120,3 +145,27 @@ class Product(Row, Versioned, table=True):
     sort_key: str = ""
     # What identity knows of its client, for lists.
     closed_at: datetime | None = instant(default=None)
+
+
+class ProductRight(Row, table=True):
+    """A right that a product declares: it exists in the organisations that subscribe the product."""
+
+    __tablename__ = "product_rights"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["provider_id", "product_id"], ["products.provider_id", "products.id"], name="product_rights_of_a_product"
+        ),
+        Index("product_rights_by_product", "provider_id", "product_id", "position"),
+    )
+
+    provider_id: UUID = Field(primary_key=True)
+    code: str = Field(primary_key=True)
+    product_id: UUID
+    #: Where the grid of rights shows it.
+    tab: str
+    name_fr: str
+    name_en: str
+    scoped: bool
+    requires: list[str] = texts()
+    position: int
+    withdrawn_at: datetime | None = instant(default=None)

@@ -55,7 +55,7 @@ async def grant(
         raise precondition("person_has_no_mail")
     wanted = [identifier] if identifier else _proposals(contact, len(given))
     account = await _account(identity, wanted, person, contact.locale)
-    revision = await rights.next_revision(unit)
+    revision = await rights.next_revision(unit, "access.granted")
     membership = _membership(unit, person, account, contact.locale)
     unit.add(membership)
     await unit.flush()
@@ -94,7 +94,7 @@ async def resend(unit: UnitOfWork, identity: Identity, membership_id: UUID) -> t
 
 async def cut(unit: UnitOfWork, identity: Identity, membership_id: UUID) -> tenancy_pb2.Access:
     """Cuts an access at once; does nothing when it is cut. The link of an access that was never used stops working."""
-    revision = await rights.next_revision(unit)
+    revision = await rights.next_revision(unit, "access.cut")
     membership, contact_ids = await _to_change(unit, membership_id)
     if membership.state != MembershipState.CUT:
         if membership.state == MembershipState.INVITED:
@@ -107,7 +107,7 @@ async def cut(unit: UnitOfWork, identity: Identity, membership_id: UUID) -> tena
 
 async def reopen(unit: UnitOfWork, membership_id: UUID) -> tenancy_pb2.Access:
     """Opens an access that was cut: in use again, or waiting for its person (the mail can be sent again)."""
-    revision = await rights.next_revision(unit)
+    revision = await rights.next_revision(unit, "access.reopened")
     membership, contact_ids = await _to_change(unit, membership_id)
     if membership.state == MembershipState.CUT:
         used = membership.activated_at is not None
@@ -169,7 +169,7 @@ async def set_folders(unit: UnitOfWork, membership_id: UUID, folders: Sequence[U
     fields = Fields()
     _few(fields, folders)
     fields.settle()
-    revision = await rights.next_revision(unit)
+    revision = await rights.next_revision(unit, "access.folders_set")
     _, contact_ids = await _to_change(unit, membership_id)
     for each in await accesses.load(unit, membership_id):
         each.folder_template_ids = list(folders)

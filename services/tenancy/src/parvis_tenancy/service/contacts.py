@@ -111,6 +111,7 @@ async def create(
     except IntegrityError as error:
         raise conflict("code_taken", code=contact.code) from error
     unit.add(*made)
+    await rights.next_revision(unit, "contact.created")
     await contacts.replace_advisers(unit, contact.id, {adviser: AdviserRole.MAIN})
     unit.record("contact.created", target_kind="contact", target_id=contact.id, code=contact.code, name=contact.name)
     return await _changed(unit, contact)
@@ -183,18 +184,19 @@ async def set_advisers(
         fields.wrong("advisers", "one_main")
     fields.settle()
     await _are_staff(unit, list(roles))
-    await _told_of_loss(unit, contact_id, frozenset(roles))
+    revision = await rights.next_revision(unit, "contact.advisers_set")
+    await _told_of_loss(unit, contact_id, frozenset(roles), revision)
     await contacts.replace_advisers(unit, contact_id, {member: AdviserRole(role) for member, role in roles.items()})
     contact.version += 1
     unit.record("contact.advisers_set", target_kind="contact", target_id=contact_id)
     return await _changed(unit, contact)
 
 
-async def _told_of_loss(unit: UnitOfWork, contact_id: UUID, advisers: frozenset[UUID]) -> None:
+async def _told_of_loss(unit: UnitOfWork, contact_id: UUID, advisers: frozenset[UUID], revision: int) -> None:
     """Whoever loses a contact may not see the portal as its people do any more: viewings are asked about again."""
     shown = [each.membership_id for each in await accesses.of_contact(unit, contact_id)]
     if shown and await contacts.advisers_of(unit, contact_id) - advisers:
-        authority.grants_changed(unit, await rights.next_revision(unit), *shown)
+        authority.grants_changed(unit, revision, *shown)
 
 
 async def _changed(unit: UnitOfWork, contact: Contact) -> tenancy_pb2.ContactRecord:

@@ -64,7 +64,7 @@ async def invite(
     await may_give(unit, profile_id)
     # Before anything is locked: nobody waits for identity.
     account = await identity.personal_account(mail, person)
-    revision = await rights.next_revision(unit)
+    revision = await rights.next_revision(unit, "member.invited")
     await may_give(unit, profile_id)
     profile = await members.profile(unit, profile_id)
     if profile is None:
@@ -93,7 +93,7 @@ async def resend(unit: UnitOfWork, identity: Identity, membership_id: UUID) -> t
 
 async def withdraw(unit: UnitOfWork, identity: Identity, membership_id: UUID) -> tenancy_pb2.Member:
     """Takes an invitation back; its link stops working. Raises PRECONDITION not_invited."""
-    revision = await rights.next_revision(unit)
+    revision = await rights.next_revision(unit, "member.withdrawn")
     membership = await _invited(unit, membership_id)
     await authority.may_act_on(unit, membership)
     await identity.revoke_links(membership.account_id)
@@ -108,7 +108,7 @@ async def cut(unit: UnitOfWork, membership_id: UUID) -> tenancy_pb2.Member:
     Raises PRECONDITION last_administrator, own_access or not_active (an invitation is withdrawn instead), FORBIDDEN
     above_ceiling.
     """
-    revision = await rights.next_revision(unit)
+    revision = await rights.next_revision(unit, "member.cut")
     membership = await _load(unit, membership_id)
     if membership.state != MembershipState.CUT:
         await authority.keep_an_administrator(unit, membership)
@@ -125,7 +125,7 @@ async def cut(unit: UnitOfWork, membership_id: UUID) -> tenancy_pb2.Member:
 
 async def reopen(unit: UnitOfWork, membership_id: UUID) -> tenancy_pb2.Member:
     """Opens an access that was cut. Raises PRECONDITION withdrawn, FORBIDDEN above_ceiling."""
-    revision = await rights.next_revision(unit)
+    revision = await rights.next_revision(unit, "member.reopened")
     membership = await _load(unit, membership_id)
     if membership.state == MembershipState.WITHDRAWN:
         raise precondition("withdrawn")
@@ -154,7 +154,7 @@ async def update(unit: UnitOfWork, membership_id: UUID, change: MemberChange) ->
     fields = Fields()
     function = fields.text("function", change.function)
     fields.settle()
-    revision = await rights.next_revision(unit)
+    revision = await rights.next_revision(unit, "member.changed")
     membership = await _load(unit, membership_id)
     if membership.version != change.version:
         raise conflict("stale_version", version=str(membership.version))

@@ -122,7 +122,7 @@ async def create_customer(
     organisation, administrator = await provision.make_organisation(
         unit, kind=OrganisationKind.CUSTOMER, provider_id=provider_id, slug=slug, name=name, record=record
     )
-    revision = await rights.next_revision(unit)
+    revision = await rights.next_revision(unit, "member.invited")
     membership = await invitations.enrol(unit, Invitation(mail, person), account, administrator, revision)
     await invitations.announce(unit, membership, organisation, inviter)
     unit.record("member.invited", target_kind="membership", target_id=membership.id, profile=administrator.name)

@@ -29,7 +29,8 @@ async def assign(unit: UnitOfWork, product_id: UUID, membership_id: UUID, *, ass
 
     Raises PRECONDITION not_subscribed, NOT_FOUND member_not_found.
     """
-    revision = await rights.next_revision(unit)
+    act = "product.assigned" if assigned else "product.taken_back"
+    revision = await rights.next_revision(unit, act)
     membership = await members.load(unit, membership_id)
     if membership is None or (assigned and membership.state not in OPEN_STATES):
         raise not_found("member_not_found")
@@ -42,7 +43,6 @@ async def assign(unit: UnitOfWork, product_id: UUID, membership_id: UUID, *, ass
         unit.add(Assignment(organisation_id=unit.organisation_id, product_id=product_id, membership_id=membership_id))
     else:
         await unit.session.delete(present)
-    act = "product.assigned" if assigned else "product.taken_back"
     unit.record(act, target_kind="membership", target_id=membership_id, product=str(product_id))
     authority.grants_changed(unit, revision, membership_id)
 

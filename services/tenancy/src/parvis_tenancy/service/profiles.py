@@ -45,7 +45,8 @@ async def save(unit: UnitOfWork, wanted: tenancy_pb2.Profile, profile_id: UUID |
         fields.wrong("rights", wrong.reason, right=wrong.code)
     fields.settle()
     new: rules.Rights = {code: rules.Scope(scope) for code, scope in asked}
-    revision = await rights.next_revision(unit)
+    act = "profile.made" if profile_id is None else "profile.changed"
+    revision = await rights.next_revision(unit, act)
     profile, old = await _load(unit, profile_id, wanted.version)
     await authority.below_ceiling(unit, rules.above_when_saving(old, new, await authority.own_rights(unit)))
     renamed = profile.name != name
@@ -62,7 +63,6 @@ async def save(unit: UnitOfWork, wanted: tenancy_pb2.Profile, profile_id: UUID |
     await members.replace_rights(unit, profile.id, new)
     if profile_id is not None:
         authority.grants_changed(unit, revision)
-    act = "profile.made" if profile_id is None else "profile.changed"
     granted = " ".join(f"{code}:{scope.name.lower()}" for code, scope in sorted(new.items()))
     unit.record(act, target_kind="profile", target_id=profile.id, name=name, rights=granted)
     return (await _messages(unit, profile.id))[0]

@@ -127,7 +127,7 @@ async def accept(
     clean = fields.text("function", function)
     fields.settle()
     structure = await members.existing_structure(unit, structure_id)
-    revision = await rights.next_revision(unit)
+    revision = await rights.next_revision(unit, "request.accepted")
     request = await _open(unit, request_id)
     await members.may_give(unit, profile_id)
     profile = await memberships.profile(unit, profile_id)

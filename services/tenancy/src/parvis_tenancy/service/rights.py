@@ -40,7 +40,7 @@ async def activate(unit: UnitOfWork, membership: Membership) -> None:
     """An invited membership, locked, is in use from now on. Does nothing in any other state."""
     if membership.state != MembershipState.INVITED:
         return
-    revision = await rights.next_revision(unit)
+    revision = await rights.next_revision(unit, "membership.activated")
     membership.state = MembershipState.ACTIVE
     membership.activated_at = membership.activated_at or unit.now
     membership.version += 1

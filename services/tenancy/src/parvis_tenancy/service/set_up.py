@@ -43,7 +43,7 @@ async def set_up(
     )
     with acting_for(organisation.id):
         account = await identity.personal_account(mail, person)
-        revision = await rights.next_revision(unit)
+        revision = await rights.next_revision(unit, "member.invited")
         membership = await invitations.enrol(unit, Invitation(mail, person), account, administrator, revision)
         url = await identity.activation_link(uuid7(), account.id, slug)
     unit.record("member.invited", target_kind="membership", target_id=membership.id, profile=administrator.name)

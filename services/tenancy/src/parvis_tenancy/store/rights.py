@@ -54,6 +54,12 @@ _OTHER_ADMINISTRATORS = """
 SELECT count(*) FROM memberships
 WHERE organisation_id = $1 AND kind = 1 AND state = 2 AND profile_built_in = 'administrator' AND id <> $2"""
 
+_NEXT_REVISION = """
+WITH counted AS (
+    UPDATE rights_revisions SET revision = revision + 1 WHERE organisation_id = $1 RETURNING organisation_id, revision)
+INSERT INTO rights_changes (organisation_id, revision, at, membership_id, account_id, service, act, reason)
+SELECT organisation_id, revision, clock_timestamp(), $2, $3, $4, $5, $6 FROM counted RETURNING revision"""
+
 
 @dataclass(frozen=True, slots=True)
 class Holder:
@@ -93,11 +99,20 @@ async def rights_of_profile(unit: UnitOfWork, profile_id: UUID) -> rules.Rights 
     return rules.effective(row["built_in"], stored, provider=row["of_provider"])
 
 
-async def next_revision(unit: UnitOfWork) -> int:
-    """Counts a change of rights and returns the new revision; other changes wait until this transaction ends."""
+async def next_revision(unit: UnitOfWork, act: str, reason: str = "") -> int:
+    """Counts a change of rights, keeps whose act it was and why, and returns the new revision.
+
+    Comes before any change of a fact: other changes wait until this transaction ends, so that revisions, and the
+    moments at which they were reached, follow each other.
+    """
     rows = await unit.fetch(
-        "UPDATE rights_revisions SET revision = revision + 1 WHERE organisation_id = $1 RETURNING revision",
+        _NEXT_REVISION,
         unit.organisation_id,
+        unit.caller.membership_id,
+        unit.caller.account_id,
+        unit.caller.service,
+        act,
+        reason,
     )
     return int(rows[0]["revision"])
 
