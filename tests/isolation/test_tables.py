@@ -17,6 +17,10 @@ SHOWN = {
         "provider_id = (SELECT o.provider_id FROM organisations o WHERE o.id = '{firm}')",
         "what a provider sells is shown to those whom it serves",
     ),
+    ("product_rights", "parvis_served"): (
+        "provider_id = (SELECT o.provider_id FROM organisations o WHERE o.id = '{firm}')",
+        "the rights that a product declares stand in the profiles of those who have it",
+    ),
 }
 #: Tables that have rows of both firms: what is shown on them cannot be shown on an empty table.
 FILLED = {
