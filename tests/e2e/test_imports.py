@@ -50,6 +50,27 @@ def test_a_file_is_checked_imported_and_reported(helene, file, mails, tag):
     helene.sees(file["name"])
 
 
+def test_the_question_to_discard_stays_while_the_page_follows_the_import(helene, tag):
+    lines = [f"Z{tag}-{number},pas une adresse" for number in range(20_000)]
+    content = "\r\n".join(["identifier,mail", *lines]).encode()
+    helene.open(IMPORTS)
+    helene.page.locator("input[type=file]").set_input_files(
+        files=[{"name": f"long-{tag}.csv", "mimeType": "text/csv", "buffer": content}]
+    )
+    helene.press("Vérifier le fichier")
+    opener = helene.page.get_by_role("button", name="Abandonner l’import")
+    with helene.page.expect_response(lambda answer: answer.request.headers.get("hx-target") == "progress"):
+        opener.first.click()
+    question = helene.page.get_by_role("dialog", name="Abandonner cet import ?")
+    expect(helene.page.get_by_text("Vérifié, rien à importer")).to_be_visible(timeout=60_000)
+    expect(question).to_be_visible()
+    helene.page.keyboard.press("Escape")
+    expect(opener).to_be_focused()
+    helene.page.keyboard.press("Enter")
+    question.get_by_role("button", name="Abandonner l’import").click()
+    helene.is_told("L’import est abandonné et son fichier supprimé.")
+
+
 def test_a_file_is_imported_in_english_on_a_phone(person, tag):
     helene = person(HELENE, PHONE)
     helene.context.add_cookies([{"name": "parvis_lang", "value": "en", "url": helene.portal}])

@@ -67,7 +67,7 @@ def test_a_new_person_confirms_the_address_and_waits(ines, sophie, mails):
             "Adresse mail professionnelle": ines.who.identifier,
         }
     )
-    ines.page.get_by_role("textbox", name="Message").fill("Je rejoins l’équipe de Nantes.")
+    ines.page.get_by_role("textbox", name="Message").fill("Je rejoins l’équipe de Nantes.\nMerci d’avance !")
     ines.press("Envoyer ma demande")
     ines.reads_title("Consultez votre messagerie")
     mail = mails_about(mails, ines.who.identifier, "Confirmez votre demande d'accès", since)
@@ -125,6 +125,7 @@ def test_the_administrator_accepts_once_and_the_person_enters(sophie, ines, mail
     sophie.reads_title("Inès Moreau demande un accès")
     assert not problems(sophie) + problems_of_colour(sophie)
     sophie.sees("Je rejoins l’équipe de Nantes.")
+    assert "Nantes.\nMerci" in sophie.page.locator(".as-written").inner_text()  # the lines as they were written
     second = sophie.tab()
     second.open(sophie.page.url)
     sophie.choose("Profil", "Conseiller")

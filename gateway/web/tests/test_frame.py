@@ -220,3 +220,9 @@ def test_every_word_is_translated():
 
 def test_every_template_compiles(drawn):
     assert drawn.warm() > 0
+
+
+@pytest.mark.parametrize("path", ["imports", "products"])
+async def test_pages_of_the_provider_are_nowhere_else(suite: Suite, path: str):
+    suite.services.answers["GetFrame"] = lambda _: make_frame(rights=["organisation.manage"])
+    assert (await suite.get(f"/o/durand/settings/{path}")).status_code == 404

@@ -68,6 +68,8 @@ class Town:
     #: (who views, where, as which membership) → whom they see, or why they do not.
     views: dict[tuple[UUID, UUID, UUID], Viewed | ServiceError] = field(default_factory=dict)
     assigners: tuple[str, ...] = ("Anne Roche",)
+    #: Whether people may assign products to themselves.
+    may_assign: bool = False
     #: What the caller may do.
     rights: set[str] = field(default_factory=set)
 
@@ -91,7 +93,9 @@ class Town:
         mine = [face for face in mine if organisation_id in {None, face.id}]
         if not mine:
             face = next((face for face in self.faces.values() if face.id == organisation_id), None)
-            return ProductAnswer(assigned=False, organisation=face, assigners=self.assigners)
+            return ProductAnswer(
+                assigned=False, organisation=face, assigners=self.assigners, may_assign=self.may_assign
+            )
         if len(mine) > 1:
             raise precondition("choose_organisation")
         return ProductAnswer(assigned=True, organisation=mine[0], assigners=())

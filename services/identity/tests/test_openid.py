@@ -358,6 +358,18 @@ async def test_a_product_that_is_not_assigned_says_who_can(browser, stage):
     assert "Anne Roche" in read(answer)
 
 
+async def test_who_may_assign_a_product_is_sent_to_do_so(browser, stage, monkeypatch):
+    party = await stage.relying_party(product_id=uuid7())
+    stage.town.found("durand", "Cabinet Durand")
+    monkeypatch.setattr(stage.town, "may_assign", True)
+
+    answer = await Flow(*party).authorize(browser, organisation="durand")
+
+    assert "Vous pouvez vous l'attribuer vous-même" in read(answer)
+    assert "Anne Roche" not in read(answer)
+    assert 'href="/o/durand/applications"' in answer.text
+
+
 async def test_a_product_of_several_organisations_asks_which(browser, person, stage):
     party = await stage.relying_party(product_id=uuid7())
     stage.town.products[person.id, party[0].client_id] = [

@@ -72,9 +72,18 @@ async def test_a_product_learns_of_its_user(stage, provider, admin):
     before = await identity.call("ResolveProduct", **asked)
     await admin.call("SetAssignment", product_id=product.id, membership_id=admin.membership_id, assigned=True)
     after = await identity.call("ResolveProduct", **asked)
-    assert (before.assigned, list(before.assigners)) == (False, ["Anne Kervella"])
+    assert (before.assigned, list(before.assigners), before.may_assign) == (False, [], True)  # herself, nobody else
     assert (after.assigned, after.membership_id) == (True, admin.membership_id)
     assert after.organisation.id == str(admin.organisation_id)
+
+
+async def test_a_product_learns_who_can_assign_it_to_its_user(stage, provider, admin):
+    product = await stage.product(provider, admin)
+    junior = await stage.colleague(admin, "junior")
+    told = await stage.as_service("identity").call(
+        "ResolveProduct", account_id=junior.account_id, client_id=product.client_id
+    )
+    assert (list(told.assigners), told.may_assign) == (["Anne Kervella"], False)
 
 
 async def test_a_user_of_two_firms_chooses(stage, provider, admin):

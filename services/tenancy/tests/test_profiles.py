@@ -149,3 +149,12 @@ async def test_nobody_acts_on_who_is_above_them(stage, admin, deputy, method):
 async def test_the_grid_shows_the_rights_of_a_customer(admin, provider):
     firm, own = [{each.code for each in (await who.call("ListRights")).rights} for who in (admin, provider)]
     assert own - firm == {"organisations.manage", "products.manage"}
+
+
+async def test_a_right_that_an_organisation_has_not_is_given_by_nobody_there(stage, admin, provider):
+    await stage.colleague(admin, "administrator", "Zoé Le Bris")
+    junior = await stage.colleague(provider, "junior")
+    here = await admin.call("Check", right="organisations.manage")
+    at_the_provider = await junior.call("Check", right="organisations.manage")
+    assert (here.allowed, list(here.granters)) == (False, [])
+    assert at_the_provider.granters

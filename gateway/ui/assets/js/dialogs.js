@@ -11,6 +11,10 @@ document.addEventListener("click", (event) => {
         menu.open = false;
         menu.querySelector("summary").focus();
       }
+      // An opener that was replaced meanwhile (a page that shows how far something is) gets it back by its id.
+      if (opener.id) {
+        dialog.addEventListener("close", () => opener.isConnected || document.getElementById(opener.id)?.focus(), { once: true });
+      }
       dialog.showModal();
     }
     return;

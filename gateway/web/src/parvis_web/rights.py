@@ -30,6 +30,9 @@ RIGHTS = {
     "products.manage": N_("Register products and subscribe customers"),
 }
 
+#: Rights that exist at the provider only; elsewhere their pages do not.
+OF_PROVIDER = frozenset({"organisations.manage", "products.manage"})
+
 GROUPS = {
     "people": N_("People"),
     "clients": N_("Clients"),

@@ -31,6 +31,7 @@ from parvis_web.access import PageRoute
 from parvis_web.calls import at_once, or_down
 from parvis_web.clients import Clients
 from parvis_web.relying_party import RelyingParty
+from parvis_web.rights import OF_PROVIDER
 from parvis_web.sentences import form_errors
 from parvis_web.sessions import Session, Sessions
 from parvis_web.settings import WebSettings
@@ -297,6 +298,8 @@ class OrganisationVisit(AccountVisit):
         if (rule.who == "staff" and portal) or (rule.who == "portal" and not portal):
             raise not_found()
         if rule.right and not portal and rule.right not in frame.rights:
+            if rule.right in OF_PROVIDER and not self.is_provider:
+                raise not_found()
             raise forbidden("right_missing", right=rule.right)
 
     async def _load_frame(self) -> tenancy_pb2.Frame:

@@ -132,13 +132,7 @@ class AuthorizationPages:
             case AskConsent():
                 return await self._ask(request, outcome)
             case NotAssigned(client, answer):
-                context: dict[str, object] = {
-                    "product": client.name,
-                    "firm": answer.organisation,
-                    "assigners": answer.assigners,
-                    "home": f"/o/{answer.organisation.slug}" if answer.organisation else "/",
-                }
-                return site.page(request, "not_assigned.html", context, face=answer.organisation, status=403)
+                return site.not_assigned(request, client.name, answer)
             case ChooseOrganisation(client):
                 return site.page(request, "choose_organisation.html", {"product": client.name}, status=409)
             case Closed(client):

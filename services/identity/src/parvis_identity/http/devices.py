@@ -104,7 +104,7 @@ class DevicePages:
         else:
             done = await self._flow.deny(unit, found, who)
         if isinstance(organisation, NotAssigned):
-            return self._not_assigned(request, organisation)
+            return site.not_assigned(request, organisation.client.name, organisation.answer)
         return (
             site.page(request, "device_done.html", {"allowed": said == "yes", "product": client.name}) if done else None
         )
@@ -125,16 +125,6 @@ class DevicePages:
             "errors": {"user_code": error} if error else {},
         }
         return self._site.page(request, "device.html", context, status=status)
-
-    def _not_assigned(self, request: Request, why: NotAssigned) -> Response:
-        firm = why.answer.organisation
-        context: dict[str, object] = {
-            "product": why.client.name,
-            "firm": firm,
-            "assigners": why.answer.assigners,
-            "home": f"/o/{firm.slug}" if firm else "/",
-        }
-        return self._site.page(request, "not_assigned.html", context, face=firm, status=403)
 
     def _question(self, request: Request, found: Found, who: SignedIn) -> Response:
         code = user_codes.shown(found.code.user_code)

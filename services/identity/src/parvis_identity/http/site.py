@@ -20,7 +20,7 @@ from parvis_identity.service.authorization import Authorization, BadRequest, Go
 from parvis_identity.service.clients import Clients
 from parvis_identity.service.dpop import Proofs
 from parvis_identity.service.keys import KeyRing
-from parvis_identity.service.organisations import Face, Organisations
+from parvis_identity.service.organisations import Face, Organisations, ProductAnswer
 from parvis_identity.service.password_links import PasswordLinks
 from parvis_identity.service.protocol import ClientPolicy, ProtocolRefusal
 from parvis_identity.service.pushed import PushedRequests, Unusable
@@ -222,6 +222,18 @@ class Site:
         )
         told: dict[str, object] = {"error": why.error, "description": why.description}
         return self.page(request, "bad_request.html", told, status=400)
+
+    def not_assigned(self, request: Request, product: str, answer: ProductAnswer) -> Response:
+        """A product is not assigned to whoever wants to open it: who can change that."""
+        firm = answer.organisation
+        context: dict[str, object] = {
+            "product": product,
+            "firm": firm,
+            "assigners": answer.assigners,
+            "may_assign": answer.may_assign,
+            "home": f"/o/{firm.slug}" if firm else "/",
+        }
+        return self.page(request, "not_assigned.html", context, face=firm, status=403)
 
     def go(self, request: Request, outcome: Go) -> Response:
         """The answer to a client, in the way that it asked for."""

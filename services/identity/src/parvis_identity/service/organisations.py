@@ -52,11 +52,12 @@ class Viewed:
 
 @dataclass(frozen=True, slots=True)
 class ProductAnswer:
-    """Whether somebody may use a product, for which organisation, and else who can assign it."""
+    """Whether somebody may use a product, for which organisation, and else who can assign it: others, or themself."""
 
     assigned: bool
     organisation: Face | None
     assigners: tuple[str, ...]
+    may_assign: bool = False
 
 
 class Organisations(Protocol):
@@ -156,7 +157,7 @@ class Tenancy:
         with _in_own_name():
             found = await self._rights.ResolveProduct(request)
         organisation = _face(found.organisation) if found.organisation.id else None
-        return ProductAnswer(found.assigned, organisation, tuple(found.assigners))
+        return ProductAnswer(found.assigned, organisation, tuple(found.assigners), found.may_assign)
 
 
 def _kind(kind: int) -> str:

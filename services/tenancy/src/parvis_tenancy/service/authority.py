@@ -26,8 +26,12 @@ async def helpers(unit: UnitOfWork, right: str) -> str:
 
 
 async def granters(unit: UnitOfWork, right: str) -> list[str]:
-    """Names of those who can give the right: they change profiles or members, and hold it themselves."""
-    return await rights.names_of_holders(unit, "members.manage", "profiles.manage", holding=right)
+    """Names of those beside the caller who can give the right: they change profiles or members, and hold it themselves.
+    Nobody where it does not exist.
+    """
+    return await rights.names_of_holders(
+        unit, "members.manage", "profiles.manage", reader=unit.caller.membership_id, holding=right
+    )
 
 
 async def refusal(unit: UnitOfWork, reason: str, right: str) -> ServiceError:

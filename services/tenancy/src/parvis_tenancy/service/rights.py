@@ -13,6 +13,8 @@ from parvis_tenancy.store import accesses, members, organisations, products, rig
 
 #: Organisations that are looked through for the one in which a product is meant; whoever has more says which.
 _MOST_LOOKED_AT = 20
+#: How close somebody is to a product: their organisation has it, it is theirs.
+_SUBSCRIBED, _ASSIGNED = 1, 2
 
 
 async def resolve_membership(unit: UnitOfWork, account_id: UUID, organisation_id: UUID) -> tenancy_pb2.Membership:
@@ -128,7 +130,7 @@ async def resolve_product(
             continue
         product = await products.of_client(unit, client_id, found.id)
         if product is not None:
-            closeness = 2 if product["assigned"] else 1 if product["subscribed"] else 0
+            closeness = _ASSIGNED if product["assigned"] else _SUBSCRIBED if product["subscribed"] else 0
             candidates.append((closeness, each, found.id))
     if not candidates:
         raise not_found("no_membership")
@@ -138,17 +140,24 @@ async def resolve_product(
         raise precondition("choose_organisation")
     _, where, membership_id = chosen[0]
     await unit.enter(where)
-    return await _product_grant(unit, where, membership_id, assigned=closest == 2)  # noqa: PLR2004 - assigned, above
+    return await _product_grant(unit, where, membership_id, closest)
 
 
 async def _product_grant(
-    unit: UnitOfWork, organisation_id: UUID, membership_id: UUID, *, assigned: bool
+    unit: UnitOfWork, organisation_id: UUID, membership_id: UUID, closeness: int
 ) -> tenancy_pb2.ProductGrant:
+    assigned = closeness == _ASSIGNED
     entry = await organisations.entry(unit, organisation_id)
     if entry is None:
         raise not_found("no_membership")
-    assigners = [] if assigned else await rights.names_of_holders(unit, "products.assign")
+    held = None if assigned else await rights.holder(unit, membership_id)
+    may_assign = closeness == _SUBSCRIBED and held is not None and "products.assign" in held.rights
+    assigners = [] if assigned else await rights.names_of_holders(unit, "products.assign", reader=membership_id)
     face = messages.face(entry.model_dump(), organisation_id=organisation_id, kind=entry.kind)
     return tenancy_pb2.ProductGrant(
-        assigned=assigned, organisation=face, membership_id=str(membership_id), assigners=assigners
+        assigned=assigned,
+        organisation=face,
+        membership_id=str(membership_id),
+        assigners=assigners,
+        may_assign=may_assign,
     )

@@ -36,7 +36,9 @@ WHERE p.organisation_id = $1 AND p.id = $2"""
 # Active staff who hold a right: through a profile that says so, or as administrators.
 _HOLDERS = """
 SELECT m.given_name || ' ' || m.family_name AS name FROM memberships m
-WHERE m.organisation_id = $1 AND m.kind = 1 AND m.state = 2 AND (m.profile_built_in = 'administrator' OR (
+WHERE m.organisation_id = $1 AND m.kind = 1 AND m.state = 2 AND m.id IS DISTINCT FROM $4
+AND (NOT $5 OR EXISTS (SELECT 1 FROM organisations o WHERE o.id = $1 AND o.kind = 1))
+AND (m.profile_built_in = 'administrator' OR (
     EXISTS (SELECT 1 FROM profile_rights p WHERE p.organisation_id = m.organisation_id
             AND p.profile_id = m.profile_id AND p.code = ANY($2))
     AND ($3 = '' OR EXISTS (SELECT 1 FROM profile_rights p WHERE p.organisation_id = m.organisation_id
@@ -122,9 +124,12 @@ async def hold_revision(unit: UnitOfWork) -> None:
     await unit.fetch("SELECT 1 FROM rights_revisions WHERE organisation_id = $1 FOR SHARE", unit.organisation_id)
 
 
-async def names_of_holders(unit: UnitOfWork, *codes: str, holding: str = "") -> list[str]:
-    """Names of five members at most who hold one of the rights `codes` and, when given, `holding` over everything."""
-    rows = await unit.fetch(_HOLDERS, unit.organisation_id, list(codes), holding)
+async def names_of_holders(unit: UnitOfWork, *codes: str, reader: UUID | None, holding: str = "") -> list[str]:
+    """Names of five members at most, beside the reader's, who hold one of the rights `codes` and, when given, `holding`
+    over everything. Nobody when `holding` is a right that the organisation has not.
+    """
+    of_provider = bool(holding) and rules.RIGHTS[holding].provider_only
+    rows = await unit.fetch(_HOLDERS, unit.organisation_id, list(codes), holding, reader, of_provider)
     return [row["name"] for row in rows]
 
 
