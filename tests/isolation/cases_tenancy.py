@@ -265,6 +265,19 @@ async def set_assignment(world: World) -> pb.SetAssignmentRequest:
     return pb.SetAssignmentRequest(product_id=world.product_id, membership_id=invited.id, assigned=True)
 
 
+@case("ProductService.SetStructureAssignments")
+async def set_structure_assignments(world: World) -> pb.SetStructureAssignmentsRequest:
+    return pb.SetStructureAssignmentsRequest(
+        product_id=world.product_id, structure_id=(await world.fresh_structure()).id, assigned=True
+    )
+
+
+@case("ProductService.SetStructureSeats")
+async def set_structure_seats(world: World) -> pb.SetStructureSeatsRequest:
+    structure = await world.fresh_structure()
+    return pb.SetStructureSeatsRequest(product_id=world.product_id, structure_id=structure.id, seats=0)
+
+
 @case("ProductService.ListAssignments", others=OWN)
 async def list_assignments(world: World) -> pb.ListAssignmentsRequest:
     return pb.ListAssignmentsRequest(membership_id=world.member.id)

@@ -196,6 +196,11 @@ class World:
                 break
         return upload.document_id
 
+    async def fresh_structure(self) -> tenancy_pb2.Structure:
+        """A structure of the firm that nobody is in."""
+        request = tenancy_pb2.CreateStructureRequest(name=f"Isolation {secrets.token_hex(4)}")
+        return await self.call("OrganisationService.CreateStructure", request)
+
     async def registered_product(self) -> tenancy_pb2.RegisteredProduct:
         """A product of the provider that nobody has yet."""
         address = f"https://{secrets.token_hex(4)}.example"

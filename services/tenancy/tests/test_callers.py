@@ -203,6 +203,10 @@ CASES = {
     "SaveProfile": lambda w: {"profile": w.profile},
     "CreateStructure": lambda w: {"name": "Sous", "parent_id": w.structure.id},
     "SetAssignment": lambda w: {"product_id": w.product.id, "membership_id": w.member.id, "assigned": True},
+    "SetStructureAssignments": lambda w: {
+        "product_id": w.product.id, "structure_id": w.structure.id, "assigned": True,
+    },
+    "SetStructureSeats": lambda w: {"product_id": w.product.id, "structure_id": w.structure.id, "seats": 1},
     "GetContact": lambda w: {"id": w.record.contact.id},
     "UpdateContact": lambda w: {"contact": w.record.contact},
     "CreateContact": lambda w: {

@@ -7,7 +7,7 @@ from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.ids import parse, parse_optional
 from parvis_kit.server import Begin, in_steps
 from parvis_kit.unit import UnitOfWork
-from parvis_tenancy.service import catalogue, home, products
+from parvis_tenancy.service import catalogue, home, products, seats
 from parvis_tenancy.service.accounts import Identity
 
 
@@ -79,11 +79,27 @@ class ProductRpc:
         self, unit: UnitOfWork, request: tenancy_pb2.SetAssignmentRequest
     ) -> tenancy_pb2.SetAssignmentResponse:
         product_id, member_id = parse(request.product_id, "product_id"), parse(request.membership_id, "membership_id")
-        await products.assign(unit, product_id, member_id, assigned=request.assigned)
+        await seats.assign(unit, product_id, member_id, assigned=request.assigned)
         return tenancy_pb2.SetAssignmentResponse()
+
+    async def SetStructureAssignments(
+        self, unit: UnitOfWork, request: tenancy_pb2.SetStructureAssignmentsRequest
+    ) -> tenancy_pb2.SetStructureAssignmentsResponse:
+        product_id = parse(request.product_id, "product_id")
+        structure_id = parse(request.structure_id, "structure_id")
+        changed = await seats.assign_structure(unit, product_id, structure_id, assigned=request.assigned)
+        return tenancy_pb2.SetStructureAssignmentsResponse(changed=changed)
+
+    async def SetStructureSeats(
+        self, unit: UnitOfWork, request: tenancy_pb2.SetStructureSeatsRequest
+    ) -> tenancy_pb2.ProductAssignments:
+        wanted = request.seats if request.HasField("seats") else None
+        return await seats.reserve(
+            unit, parse(request.product_id, "product_id"), parse(request.structure_id, "structure_id"), wanted
+        )
 
     async def ListAssignments(
         self, unit: UnitOfWork, request: tenancy_pb2.ListAssignmentsRequest
     ) -> tenancy_pb2.ListAssignmentsResponse:
         member_id = parse_optional(request.membership_id, "membership_id")
-        return tenancy_pb2.ListAssignmentsResponse(products=await products.assignments(unit, member_id))
+        return tenancy_pb2.ListAssignmentsResponse(products=await seats.listed(unit, member_id))

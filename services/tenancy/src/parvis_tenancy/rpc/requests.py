@@ -28,9 +28,7 @@ class RequestRpc:
 
     async def AcceptRequest(self, unit: UnitOfWork, request: tenancy_pb2.AcceptRequestRequest) -> tenancy_pb2.Member:
         profile_id = parse(request.profile_id, "profile_id")
-        return await requests.accept(
-            unit, self.identity, parse(request.id), profile_id, request.function, request.structure_id
-        )
+        return await requests.accept(unit, self.identity, request, parse(request.id), profile_id)
 
     async def DeclineRequest(
         self, unit: UnitOfWork, request: tenancy_pb2.DeclineRequestRequest

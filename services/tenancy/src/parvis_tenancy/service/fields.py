@@ -1,6 +1,6 @@
 """Checks of what was typed: all fields of a request are looked at before the first answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import IntEnum
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -130,6 +130,11 @@ class Fields:
         except ValueError:
             self.wrong(field, "not_a_uuid")
             return None
+
+    def identifiers(self, field: str, values: Iterable[str]) -> list[UUID]:
+        """UUIDs, each once: "not_a_uuid"."""
+        found = (self.identifier(field, value) for value in values)
+        return list(dict.fromkeys(each for each in found if each is not None))
 
     def _checked(
         self, field: str, value: str, check: Callable[[str], str | None], reason: str, *, required: bool = False

@@ -10,7 +10,7 @@ from parvis_kit.unit import UnitOfWork
 from parvis_tenancy.domain import rights as rules
 from parvis_tenancy.domain.states import MembershipState
 from parvis_tenancy.models import Membership
-from parvis_tenancy.service import authority, invitations, messages
+from parvis_tenancy.service import authority, invitations, messages, seats
 from parvis_tenancy.service.accounts import Identity, PersonName
 from parvis_tenancy.service.fields import Fields
 from parvis_tenancy.service.invitations import Invitation
@@ -50,8 +50,13 @@ async def one(unit: UnitOfWork, membership_id: UUID) -> tenancy_pb2.Member:
 async def invite(
     unit: UnitOfWork, identity: Identity, request: tenancy_pb2.InviteMemberRequest, profile_id: UUID
 ) -> tenancy_pb2.Member:
-    """Invites a person. Raises CONFLICT already_member, FORBIDDEN above_ceiling, NOT_FOUND, INVALID fields_invalid."""
+    """Invites a person, with all the products that are named, or not at all.
+
+    Raises CONFLICT already_member, FORBIDDEN above_ceiling, right_missing, NOT_FOUND, INVALID fields_invalid,
+    PRECONDITION not_subscribed, seats_exhausted.
+    """
     fields = Fields()
+    product_ids = fields.identifiers("product_ids", request.product_ids)
     mail = fields.mail("mail", request.mail, required=True)
     person = PersonName(
         given_name=fields.person_name("given_name", request.given_name),
@@ -62,6 +67,7 @@ async def invite(
     fields.settle()
     structure_id = await existing_structure(unit, request.structure_id)
     await may_give(unit, profile_id)
+    await seats.may_be_taken(unit, product_ids, structure_id)
     # Before anything is locked: nobody waits for identity.
     account = await identity.personal_account(mail, person)
     revision = await rights.next_revision(unit, "member.invited")
@@ -71,6 +77,7 @@ async def invite(
         raise not_found("profile_not_found")
     invitation = Invitation(mail, person, function, structure_id)
     membership = await invitations.enrol(unit, invitation, account, profile, revision)
+    await seats.take(unit, membership, product_ids)
     organisation = await invitations.own_organisation(unit)
     await invitations.announce(unit, membership, organisation, await invitations.own_name(unit))
     unit.record("member.invited", target_kind="membership", target_id=membership.id, profile=profile.name)
@@ -98,6 +105,7 @@ async def withdraw(unit: UnitOfWork, identity: Identity, membership_id: UUID) ->
     await authority.may_act_on(unit, membership)
     await identity.revoke_links(membership.account_id)
     _set_state(unit, membership, MembershipState.WITHDRAWN, revision)
+    await seats.give_up(unit, membership)
     unit.record("member.withdrawn", target_kind="membership", target_id=membership.id)
     return await one(unit, membership_id)
 
@@ -124,16 +132,23 @@ async def cut(unit: UnitOfWork, membership_id: UUID) -> tenancy_pb2.Member:
 
 
 async def reopen(unit: UnitOfWork, membership_id: UUID) -> tenancy_pb2.Member:
-    """Opens an access that was cut. Raises PRECONDITION withdrawn, FORBIDDEN above_ceiling."""
+    """Opens an access that was cut, with the products that a seat is free for: the answer names the others.
+
+    Raises PRECONDITION withdrawn, FORBIDDEN above_ceiling.
+    """
+    lost: list[str] = []
     revision = await rights.next_revision(unit, "member.reopened")
     membership = await _load(unit, membership_id)
     if membership.state == MembershipState.WITHDRAWN:
         raise precondition("withdrawn")
     if membership.state == MembershipState.CUT:
         await authority.may_act_on(unit, membership)
+        lost = await seats.take_again(unit, membership)
         _set_state(unit, membership, MembershipState.ACTIVE, revision)
         unit.record("member.reopened", target_kind="membership", target_id=membership.id)
-    return await one(unit, membership_id)
+    answer = await one(unit, membership_id)
+    answer.products_lost.extend(lost)
+    return answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from parvis_kit.paging import Cursor
 from parvis_kit.unit import Database, UnitOfWork
 from parvis_tenancy.domain.states import MembershipState, RequestOutcome, RequestState
 from parvis_tenancy.models import AccessRequest, Membership
-from parvis_tenancy.service import invitations, members, messages, provision
+from parvis_tenancy.service import invitations, members, messages, provision, seats
 from parvis_tenancy.service import rights as decisions
 from parvis_tenancy.service.accounts import Identity, PersonName
 from parvis_tenancy.service.fields import Fields
@@ -118,15 +118,17 @@ async def page(
 
 
 async def accept(
-    unit: UnitOfWork, identity: Identity, request_id: UUID, profile_id: UUID, function: str, structure_id: str
+    unit: UnitOfWork, identity: Identity, wanted: tenancy_pb2.AcceptRequestRequest, request_id: UUID, profile_id: UUID
 ) -> tenancy_pb2.Member:
-    """Makes the person a member who is in. Raises PRECONDITION request_answered or account_closed, FORBIDDEN
-    above_ceiling, NOT_FOUND, INVALID fields_invalid.
+    """Makes the person a member who is in, with all the products that are named, or not at all. Raises PRECONDITION
+    request_answered, account_closed, not_subscribed or seats_exhausted, FORBIDDEN above_ceiling or right_missing,
+    NOT_FOUND, INVALID fields_invalid.
     """
     fields = Fields()
-    clean = fields.text("function", function)
+    clean = fields.text("function", wanted.function)
+    product_ids = fields.identifiers("product_ids", wanted.product_ids)
     fields.settle()
-    structure = await members.existing_structure(unit, structure_id)
+    structure = await members.existing_structure(unit, wanted.structure_id)
     revision = await rights.next_revision(unit, "request.accepted")
     request = await _open(unit, request_id)
     await members.may_give(unit, profile_id)
@@ -139,6 +141,7 @@ async def accept(
     request.mail = account.mail
     invitation = Invitation(request.mail, person, clean, structure)
     membership = await invitations.enrol(unit, invitation, account, profile, revision)
+    await seats.take(unit, membership, product_ids)
     await decisions.activate(unit, membership)
     request.state, request.answered_at = int(RequestState.ACCEPTED), unit.now
     _tell(unit, request, RequestOutcome.ACCEPTED)

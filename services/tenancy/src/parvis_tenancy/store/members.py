@@ -36,8 +36,9 @@ SELECT p.id, p.name, p.built_in, p.version,
 FROM profiles p WHERE p.organisation_id = $1 AND ($2::uuid IS NULL OR p.id = $2) ORDER BY p.sort_key, p.id"""
 
 _ASSIGNMENTS = """
-SELECT p.id, p.name, ARRAY(SELECT a.membership_id FROM assignments a WHERE a.organisation_id = $1
-       AND a.product_id = p.id AND ($2::uuid IS NULL OR a.membership_id = $2)
+SELECT p.id, p.name, ARRAY(SELECT a.membership_id FROM assignments a
+       JOIN memberships m ON m.organisation_id = $1 AND m.id = a.membership_id AND m.state IN (1, 2)
+       WHERE a.organisation_id = $1 AND a.product_id = p.id AND ($2::uuid IS NULL OR a.membership_id = $2)
        ORDER BY a.membership_id) AS membership_ids
 FROM subscriptions s JOIN products p ON p.provider_id = s.provider_id AND p.id = s.product_id
 WHERE s.organisation_id = $1 ORDER BY p.sort_key, p.id"""

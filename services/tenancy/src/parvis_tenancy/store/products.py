@@ -5,7 +5,7 @@ from uuid import UUID
 from asyncpg import Record
 
 from parvis_kit.unit import UnitOfWork
-from parvis_tenancy.models import Assignment, Product, Subscription
+from parvis_tenancy.models import Product, Subscription
 
 _BY_CLIENT = """
 SELECT p.id, s.product_id IS NOT NULL AS subscribed, a.product_id IS NOT NULL AS assigned
@@ -23,11 +23,6 @@ async def load(unit: UnitOfWork, product_id: UUID, *, lock: bool = False) -> Pro
 async def subscription(unit: UnitOfWork, organisation_id: UUID, product_id: UUID) -> Subscription | None:
     """A subscription of an organisation, seen by itself or by its provider."""
     return await unit.get(Subscription, (organisation_id, product_id))
-
-
-async def assignment(unit: UnitOfWork, product_id: UUID, membership_id: UUID) -> Assignment | None:
-    """An assignment of a product to a member."""
-    return await unit.get(Assignment, (unit.organisation_id, product_id, membership_id), lock=True)
 
 
 async def of_client(unit: UnitOfWork, client_id: str, membership_id: UUID) -> Record | None:
