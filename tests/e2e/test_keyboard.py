@@ -44,14 +44,13 @@ def test_demarrer_opens_the_product_signed_in(claire):
     claire.person.reads_title("Bonjour Claire")
 
 
-def test_a_product_that_is_not_hers_leads_back(person, suite):
+def test_a_product_that_is_not_hers_leads_to_where_she_assigns_it(person, suite):
     lucie = Keyboard(person(LUCIE, signed_in=False))
     lucie.sign_in()
     lucie.person.open(f"{suite.addresses['product']}/start?organisation=cabinet-orsel")
     lucie.person.reads_title("Patrimonia ne vous est pas attribué")
-    lucie.person.sees("Claire Orsel")
-    lucie.follow("Revenir au portail")
-    lucie.person.reads_title("Bonjour Lucie")
+    lucie.follow("Voir les applications")
+    lucie.person.reads_title("Applications")
 
 
 # Step 2: a colleague

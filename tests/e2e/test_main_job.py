@@ -7,6 +7,7 @@ import pytest
 from acts import invite
 from people import CLAIRE, KARIM, LUCIE, Identity, Person, until
 from playwright.sync_api import expect
+from test_accessibility import problems, problems_of_colour
 
 HOME = "/o/cabinet-orsel/"
 PEOPLE = "/o/cabinet-orsel/settings/people"
@@ -64,13 +65,15 @@ def test_who_has_no_assignment_reads_who_can_assign_it(karim):
     expect(karim.page.get_by_role("link", name="Démarrer Patrimonia")).to_be_visible()
 
 
-def test_a_product_opened_by_its_own_door_says_who_can_assign_it(person, suite):
+def test_a_product_opened_by_its_own_door_leads_whoever_may_assign_it_to_do_so(person, suite):
     lucie = person(LUCIE)
     lucie.open(f"{suite.addresses['product']}/start?organisation=cabinet-orsel")
     lucie.reads_title("Patrimonia ne vous est pas attribué")
-    lucie.sees("Claire Orsel")
-    lucie.follow("Revenir au portail")
-    lucie.reads_title("Bonjour Lucie")
+    lucie.sees("Vous pouvez vous l’attribuer vous-même, parmi les applications de Cabinet Orsel.")
+    assert not problems(lucie) + problems_of_colour(lucie)
+    lucie.follow("Voir les applications")
+    patrimonia = lucie.page.get_by_role("article").filter(has_text="Patrimonia")
+    expect(patrimonia.get_by_role("button", name="M’attribuer l’application")).to_be_visible()
 
 
 # Step 2: a colleague
