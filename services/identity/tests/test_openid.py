@@ -145,6 +145,18 @@ async def test_client_credentials_speak_for_the_client_itself(browser, party):
     assert "refresh_token" not in answer.json()
 
 
+@pytest.mark.parametrize("subject_type", ["public", "pairwise"])
+async def test_a_token_for_the_client_itself_says_whether_its_subjects_are_its_own(stage, browser, subject_type):
+    client, secret = await stage.relying_party(subject_type=subject_type)
+
+    answer = await browser.http.post(
+        "/oauth2/token", data={"grant_type": "client_credentials"}, auth=(client.client_id, secret)
+    )
+
+    said = claims_of(answer.json()["access_token"]).get("subject_type", "public")
+    assert said == subject_type
+
+
 async def test_client_credentials_of_a_client_that_is_known_need_no_database(browser, party, monkeypatch):
     form, basic = {"grant_type": "client_credentials"}, (party[0].client_id, party[1])
     first = await browser.http.post("/oauth2/token", data=form, auth=basic)

@@ -10,8 +10,10 @@ from joserfc import jws, jwt
 from joserfc.jwk import KeySet
 from sqlalchemy import text
 
+from parvis.identity.v1 import identity_pb2 as pb
+from parvis_identity.rpc import SessionRpc
 from parvis_identity.service import rotation
-from parvis_identity.service.keys import ALGORITHMS, OPENID, OVERLAP, READ_EVERY, KeyRing, recognised
+from parvis_identity.service.keys import ALGORITHMS, INTERNAL, OPENID, OVERLAP, READ_EVERY, KeyRing, recognised
 from parvis_identity.service.sealing import Seal
 from parvis_kit.testing import eventually, running
 
@@ -214,3 +216,12 @@ async def test_a_process_that_did_not_change_the_keys_knows_of_it_soon(stage, da
 
         await eventually(replaced)
     await read_again(stage)
+
+
+@pytest.mark.parametrize(("of_products", "purpose"), [(False, INTERNAL), (True, OPENID)])
+async def test_services_get_the_keys_of_their_audience_and_of_what_products_get(stage, of_products, purpose):
+    rpc = SessionRpc(stage.exchange, stage.ring, gateway="web")
+    async with stage.unit() as unit:
+        told = await rpc.ListSigningKeys(unit, pb.ListSigningKeysRequest(of_products=of_products))
+
+    assert json.loads(told.jwks_json) == stage.ring.jwks(purpose)

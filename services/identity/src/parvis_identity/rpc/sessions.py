@@ -36,8 +36,8 @@ class SessionRpc:
         )
 
     async def ListSigningKeys(self, unit: UnitOfWork, request: pb.ListSigningKeysRequest) -> pb.SigningKeys:
-        del unit, request
-        return pb.SigningKeys(jwks_json=self._ring.internal_keys())
+        del unit
+        return pb.SigningKeys(jwks_json=self._ring.openid_keys() if request.of_products else self._ring.internal_keys())
 
     async def CheckSession(self, unit: UnitOfWork, request: pb.CheckSessionRequest) -> pb.SessionState:
         session_id = ids.parse(request.session_id, "session_id")

@@ -113,8 +113,12 @@ class KeyRing:
         return {"keys": self._public[purpose]}
 
     def internal_keys(self) -> str:
-        """What SessionService.ListSigningKeys answers: the key set of the internal audience, as text."""
+        """The key set of the internal audience, as text."""
         return json.dumps(self.jwks(INTERNAL))
+
+    def openid_keys(self) -> str:
+        """The same of what products get, for a service that products call."""
+        return json.dumps(self.jwks(OPENID))
 
     async def make(
         self, purpose: str, algorithm: str, now: datetime, *, signs_from: datetime | None = None

@@ -20,7 +20,7 @@ from parvis_identity.models import Account, AccountKind, Client, Grant, Viewing
 from parvis_identity.service import profiles
 from parvis_identity.service.keys import ALGORITHMS, INTERNAL, OPENID, KeyRing
 from parvis_identity.service.organisations import Membership
-from parvis_identity.service.subjects import Subjects
+from parvis_identity.service.subjects import PAIRWISE, Subjects
 from parvis_identity.store.openid import AccountRow, GrantRow
 from parvis_kit.tokens import AUDIENCE
 
@@ -100,7 +100,8 @@ class Tokens:
 
     def access(self, client: Client, scope: str, grant: Grant | GrantRow | None, *, jkt: str = "") -> str:
         """An access token of a client, for userinfo and the client's own interfaces (RFC 9068). Without a
-        grant: the client itself. `jkt`: of the key that it is bound to (RFC 9449, 6.1).
+        grant: the client itself, which says then whether it knows people by subjects of its own. `jkt`: of the key that
+        it is bound to (RFC 9449, 6.1).
         """
         now = int(time.time())
         claims: dict[str, Any] = {
@@ -115,6 +116,8 @@ class Tokens:
         }
         if grant is not None:
             claims |= {"sid": str(grant.session_id), "grant": str(grant.id)}
+        elif client.subject_type == PAIRWISE:
+            claims["subject_type"] = PAIRWISE
         if jkt:
             claims["cnf"] = {"jkt": jkt}
         return self._sign(claims, OPENID, "ES256", typ="at+jwt")
