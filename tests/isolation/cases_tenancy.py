@@ -254,6 +254,20 @@ async def finish_product_trial(world: World) -> pb.FinishProductTrialRequest:
     )
 
 
+@case("ProductService.ListProductRights", by="provider")
+async def list_product_rights(world: World) -> pb.ListProductRightsRequest:
+    return pb.ListProductRightsRequest(product_id=world.product_id)
+
+
+@case("ProductService.SaveProductRights", by="provider")
+async def save_product_rights(world: World) -> pb.SaveProductRightsRequest:
+    made = await world.registered_product()
+    right = pb.DeclaredRight(
+        code=f"i{secrets.token_hex(6)}.read", name_fr="Isolation", name_en="Isolation", tab="Isolation"
+    )
+    return pb.SaveProductRightsRequest(product_id=made.id, version=1, rights=[right])
+
+
 @case("ProductService.SubscribeCustomer", by="provider")
 async def subscribe_customer(world: World) -> pb.SubscribeCustomerRequest:
     return pb.SubscribeCustomerRequest(product_id=world.product_id, organisation_id=world.cast.firm)

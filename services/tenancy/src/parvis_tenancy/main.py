@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from parvis.identity.v1 import events_pb2 as identity_events
 from parvis.identity.v1 import identity_pb2_grpc
+from parvis.tenancy.v1 import events_pb2 as tenancy_events
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.app import Service, run
 from parvis_kit.caller import Caller
@@ -18,7 +19,7 @@ from parvis_tenancy.rpc.organisations import OrganisationRpc
 from parvis_tenancy.rpc.products import ProductRpc
 from parvis_tenancy.rpc.requests import RequestRpc
 from parvis_tenancy.rpc.rights import RightsRpc
-from parvis_tenancy.service import organisations, requests, rights
+from parvis_tenancy.service import declaring, organisations, requests, rights
 from parvis_tenancy.service.accounts import Identity
 from parvis_tenancy.settings import Settings
 
@@ -62,6 +63,7 @@ async def wire(
     service.bus.on_steps(identity_events.AccountChanged, events.account_changed)
     service.bus.on_steps(identity_events.AccountLinked, events.account_linked)
     service.bus.on_steps(identity_events.AccountUnlinked, events.account_unlinked)
+    service.bus.on_steps(tenancy_events.ProductRightsDeclared, declaring.spread)
     service.bus.on(identity_events.AccessRequested, events.Requests(patience).access_requested)
     service.background(lambda: requests.expire_for_ever(service.database))
     service.background(lambda: organisations.refresh_keys_for_ever(service.database))

@@ -7,7 +7,7 @@ from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.ids import parse, parse_optional
 from parvis_kit.server import Begin, in_steps
 from parvis_kit.unit import UnitOfWork
-from parvis_tenancy.service import catalogue, home, products, seats
+from parvis_tenancy.service import catalogue, declaring, home, products, seats
 from parvis_tenancy.service.accounts import Identity
 
 
@@ -67,6 +67,17 @@ class ProductRpc:
                 error_description=request.error_description,
             )
         )
+
+    async def ListProductRights(
+        self, unit: UnitOfWork, request: tenancy_pb2.ListProductRightsRequest
+    ) -> tenancy_pb2.ProductRights:
+        return await declaring.of_product(unit, parse(request.product_id, "product_id"))
+
+    @in_steps
+    async def SaveProductRights(
+        self, begin: Begin, request: tenancy_pb2.SaveProductRightsRequest
+    ) -> tenancy_pb2.ProductRights:
+        return await declaring.save(begin, request, parse(request.product_id, "product_id"))
 
     async def SubscribeCustomer(
         self, unit: UnitOfWork, request: tenancy_pb2.SubscribeCustomerRequest

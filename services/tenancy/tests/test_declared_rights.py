@@ -1,0 +1,179 @@
+"""Rights that products declare: what can be declared, what is withdrawn, who hears of it."""
+
+import pytest
+from tenancy_stage import refused
+
+from parvis.tenancy.v1 import events_pb2, tenancy_pb2
+from parvis_kit.errors import Kind
+from parvis_kit.ids import uuid7
+from parvis_kit.testing import eventually
+
+
+def right(code="notes.read", **fields):
+    named = {"name_fr": "Consulter les notes", "name_en": "Read notes", "tab": "Notes"}
+    return tenancy_pb2.DeclaredRight(code=code, **{**named, **fields})
+
+
+@pytest.fixture
+def word():
+    """The first word of this test's codes: rights of all products of a provider have codes of their own."""
+    return f"n{uuid7().hex[-12:]}"
+
+
+async def declare(provider, product, *rights, version=1, **fields):
+    return await provider.call("SaveProductRights", product_id=product.id, rights=rights, version=version, **fields)
+
+
+async def wrong(provider, product, *rights):
+    with refused(Kind.INVALID, "fields_invalid") as caught:
+        await declare(provider, product, *rights)
+    return {(each.field, each.reason) for each in caught.value.violations}
+
+
+async def test_a_product_declares_rights_and_shows_them(stage, provider, word):
+    product = await stage.product(provider)
+    rights = [
+        right(f"{word}.read", scoped=True, requires=["contacts.read"]),
+        right(f"{word}.edit", scoped=True, requires=[f"{word}.read"], name_fr="Modifier", name_en="Edit"),
+    ]
+
+    saved = await declare(provider, product, *rights)
+
+    listed = await provider.call("ListProductRights", product_id=product.id)
+    assert list(saved.rights) == list(listed.rights) == rights
+    assert (saved.version, listed.version) == (2, 2)
+
+
+async def test_what_is_missing_is_withdrawn_and_can_be_declared_again(stage, provider, word):
+    product = await stage.product(provider)
+    both = [right(f"{word}.read"), right(f"{word}.edit")]
+    await declare(provider, product, *both)
+
+    left = await declare(provider, product, both[1], version=2)
+    back = await declare(provider, product, *both, version=3)
+
+    assert ([each.code for each in left.rights], list(back.rights)) == ([f"{word}.edit"], both)
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"code": "Notes.read"}, ("rights[0].code", "code_malformed")),
+        ({"code": "notes"}, ("rights[0].code", "code_malformed")),
+        ({"code": "notes.read.all"}, ("rights[0].code", "code_malformed")),
+        ({"code": "contacts.read"}, ("rights[0].code", "code_reserved")),
+        ({"code": "invoices.print"}, ("rights[0].code", "code_reserved")),
+        ({"name_fr": " "}, ("rights[0].name_fr", "required")),
+        ({"name_en": "x" * 81}, ("rights[0].name_en", "too_long")),
+        ({"tab": ""}, ("rights[0].tab", "required")),
+        ({"requires": ["notes.absent"]}, ("rights[0].requires", "required_unknown")),
+        ({"requires": ["products.manage"]}, ("rights[0].requires", "required_unknown")),
+        ({"requires": ["notes.read"]}, ("rights[0].requires", "requires_itself")),
+        ({"requires": ["contacts.read"]}, ("rights[0].requires", "requires_scoped")),
+    ],
+)
+async def test_a_right_that_cannot_be_declared_is_named_with_what_is_wrong(stage, provider, fields, reason):
+    product = await stage.product(provider)
+    assert await wrong(provider, product, right(**fields)) == {reason}
+    assert not (await provider.call("ListProductRights", product_id=product.id)).rights
+
+
+async def test_a_code_stands_once(stage, provider, word):
+    product = await stage.product(provider)
+    twice = await wrong(provider, product, right(f"{word}.read"), right(f"{word}.read"))
+    assert twice == {("rights[1].code", "twice")}
+
+
+async def test_a_code_is_never_that_of_another_product_even_if_that_one_withdrew_it(stage, provider, word):
+    first, second = [await stage.product(provider) for _ in range(2)]
+    await declare(provider, first, right(f"{word}.read"))
+    await declare(provider, first, version=2)
+    assert await wrong(provider, second, right(f"{word}.read")) == {("rights[0].code", "code_taken")}
+
+
+async def test_rights_do_not_require_each_other_in_a_circle(stage, provider, word):
+    product = await stage.product(provider)
+    first = right(f"{word}.read", requires=[f"{word}.edit"])
+    second = right(f"{word}.edit", requires=[f"{word}.read"])
+    assert ("rights[0].requires", "circle") in await wrong(provider, product, first, second)
+
+
+async def test_a_right_over_some_contacts_never_becomes_one_over_all(stage, provider, word):
+    product = await stage.product(provider)
+    await declare(provider, product, right(f"{word}.read", scoped=True))
+    with refused(Kind.INVALID, "fields_invalid") as caught:
+        await declare(provider, product, right(f"{word}.read"), version=2)
+    assert [each.reason for each in caught.value.violations] == ["scope_lost"]
+
+
+async def test_more_rights_than_a_grid_can_show_are_refused(stage, provider, word):
+    product = await stage.product(provider)
+    many = [right(f"{word}.r{number}x") for number in range(101)]
+    assert await wrong(provider, product, *many) == {("rights", "too_many")}
+
+
+async def test_of_two_who_change_the_rights_the_second_is_told(stage, provider, word):
+    product = await stage.product(provider)
+    await declare(provider, product, right(f"{word}.read"))
+    with refused(Kind.CONFLICT, "stale_version"):
+        await declare(provider, product, right(f"{word}.edit"))
+
+
+async def test_a_right_that_is_held_is_withdrawn_by_whoever_knows_it(stage, provider, admin, word):
+    product = await stage.product(provider, admin)
+    await declare(provider, product, right(f"{word}.read"), right(f"{word}.edit"))
+    profile = await held_in_a_profile(stage, admin, f"{word}.read")
+
+    with refused(Kind.PRECONDITION, "right_in_use") as caught:
+        await declare(provider, product, right(f"{word}.edit"), version=2)
+    kept = await provider.call("ListProductRights", product_id=product.id)
+    done = await declare(provider, product, right(f"{word}.edit"), version=2, confirm_withdrawal=True)
+
+    told = {name: caught.value.params[name] for name in ("rights", "profiles", "organisations", "where")}
+    assert told == {
+        "rights": f"{word}.read", "profiles": "1", "organisations": "1", "where": "Cabinet Armor",
+    }  # fmt: skip
+    assert profile
+    assert (len(kept.rights), kept.version) == (2, 2)
+    assert [(each.code, each.profiles, each.organisations) for each in done.withdrawn] == [(f"{word}.read", 1, 1)]
+
+
+async def held_in_a_profile(stage, admin, code):
+    profile_id = await stage.profile(admin, "junior")
+    await stage.rows(
+        admin,
+        "INSERT INTO profile_rights (organisation_id, profile_id, code, scope) VALUES ($1, $2, $3, 2)",
+        admin.organisation_id,
+        profile_id,
+        code,
+    )
+    return profile_id
+
+
+async def test_subscribers_hear_that_rights_changed_and_nobody_else(stage, provider, admin, word):
+    product = await stage.product(provider, admin)
+    other = await stage.firm(provider, "Cabinet Voisin")
+    before = [len(await stage.events(each, events_pb2.GrantsChanged)) for each in (admin, other)]
+
+    await declare(provider, product, right(f"{word}.read"))
+
+    async def told():
+        return len(await stage.events(admin, events_pb2.GrantsChanged)) > before[0]
+
+    assert await eventually(told)
+    newest = (await stage.events(admin, events_pb2.GrantsChanged))[-1]
+    assert (list(newest.membership_ids), newest.revision > 1) == ([], True)
+    assert len(await stage.events(other, events_pb2.GrantsChanged)) == before[1]
+
+
+async def test_only_the_provider_declares_rights(stage, provider, admin, word):
+    product = await stage.product(provider, admin)
+    with refused(Kind.FORBIDDEN, "right_missing"):
+        await declare(admin, product, right(f"{word}.read"))
+    assert "product.rights_declared" not in await stage.acts(admin)
+
+
+async def test_declaring_leaves_an_act(stage, provider, word):
+    product = await stage.product(provider)
+    await declare(provider, product, right(f"{word}.read"))
+    assert "product.rights_declared" in await stage.acts(provider)
