@@ -50,25 +50,41 @@ def test_a_file_is_checked_imported_and_reported(helene, file, mails, tag):
     helene.sees(file["name"])
 
 
-def test_the_question_to_discard_stays_while_the_page_follows_the_import(helene, tag):
-    lines = [f"Z{tag}-{number},pas une adresse" for number in range(20_000)]
-    content = "\r\n".join(["identifier,mail", *lines]).encode()
+@pytest.mark.parametrize(
+    ("where", "language", "check", "discard", "question", "checked"),
+    [
+        (
+            None,
+            "fr",
+            "Vérifier le fichier",
+            "Abandonner l’import",
+            "Abandonner cet import ?",
+            "Vérifié, rien à importer",
+        ),
+        (PHONE, "en", "Check the file", "Discard the import", "Discard this import?", "Checked, nothing to import"),
+    ],
+)
+def test_the_question_to_discard_stays_while_the_page_follows_the_import(
+    person, tag, where, language, check, discard, question, checked
+):
+    helene = person(HELENE, where) if where else person(HELENE)
+    helene.context.add_cookies([{"name": "parvis_lang", "value": language, "url": helene.portal}])
+    content = "\r\n".join(["identifier,mail", *(f"Z{tag}-{number},no address" for number in range(20_000))]).encode()
     helene.open(IMPORTS)
     helene.page.locator("input[type=file]").set_input_files(
-        files=[{"name": f"long-{tag}.csv", "mimeType": "text/csv", "buffer": content}]
+        files=[{"name": f"long-{tag}-{language}.csv", "mimeType": "text/csv", "buffer": content}]
     )
-    helene.press("Vérifier le fichier")
-    opener = helene.page.get_by_role("button", name="Abandonner l’import")
+    helene.press(check)
+    opener, asked = helene.page.get_by_role("button", name=discard), helene.page.get_by_role("dialog", name=question)
     with helene.page.expect_response(lambda answer: answer.request.headers.get("hx-target") == "progress"):
         opener.first.click()
-    question = helene.page.get_by_role("dialog", name="Abandonner cet import ?")
-    expect(helene.page.get_by_text("Vérifié, rien à importer")).to_be_visible(timeout=60_000)
-    expect(question).to_be_visible()
+    expect(helene.page.get_by_text(checked)).to_be_visible(timeout=60_000)
+    expect(asked).to_be_visible()
     helene.page.keyboard.press("Escape")
     expect(opener).to_be_focused()
     helene.page.keyboard.press("Enter")
-    question.get_by_role("button", name="Abandonner l’import").click()
-    helene.is_told("L’import est abandonné et son fichier supprimé.")
+    asked.get_by_role("button", name=discard).click()
+    expect(helene.page.get_by_role("link", name=f"long-{tag}-{language}.csv")).to_be_visible()
 
 
 def test_a_file_is_imported_in_english_on_a_phone(person, tag):

@@ -69,7 +69,7 @@ def test_a_product_opened_by_its_own_door_leads_whoever_may_assign_it_to_do_so(p
     lucie = person(LUCIE)
     lucie.open(f"{suite.addresses['product']}/start?organisation=cabinet-orsel")
     lucie.reads_title("Patrimonia ne vous est pas attribué")
-    lucie.sees("Vous pouvez vous l’attribuer vous-même, parmi les applications de Cabinet Orsel.")
+    lucie.sees("Vous pouvez vous l’attribuer vous-même, sur la page des applications de Cabinet Orsel.")
     assert not problems(lucie) + problems_of_colour(lucie)
     lucie.follow("Voir les applications")
     patrimonia = lucie.page.get_by_role("article").filter(has_text="Patrimonia")
