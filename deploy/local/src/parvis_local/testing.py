@@ -29,6 +29,7 @@ PARTS = {
     "integration": ("tests/integration",),
     "isolation": ("tests/isolation",),
     "conformance": ("tests/conformance",),
+    "rights": ("tests/rights",),
     "e2e": ("tests/e2e",),
     "relying_parties": ("tests/relying_parties",),
     "chaos": ("tests/chaos",),
@@ -37,7 +38,7 @@ PARTS = {
     "screenshots": ("tests/screenshots",),
 }
 # What CI runs; the others run by name, and with --full.
-BY_DEFAULT = ("unit", "integration", "isolation", "conformance", "e2e", "relying_parties", "chaos")
+BY_DEFAULT = ("unit", "integration", "isolation", "conformance", "rights", "e2e", "relying_parties", "chaos")
 WITH_BROWSER = {"e2e", "relying_parties", "chaos", "screenshots", "integration"}
 CAPABILITIES = ("identity", "sso", "rights", "administration", "documents", "notify", "billing")
 NO_TESTS = 5  # pytest's exit status
