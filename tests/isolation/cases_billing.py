@@ -46,3 +46,14 @@ async def close_invoice(world: World) -> pb.CloseInvoiceRequest:
 @case("InvoiceService.GetOverview", others=OWN)
 async def get_overview(_: World) -> pb.GetOverviewRequest:
     return pb.GetOverviewRequest()
+
+
+@case("EntitlementService.ListEntitlements", by="provider")
+async def list_entitlements(world: World) -> pb.ListEntitlementsRequest:
+    return pb.ListEntitlementsRequest(customer_id=world.cast.firm)
+
+
+@case("EntitlementService.SetEntitlement", by="provider")
+async def set_entitlement(world: World) -> pb.SetEntitlementRequest:
+    made = await world.registered_product()
+    return pb.SetEntitlementRequest(customer_id=world.cast.firm, product_id=made.id, seats=3)

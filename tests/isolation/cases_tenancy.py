@@ -273,6 +273,11 @@ async def subscribe_customer(world: World) -> pb.SubscribeCustomerRequest:
     return pb.SubscribeCustomerRequest(product_id=world.product_id, organisation_id=world.cast.firm)
 
 
+@case("ProductService.ListSubscriptions", by="provider", through=("web", "billing"))
+async def list_subscriptions(world: World) -> pb.ListSubscriptionsRequest:
+    return pb.ListSubscriptionsRequest(organisation_id=world.cast.firm)
+
+
 @case("ProductService.SetAssignment")
 async def set_assignment(world: World) -> pb.SetAssignmentRequest:
     invited = await world.cast.invite(world.member.profile_id)

@@ -234,7 +234,7 @@ ELSEWHERE = {
     "ListMyProducts", "RegisterProduct", "SubscribeCustomer", "ListAssignments", "ListContacts", "BatchGetContacts",
     "GetProduct", "UpdateProduct", "RotateProductSecret", "SetProductOpen", "StartProductTrial", "FinishProductTrial",
     "ResolveMembership", "ResolveProduct", "GetGrantSet", "ListRequests", "SetRequestsAccepted", "ListMyRequests",
-    "AcceptRequest", "DeclineRequest", "WithdrawMyRequest", "ResolveViewing",
+    "AcceptRequest", "DeclineRequest", "WithdrawMyRequest", "ResolveViewing", "ListSubscriptions",
 }  # fmt: skip
 
 
@@ -273,6 +273,6 @@ async def test_a_membership_has_no_grant_set_in_another_firm(stage, provider, ad
 
 
 async def test_a_firm_is_no_provider(stage, admin, world):
-    for method in ("ListCustomers", "CreateCustomer", "RegisterProduct", "SubscribeCustomer"):
+    for method in ("ListCustomers", "CreateCustomer", "RegisterProduct", "SubscribeCustomer", "ListSubscriptions"):
         with refused(Kind.FORBIDDEN, "right_missing"):
             await admin.call(method)

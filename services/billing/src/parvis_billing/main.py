@@ -1,4 +1,4 @@
-"""Billing: drafts, closed invoices with gapless numbers, and their PDF in the client's folder.
+"""Billing: what customers bought; drafts, closed invoices with gapless numbers, and their PDF in the client's folder.
 
 SaveDraft → CloseInvoice ──► InvoiceClosed ──► filing: PDF set, uploaded to documents ──► InvoiceFiled
 """
@@ -12,7 +12,8 @@ from parvis.billing.v1 import billing_pb2
 from parvis.documents.v1 import documents_pb2_grpc
 from parvis.tenancy.v1 import tenancy_pb2, tenancy_pb2_grpc
 from parvis_billing import events
-from parvis_billing.rpc import InvoiceRpc
+from parvis_billing.rpc import EntitlementRpc, InvoiceRpc
+from parvis_billing.service.entitlements import FetchProducts
 from parvis_billing.service.filing import Filer
 from parvis_billing.service.records import FetchContact, FetchOrganisation, Records
 from parvis_billing.settings import Settings
@@ -33,6 +34,9 @@ async def wire(settings: Settings) -> Service[Settings]:
     records = Records(ask_for_contact(service.peers), ask_for_organisation(service.peers))
     typesetter = Typesetter(settings.typesetters)
     service.offer(billing_pb2.DESCRIPTOR.services_by_name["InvoiceService"], InvoiceRpc(records, typesetter))
+    service.offer(
+        billing_pb2.DESCRIPTOR.services_by_name["EntitlementService"], EntitlementRpc(ask_for_products(service.peers))
+    )
 
     documents = service.peers.channel("documents")
     filer = Filer(
@@ -65,5 +69,16 @@ def ask_for_organisation(peers: Peers) -> FetchOrganisation:
         stub = tenancy_pb2_grpc.OrganisationServiceStub(peers.channel("tenancy"))
         with acting_for(organisation_id):
             return await stub.GetOrganisation(tenancy_pb2.GetOrganisationRequest())
+
+    return fetch
+
+
+def ask_for_products(peers: Peers) -> FetchProducts:
+    """Asks tenancy, in the caller's name, for the products that a customer of theirs can have."""
+
+    async def fetch(customer_id: UUID) -> frozenset[UUID]:
+        stub = tenancy_pb2_grpc.ProductServiceStub(peers.channel("tenancy"))
+        found = await stub.ListSubscriptions(tenancy_pb2.ListSubscriptionsRequest(organisation_id=str(customer_id)))
+        return frozenset(UUID(each.product_id) for each in found.subscriptions)
 
     return fetch

@@ -1,11 +1,13 @@
-"""Tables of billing. Each belongs to one organisation, which comes first in every key; triggers hold what is closed."""
+"""Tables of billing. Each belongs to one organisation, which comes first in every key, or to two (entitlements).
+Triggers hold what is closed.
+"""
 
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKeyConstraint, Index, Numeric
+from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKeyConstraint, Index, Numeric, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
@@ -83,6 +85,26 @@ class Folder(Model, table=True):
     #: Whether clients see on the portal what is in it.
     shared: bool
     version: int = Field(sa_type=BigInteger)
+
+
+class Entitlement(Model, table=True):
+    """What a customer bought of a product. Of two parties: the provider, who writes it, and the customer."""
+
+    __tablename__ = "entitlements"
+    __table_args__ = (
+        UniqueConstraint("provider_id", "id", name="entitlements_by_id"),
+        CheckConstraint("seats >= 0", name="entitlements_seats"),
+        Index("entitlements_by_customer", "customer_id"),
+    )
+
+    provider_id: UUID = Field(primary_key=True)
+    customer_id: UUID = Field(primary_key=True)
+    product_id: UUID = Field(primary_key=True)
+    id: UUID
+    #: None: any number.
+    seats: int | None = None
+    version: int = _number(default=1)
+    changed_at: datetime = Field(sa_column=Column(_INSTANT, nullable=False))
 
 
 class Series(Model, table=True):

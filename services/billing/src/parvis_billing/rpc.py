@@ -9,8 +9,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from parvis.billing.v1 import billing_pb2 as pb
 from parvis_billing import store
 from parvis_billing.domain import Party, State, Totals, decimal_text, totals
-from parvis_billing.service import closing, drafts, reading
+from parvis_billing.models import Entitlement
+from parvis_billing.service import closing, drafts, entitlements, reading
 from parvis_billing.service.drafts import Draft
+from parvis_billing.service.entitlements import FetchProducts
 from parvis_billing.service.reading import View
 from parvis_billing.service.records import Records
 from parvis_billing.typesetter import Typesetter
@@ -91,6 +93,36 @@ class InvoiceRpc:
         return pb.Overview(drafts=waiting, recent=[_invoice(dict(row)) for row in recent])
 
 
+class EntitlementRpc:
+    """parvis.billing.v1.EntitlementService."""
+
+    def __init__(self, products_for: FetchProducts) -> None:
+        self._products_for = products_for
+
+    async def ListEntitlements(
+        self, unit: "UnitOfWork", request: pb.ListEntitlementsRequest
+    ) -> pb.ListEntitlementsResponse:
+        size, after = paging.size(request.page_size), paging.cursor(request.page_token)
+        customer_id = parse_optional(request.customer_id, "customer_id")
+        found = await store.entitlements(unit, customer_id, after.id if after else None, size + 1)
+        page, token = paging.cut(found, size, lambda row: paging.Cursor("", row["id"], 0))
+        return pb.ListEntitlementsResponse(
+            entitlements=[_entitlement(dict(row)) for row in page], next_page_token=token
+        )
+
+    async def SetEntitlement(self, unit: "UnitOfWork", request: pb.SetEntitlementRequest) -> pb.Entitlement:
+        wanted = Entitlement(
+            provider_id=unit.organisation_id,
+            customer_id=parse(request.customer_id, "customer_id"),
+            product_id=parse(request.product_id, "product_id"),
+            id=unit.organisation_id,
+            seats=request.seats if request.HasField("seats") else None,
+            changed_at=unit.now,
+        )
+        row = await entitlements.set_seats(unit, self._products_for, wanted, read_version=request.version)
+        return _entitlement(row.model_dump())
+
+
 def _whole(view: View) -> pb.Invoice:
     row = view.invoice
     message = _invoice(row.model_dump())
@@ -168,3 +200,14 @@ def _time(value: datetime | None) -> Timestamp | None:
     stamp = Timestamp()
     stamp.FromDatetime(value)
     return stamp
+
+
+def _entitlement(row: Mapping[str, Any]) -> pb.Entitlement:
+    return pb.Entitlement(
+        id=str(row["id"]),
+        customer_id=str(row["customer_id"]),
+        product_id=str(row["product_id"]),
+        seats=row["seats"],
+        version=row["version"],
+        changed_at=_time(row["changed_at"]),
+    )

@@ -10,7 +10,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 
 from parvis_billing.domain import GENESIS, State
-from parvis_billing.models import Customer, CustomerAdviser, Folder, Invoice, InvoiceLine, Model, Seller
+from parvis_billing.models import Customer, CustomerAdviser, Entitlement, Folder, Invoice, InvoiceLine, Model, Seller
 from parvis_kit.text import like_pattern
 
 if TYPE_CHECKING:
@@ -228,3 +228,28 @@ async def mark_filed(unit: "UnitOfWork", invoice_id: UUID, document_id: UUID, fo
     """Writes where the PDF is; False when it is written already."""
     arguments = (unit.organisation_id, invoice_id, document_id, folder_template_id, unit.now)
     return bool(await unit.fetch(_FILED, *arguments))
+
+
+async def entitlements(
+    unit: "UnitOfWork", customer_id: UUID | None, after: UUID | None, limit: int
+) -> list["asyncpg.Record"]:
+    """What customers (or the one named) have of the provider that is the organisation of the transaction."""
+    return await unit.fetch(
+        "SELECT * FROM entitlements WHERE provider_id = $1 AND ($2::uuid IS NULL OR customer_id = $2)"
+        " AND ($3::uuid IS NULL OR id > $3) ORDER BY id LIMIT $4",
+        unit.organisation_id,
+        customer_id,
+        after,
+        limit,
+    )
+
+
+async def entitlement(unit: "UnitOfWork", customer_id: UUID, product_id: UUID) -> Entitlement | None:
+    """What a customer has of a product, to change: locked."""
+    return await unit.get(Entitlement, (unit.organisation_id, customer_id, product_id), lock=True)
+
+
+async def insert_entitlement(unit: "UnitOfWork", row: Entitlement) -> bool:
+    """Writes the first entitlement of a customer to a product; says whether nobody was faster."""
+    statement = insert(Entitlement).values(row.model_dump()).on_conflict_do_nothing().returning(Entitlement.id)  # type: ignore[call-overload] # a column
+    return (await unit.execute(statement)).first() is not None

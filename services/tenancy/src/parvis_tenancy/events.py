@@ -2,10 +2,11 @@
 
 from uuid import UUID
 
+from parvis.billing.v1 import events_pb2 as billing_events
 from parvis.identity.v1 import events_pb2 as identity_events
 from parvis_kit.bus import Delivery, Envelope
 from parvis_kit.unit import UnitOfWork
-from parvis_tenancy.service import arrivals, requests
+from parvis_tenancy.service import arrivals, products, requests
 from parvis_tenancy.service.requests import Asked, Patience
 
 
@@ -40,6 +41,13 @@ async def account_linked(delivery: Delivery, event: identity_events.AccountLinke
 async def account_unlinked(delivery: Delivery, event: identity_events.AccountUnlinked) -> None:
     """A link ended: what was reached through it is refused from now on."""
     await _link(delivery, event.link, None)
+
+
+async def entitlement_changed(unit: UnitOfWork, event: billing_events.EntitlementChanged, _: Envelope) -> None:
+    """A customer of the organisation of the event bought a product, or more or fewer seats of it."""
+    seats = event.seats if event.HasField("seats") else None
+    customer_id = UUID(event.organisation_id)
+    await products.bought(unit, UUID(event.product_id), customer_id, seats=seats, version=event.version)
 
 
 async def _link(delivery: Delivery, link: identity_events.AccountLink, personal_id: UUID | None) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
+from parvis.billing.v1 import events_pb2 as billing_events
 from parvis.identity.v1 import events_pb2 as identity_events
 from parvis.identity.v1 import identity_pb2_grpc
 from parvis.tenancy.v1 import events_pb2 as tenancy_events
@@ -65,6 +66,7 @@ async def wire(
     service.bus.on_steps(identity_events.AccountUnlinked, events.account_unlinked)
     service.bus.on_steps(tenancy_events.ProductRightsDeclared, declaring.spread)
     service.bus.on(identity_events.AccessRequested, events.Requests(patience).access_requested)
+    service.bus.on(billing_events.EntitlementChanged, events.entitlement_changed)
     service.background(lambda: requests.expire_for_ever(service.database))
     service.background(lambda: organisations.refresh_keys_for_ever(service.database))
     return service

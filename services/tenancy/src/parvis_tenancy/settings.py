@@ -18,6 +18,8 @@ class Settings(ServiceSettings):
         "parvis.tenancy.v1.MemberService": frozenset({"web"}),
         "parvis.tenancy.v1.RequestService": frozenset({"web"}),
         "parvis.tenancy.v1.ProductService": frozenset({"web"}),
+        # What a customer can buy.
+        "parvis.tenancy.v1.ProductService.ListSubscriptions": frozenset({"web", "billing"}),
         "parvis.tenancy.v1.ContactService": frozenset({"web"}),
         "parvis.tenancy.v1.ContactService.BatchGetContacts": frozenset({"documents", "billing"}),
         # Who signs in where, and with which product.

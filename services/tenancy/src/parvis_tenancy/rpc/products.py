@@ -79,6 +79,11 @@ class ProductRpc:
     ) -> tenancy_pb2.ProductRights:
         return await declaring.save(begin, request, parse(request.product_id, "product_id"))
 
+    async def ListSubscriptions(
+        self, unit: UnitOfWork, request: tenancy_pb2.ListSubscriptionsRequest
+    ) -> tenancy_pb2.ListSubscriptionsResponse:
+        return await products.subscriptions(unit, parse(request.organisation_id, "organisation_id"))
+
     async def SubscribeCustomer(
         self, unit: UnitOfWork, request: tenancy_pb2.SubscribeCustomerRequest
     ) -> tenancy_pb2.SubscribeCustomerResponse:
