@@ -99,6 +99,14 @@ async def test_the_list_keeps_its_filters_and_hands_on_the_cursor(served: Suite)
     assert "q=ker" in answer.text
 
 
+async def test_a_list_too_long_to_be_counted_says_so(served: Suite):
+    served.services.answers["ListContacts"] = tenancy_pb2.ListContactsResponse(
+        contacts=[a_record().contact], total=1000, more_than_total=True
+    )
+    assert "1 of more than 1,000" in text_of(await served.get("/o/durand/contacts"))
+    assert "1 of more than 1,000" in text_of(await served.get("/o/durand/invoices/new"))
+
+
 async def test_clients_who_never_signed_in_are_a_filter_of_their_own(served: Suite):
     answer = await served.get("/o/durand/contacts?kind=client&access=unused&q=ker")
     request = served.services.last("ListContacts")

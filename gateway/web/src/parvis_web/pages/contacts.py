@@ -74,6 +74,7 @@ async def contacts(visit: OrganisationVisit) -> Response:
     context = {
         "rows": found.contacts,
         "total": found.total,
+        "more": found.more_than_total,
         "next": changed(visit.address, after=found.next_page_token) if found.next_page_token else "",
         "query": query,
         "kind": kind,

@@ -40,6 +40,7 @@ async def _choose(visit: OrganisationVisit) -> Response:
     context = {
         "rows": found.contacts,
         "total": found.total,
+        "more": found.more_than_total,
         "query": query,
         "columns": [Column(_("Name")), Column(_("Code")), Column(_("Address for invoices"))],
     }

@@ -98,6 +98,14 @@ class ContactAdviser(Owned, Fact, table=True):
             "contact_sort_key",
             "contact_id",
         ),
+        Index(
+            "contact_advisers_in_order",
+            "organisation_id",
+            "contact_kind",
+            "contact_sort_key",
+            "contact_id",
+            "membership_id",
+        ),
     )
 
     contact_id: UUID = Field(primary_key=True)

@@ -20,8 +20,7 @@ class ContactRpc:
     async def ListContacts(
         self, unit: UnitOfWork, request: tenancy_pb2.ListContactsRequest
     ) -> tenancy_pb2.ListContactsResponse:
-        page, token, total = await contacts.page(unit, request)
-        return tenancy_pb2.ListContactsResponse(contacts=page, next_page_token=token, total=total)
+        return await contacts.page(unit, request)
 
     async def GetContact(self, unit: UnitOfWork, request: tenancy_pb2.GetContactRequest) -> tenancy_pb2.ContactRecord:
         return await contacts.record(unit, parse(request.id))

@@ -18,16 +18,15 @@ from parvis_tenancy.models import Contact, Person
 from parvis_tenancy.service import authority, messages, reach
 from parvis_tenancy.service.fields import Fields
 from parvis_tenancy.store import accesses, contacts, rights
-from parvis_tenancy.store.contacts import EVERYTHING
+from parvis_tenancy.store.contact_lists import MOST_COUNTED
+from parvis_tenancy.store.contact_reach import EVERYTHING
 from parvis_tenancy.store.search import by_name, patterns, sort_key
 
 _MOST_PEOPLE = 50
 _MOST_ADVISERS = 50
 
 
-async def page(
-    unit: UnitOfWork, request: tenancy_pb2.ListContactsRequest
-) -> tuple[list[tenancy_pb2.Contact], str, int]:
+async def page(unit: UnitOfWork, request: tenancy_pb2.ListContactsRequest) -> tenancy_pb2.ListContactsResponse:
     """A page of the contacts in the caller's scope by name, the token of the next page, and how many match."""
     fields = Fields()
     kinds = fields.choice("kind", request.kind, ContactKind)
@@ -43,7 +42,12 @@ async def page(
         size=size + 1,
     )
     shown, token = paging.cut(rows, size, by_name(total))
-    return [messages.contact(row) for row in shown], token, total
+    return tenancy_pb2.ListContactsResponse(
+        contacts=[messages.contact(row) for row in shown],
+        next_page_token=token,
+        total=min(total, MOST_COUNTED),
+        more_than_total=total > MOST_COUNTED,
+    )
 
 
 async def record(unit: UnitOfWork, contact_id: UUID) -> tenancy_pb2.ContactRecord:

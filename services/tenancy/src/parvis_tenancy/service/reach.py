@@ -7,7 +7,7 @@ from parvis_kit.unit import UnitOfWork
 from parvis_tenancy.models import Contact
 from parvis_tenancy.service import authority
 from parvis_tenancy.store import contacts
-from parvis_tenancy.store.contacts import EVERYTHING, Reach
+from parvis_tenancy.store.contact_reach import EVERYTHING, Reach
 
 NOTHING = Reach(contacts=frozenset())
 

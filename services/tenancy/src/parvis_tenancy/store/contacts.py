@@ -1,7 +1,6 @@
 """Contacts under a scope, their people and advisers, and the next free code."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
 from asyncpg import Record
@@ -11,34 +10,10 @@ from parvis_kit.paging import Cursor
 from parvis_kit.unit import UnitOfWork
 from parvis_tenancy.domain.states import AdviserRole
 from parvis_tenancy.models import Contact, ContactAdviser, Person
+from parvis_tenancy.store import contact_lists
+from parvis_tenancy.store.contact_lists import MOST_COUNTED
+from parvis_tenancy.store.contact_reach import Reach
 from parvis_tenancy.store.search import FIRST
-
-_ADVISED = """EXISTS (SELECT 1 FROM contact_advisers mine
-    WHERE mine.organisation_id = c.organisation_id AND mine.contact_id = c.id AND mine.membership_id ="""
-
-
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """Which contacts a caller may see: all, those with one of the advisers, or those of a portal access."""
-
-    advisers: frozenset[UUID] | None = None
-    contacts: frozenset[UUID] | None = None
-
-    def parameters(self) -> tuple[list[UUID], ...]:
-        """What the condition of the reach compares with."""
-        chosen = self.contacts if self.contacts is not None else self.advisers
-        return () if chosen is None else (list(chosen),)
-
-    def condition(self, parameter: int) -> str:
-        """SQL over `contacts c`, its parameter being the numbered one."""
-        if self.contacts is not None:
-            return f" AND c.id = ANY(${parameter})"
-        if self.advisers is not None:
-            return f" AND {_ADVISED} ANY(${parameter}))"
-        return ""
-
-
-EVERYTHING = Reach()
 
 _ADVISERS = """
 (SELECT coalesce(json_agg(json_build_array(a.membership_id, m.given_name || ' ' || m.family_name, a.role)
@@ -51,6 +26,9 @@ _ACCESSES = """
  JOIN memberships m ON m.organisation_id = x.organisation_id AND m.id = x.membership_id
  WHERE x.organisation_id = c.organisation_id AND x.contact_id = c.id AND m.state IN (1, 2)) AS accesses"""
 _COLUMNS = f"c.*, {_ADVISERS}, {_ACCESSES}"
+_LISTED = f"""
+SELECT {_COLUMNS} FROM contacts c WHERE c.organisation_id = $1 AND c.id = ANY($2)
+ORDER BY c.sort_key, c.id"""  # noqa: S608 - constants
 _MATCH = "c.organisation_id = $1 AND c.kind = ANY($2) AND c.search_key LIKE ALL($3)"
 _UNUSED = """ AND c.id IN (
     SELECT x.contact_id FROM memberships m
@@ -80,7 +58,25 @@ async def page(
     after: Cursor | None,
     size: int,
 ) -> tuple[list[Record], int]:
-    """Contacts by name after the cursor, and how many there are; with `unused_access`, of those who never came."""
+    """Contacts by name after the cursor, and how many there are (`MOST_COUNTED` + 1: more than are counted); with
+    `unused_access`, of those who never came.
+    """
+    if patterns or unused_access:
+        return await _matching(unit, kinds, patterns, unused_access, reach, after, size)
+    total = after.total if after else await contact_lists.count(unit, kinds, reach)
+    found = await contact_lists.keys(unit, kinds, reach, after=after, size=size, total=total)
+    return await unit.fetch(_LISTED, unit.organisation_id, [row["id"] for row in found]), total
+
+
+async def _matching(
+    unit: UnitOfWork,
+    kinds: Sequence[int],
+    patterns: Sequence[str],
+    unused_access: bool,  # noqa: FBT001 - private
+    reach: Reach,
+    after: Cursor | None,
+    size: int,
+) -> tuple[list[Record], int]:
     start, match = after or FIRST, _MATCH + (_UNUSED if unused_access else "")
     matched = (unit.organisation_id, list(kinds), list(patterns))
     page = (
@@ -90,8 +86,8 @@ async def page(
     rows = await unit.fetch(page, *matched, start.key, start.id, size, *reach.parameters())
     if after is not None:
         return rows, after.total
-    count = f"SELECT count(*) FROM contacts c WHERE {match}{reach.condition(4)}"  # noqa: S608 - constants
-    return rows, int((await unit.fetch(count, *matched, *reach.parameters()))[0]["count"])
+    count = f"SELECT count(*) FROM (SELECT 1 FROM contacts c WHERE {match}{reach.condition(5)} LIMIT $4) found"  # noqa: S608 - constants
+    return rows, int((await unit.fetch(count, *matched, MOST_COUNTED + 1, *reach.parameters()))[0]["count"])
 
 
 async def read(unit: UnitOfWork, ids: Sequence[UUID], reach: Reach) -> list[Record]:
