@@ -25,7 +25,7 @@ def invite(claire: Person, who: Identity, profile: str) -> None:
     )
     claire.choose("Profil", profile)
     claire.press("Envoyer l’invitation")
-    claire.is_told(f"L’invitation de {who.name} est en route")
+    claire.is_told(re.compile(f"L’invitation (de |d’){who.name} est en route"))
 
 
 def activate(reader: Person, mail: Mail) -> None:
