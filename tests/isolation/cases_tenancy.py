@@ -100,6 +100,33 @@ async def create_structure(world: World) -> pb.CreateStructureRequest:
     return pb.CreateStructureRequest(name=f"Isolation {secrets.token_hex(4)}", parent_id=world.structure_id)
 
 
+@case("OrganisationService.UpdateStructure")
+async def update_structure(world: World) -> pb.UpdateStructureRequest:
+    made = await world.fresh_structure()
+    return pb.UpdateStructureRequest(id=made.id, name="Isolation", parent_id=world.structure_id, version=made.version)
+
+
+@case("OrganisationService.DeleteStructure")
+async def delete_structure(world: World) -> pb.DeleteStructureRequest:
+    return pb.DeleteStructureRequest(id=(await world.fresh_structure()).id)
+
+
+@case("OrganisationService.ListReferents", others=OWN)
+async def list_referents(_: World) -> pb.ListReferentsRequest:
+    return pb.ListReferentsRequest()
+
+
+@case("OrganisationService.SetReferents")
+async def set_referents(world: World) -> pb.SetReferentsRequest:
+    charged = [(await world.active_member()).id, world.member.id]
+    return pb.SetReferentsRequest(duty=pb.DUTY_ACCOUNTING, membership_ids=charged)
+
+
+@case("OrganisationService.ListProviderStaff", others=OWN)
+async def list_provider_staff(_: World) -> pb.ListProviderStaffRequest:
+    return pb.ListProviderStaffRequest()
+
+
 @case("MemberService.ListMembers", others=OWN)
 async def list_members(_: World) -> pb.ListMembersRequest:
     return pb.ListMembersRequest(page_size=200)

@@ -202,6 +202,9 @@ CASES = {
     },
     "SaveProfile": lambda w: {"profile": w.profile},
     "CreateStructure": lambda w: {"name": "Sous", "parent_id": w.structure.id},
+    "UpdateStructure": lambda w: {"id": w.structure.id, "name": "Siège", "version": 1},
+    "DeleteStructure": lambda w: {"id": w.structure.id},
+    "SetReferents": lambda w: {"duty": 1, "membership_ids": [w.member.id]},
     "SetAssignment": lambda w: {"product_id": w.product.id, "membership_id": w.member.id, "assigned": True},
     "SetStructureAssignments": lambda w: {
         "product_id": w.product.id, "structure_id": w.structure.id, "assigned": True,
@@ -235,6 +238,7 @@ ELSEWHERE = {
     "GetProduct", "UpdateProduct", "RotateProductSecret", "SetProductOpen", "StartProductTrial", "FinishProductTrial",
     "ResolveMembership", "ResolveProduct", "GetGrantSet", "ListRequests", "SetRequestsAccepted", "ListMyRequests",
     "AcceptRequest", "DeclineRequest", "WithdrawMyRequest", "ResolveViewing", "ListSubscriptions",
+    "ListReferents", "ListProviderStaff",
 }  # fmt: skip
 
 

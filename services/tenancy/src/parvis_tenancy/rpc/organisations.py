@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from parvis.identity.v1 import identity_pb2
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.errors import unauthenticated
-from parvis_kit.ids import parse_optional
+from parvis_kit.ids import parse, parse_optional
 from parvis_kit.unit import UnitOfWork
-from parvis_tenancy.service import home, organisations, set_up
+from parvis_tenancy.service import home, organisations, referents, set_up, structures
 from parvis_tenancy.service.accounts import Identity
 
 
@@ -75,10 +75,39 @@ class OrganisationRpc:
     async def ListStructures(
         self, unit: UnitOfWork, _: tenancy_pb2.ListStructuresRequest
     ) -> tenancy_pb2.ListStructuresResponse:
-        return tenancy_pb2.ListStructuresResponse(structures=await organisations.structures(unit))
+        return tenancy_pb2.ListStructuresResponse(structures=await structures.every(unit))
 
     async def CreateStructure(
         self, unit: UnitOfWork, request: tenancy_pb2.CreateStructureRequest
     ) -> tenancy_pb2.Structure:
         parent_id = parse_optional(request.parent_id, "parent_id")
-        return await organisations.create_structure(unit, request.name, parent_id)
+        return await structures.create(unit, request.name, parent_id)
+
+    async def UpdateStructure(
+        self, unit: UnitOfWork, request: tenancy_pb2.UpdateStructureRequest
+    ) -> tenancy_pb2.Structure:
+        parent_id = parse_optional(request.parent_id, "parent_id")
+        return await structures.update(
+            unit, parse(request.id), name=request.name, parent_id=parent_id, version=request.version
+        )
+
+    async def DeleteStructure(
+        self, unit: UnitOfWork, request: tenancy_pb2.DeleteStructureRequest
+    ) -> tenancy_pb2.DeleteStructureResponse:
+        await structures.delete(unit, parse(request.id))
+        return tenancy_pb2.DeleteStructureResponse()
+
+    async def ListReferents(
+        self, unit: UnitOfWork, _: tenancy_pb2.ListReferentsRequest
+    ) -> tenancy_pb2.ListReferentsResponse:
+        return await referents.listed(unit)
+
+    async def SetReferents(
+        self, unit: UnitOfWork, request: tenancy_pb2.SetReferentsRequest
+    ) -> tenancy_pb2.ListReferentsResponse:
+        return await referents.charge(unit, request.duty, request.membership_ids)
+
+    async def ListProviderStaff(
+        self, unit: UnitOfWork, _: tenancy_pb2.ListProviderStaffRequest
+    ) -> tenancy_pb2.ListProviderStaffResponse:
+        return await referents.provider_staff(unit)

@@ -34,8 +34,8 @@ async def grant(
 ) -> tenancy_pb2.Access:
     """Gives a person of a contact a portal access.
 
-    Raises CONFLICT identifier_taken, PRECONDITION person_has_no_mail or already_has_access, INVALID fields_invalid,
-    NOT_FOUND, FORBIDDEN out_of_scope.
+    Raises CONFLICT identifier_taken, PRECONDITION person_has_no_mail, already_has_access or access_quota_reached,
+    INVALID fields_invalid, NOT_FOUND, FORBIDDEN out_of_scope.
     """
     fields = Fields()
     identifier = request.identifier.strip()
@@ -53,9 +53,11 @@ async def grant(
         raise precondition("already_has_access")
     if not person.mail and not request.without_mail:
         raise precondition("person_has_no_mail")
+    await _within_quota(unit)
     wanted = [identifier] if identifier else _proposals(contact, len(given))
     account = await _account(identity, wanted, person, contact.locale)
     revision = await rights.next_revision(unit, "access.granted")
+    await _within_quota(unit, lock=True)
     membership = _membership(unit, person, account, contact.locale)
     unit.add(membership)
     await unit.flush()
@@ -106,10 +108,14 @@ async def cut(unit: UnitOfWork, identity: Identity, membership_id: UUID) -> tena
 
 
 async def reopen(unit: UnitOfWork, membership_id: UUID) -> tenancy_pb2.Access:
-    """Opens an access that was cut: in use again, or waiting for its person (the mail can be sent again)."""
+    """Opens an access that was cut: in use again, or waiting for its person (the mail can be sent again). It counts
+    for whoever opens it from then on. Raises PRECONDITION access_quota_reached.
+    """
     revision = await rights.next_revision(unit, "access.reopened")
     membership, contact_ids = await _to_change(unit, membership_id)
     if membership.state == MembershipState.CUT:
+        await _within_quota(unit, lock=True)
+        membership.granted_by = unit.caller.membership_id
         used = membership.activated_at is not None
         state = MembershipState.ACTIVE if used else MembershipState.INVITED
         _set_state(unit, membership, contact_ids, state, revision)
@@ -179,6 +185,17 @@ async def set_folders(unit: UnitOfWork, membership_id: UUID, folders: Sequence[U
     return await _answer(unit, membership_id)
 
 
+async def _within_quota(unit: UnitOfWork, *, lock: bool = False) -> None:
+    """Raises PRECONDITION access_quota_reached when the caller has as many accesses open as they may (O5)."""
+    membership_id = unit.caller.membership_id
+    if membership_id is None:
+        return
+    quota, used = await accesses.quota(unit, membership_id, lock=lock)
+    if quota is not None and used >= quota:
+        names = await rights.names_of_holders(unit, "members.manage", reader=membership_id)
+        raise precondition("access_quota_reached", quota=str(quota), used=str(used), helpers=", ".join(names))
+
+
 async def _to_change(unit: UnitOfWork, membership_id: UUID) -> tuple[Membership, tuple[UUID, ...]]:
     """An access, locked, whose contacts the caller sees and may manage."""
     membership = await memberships.load(unit, membership_id, MembershipKind.PORTAL)
@@ -224,6 +241,7 @@ def _membership(unit: UnitOfWork, person: Person, account: identity_pb2.Account,
         mail=person.mail,
         locale=account.locale or locale,
         identifier=account.identifier,
+        granted_by=unit.caller.membership_id,
         invited_at=unit.now,
         created_at=unit.now,
     )

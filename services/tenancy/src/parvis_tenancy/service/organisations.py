@@ -1,4 +1,4 @@
-"""Organisations: their record, their customers, their structures."""
+"""Organisations: their record, their customers."""
 
 import asyncio
 from typing import Any
@@ -10,17 +10,15 @@ from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit import paging
 from parvis_kit.caller import Caller
 from parvis_kit.errors import conflict, not_found
-from parvis_kit.ids import uuid7
 from parvis_kit.text import search_key
 from parvis_kit.unit import Database, UnitOfWork
 from parvis_tenancy.domain import records
 from parvis_tenancy.domain.states import OrganisationKind
-from parvis_tenancy.models import Structure
 from parvis_tenancy.service import invitations, messages, provision
 from parvis_tenancy.service.accounts import Identity, PersonName
 from parvis_tenancy.service.fields import Fields
 from parvis_tenancy.service.invitations import Invitation, own_organisation
-from parvis_tenancy.store import members, organisations, rights
+from parvis_tenancy.store import organisations, rights
 from parvis_tenancy.store.search import by_name, patterns, sort_key
 
 _REFRESH_EVERY = 3600.0  # s
@@ -135,44 +133,6 @@ async def face(unit: UnitOfWork, slug: str) -> tenancy_pb2.Face:
     if entry is None:
         raise not_found("no_organisation")
     return messages.public_face(entry)
-
-
-async def structures(unit: UnitOfWork) -> list[tenancy_pb2.Structure]:
-    """All structures: parents before children, siblings by name."""
-    children: dict[UUID | None, list[Structure]] = {}
-    for each in await organisations.structures(unit):
-        children.setdefault(each.parent_id, []).append(each)
-    ordered: list[Structure] = []
-    waiting = list(reversed(children.get(None, [])))
-    while waiting:
-        each = waiting.pop()
-        ordered.append(each)
-        waiting += reversed(children.get(each.id, []))
-    return [_structure(each) for each in ordered]
-
-
-async def create_structure(unit: UnitOfWork, name: str, parent_id: UUID | None) -> tenancy_pb2.Structure:
-    """Makes a structure. Raises NOT_FOUND structure_not_found for the parent, INVALID fields_invalid."""
-    fields = Fields()
-    clean = fields.text("name", name, required=True)
-    fields.settle()
-    if parent_id is not None and await members.structure(unit, parent_id) is None:
-        raise not_found("structure_not_found")
-    made = Structure(
-        organisation_id=unit.organisation_id,
-        id=uuid7(),
-        parent_id=parent_id,
-        name=clean,
-        sort_key=sort_key(clean),
-        created_at=unit.now,
-    )
-    unit.add(made)
-    unit.record("structure.created", target_kind="structure", target_id=made.id, name=clean)
-    return _structure(made)
-
-
-def _structure(row: Structure) -> tenancy_pb2.Structure:
-    return tenancy_pb2.Structure(id=str(row.id), parent_id=str(row.parent_id or ""), name=row.name)
 
 
 def _record(fields: Fields, wanted: tenancy_pb2.Organisation) -> dict[str, Any]:

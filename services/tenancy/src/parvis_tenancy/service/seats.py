@@ -19,7 +19,7 @@ from parvis_tenancy.domain.states import OPEN_STATES
 from parvis_tenancy.models import Membership
 from parvis_tenancy.service import authority
 from parvis_tenancy.service.fields import Fields
-from parvis_tenancy.store import members, organisations, rights, seats
+from parvis_tenancy.store import members, organisations, rights, seats, structures
 
 RIGHT = "products.assign"
 MOST = 1_000_000
@@ -89,7 +89,7 @@ async def reserve(
     product, counted = await _counted(unit, product_id)
     if wanted is not None:
         # Where nothing was reserved yet, nobody has asked for the tree.
-        counted = replace(counted, parents=await seats.parents(unit))
+        counted = replace(counted, parents=await structures.parents(unit))
         if (found := counted.against(structure_id, wanted)) is not None:
             raise await _refused(unit, *found, product)
     await seats.reserve(unit, product_id, structure_id, wanted)

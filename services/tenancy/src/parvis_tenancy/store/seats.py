@@ -1,13 +1,14 @@
 """Seats of products: what is bought, reserved and held."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
 from asyncpg import Record
 
 from parvis_kit.unit import UnitOfWork
 from parvis_tenancy.domain.seats import Place, Seats
+from parvis_tenancy.store import structures
 
 _SUBSCRIBED = """
 SELECT p.id, p.name, s.seats, s.provider_id FROM subscriptions s
@@ -15,7 +16,6 @@ JOIN products p ON p.provider_id = s.provider_id AND p.id = s.product_id
 WHERE s.organisation_id = $1 AND ($2::uuid[] IS NULL OR s.product_id = ANY($2)) ORDER BY p.sort_key, p.id"""
 _LOCK = "SELECT 1 FROM subscriptions WHERE organisation_id = $1 AND product_id = ANY($2) ORDER BY product_id FOR UPDATE"
 _RESERVED = "SELECT product_id, structure_id, seats FROM structure_seats WHERE organisation_id = $1"
-_PARENTS = "SELECT id, parent_id FROM structures WHERE organisation_id = $1"
 # Whose access is cut holds none: the row waits for their return.
 _HELD = """
 SELECT a.product_id, m.structure_id, count(*) FROM assignments a
@@ -56,13 +56,8 @@ async def subscribed(unit: UnitOfWork, product_ids: Sequence[UUID] | None = None
     held: dict[UUID, dict[Place, int]] = defaultdict(dict)
     for each in await unit.fetch(_HELD, unit.organisation_id, wanted):
         held[each["product_id"]][each["structure_id"]] = each["count"]
-    tree = await parents(unit) if reserved else {}
+    tree = await structures.parents(unit) if reserved else {}
     return [(row, Seats(row["seats"], reserved[row["id"]], tree, held[row["id"]])) for row in rows]
-
-
-async def parents(unit: UnitOfWork) -> Mapping[UUID, UUID | None]:
-    """Each structure, and the one that it is part of."""
-    return {row["id"]: row["parent_id"] for row in await unit.fetch(_PARENTS, unit.organisation_id)}
 
 
 async def lacking(unit: UnitOfWork, product_id: UUID, structure_id: UUID) -> list[Record]:
