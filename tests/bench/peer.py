@@ -38,18 +38,18 @@ class Peer:
         return float(sum(self.process.cpu_times()[:2]))
 
 
-def install() -> None:
-    """Installs what the lock says, when it changed. Raises RuntimeError."""
-    wanted = hashlib.sha256((FOLDER / "package-lock.json").read_bytes()).hexdigest()
-    mark = FOLDER / "node_modules" / ".parvis-stamp"
+def install(folder: Path = FOLDER) -> None:
+    """Installs what the lock of a folder says, when it changed. Raises RuntimeError."""
+    wanted = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
+    mark = folder / "node_modules" / ".parvis-stamp"
     if mark.exists() and mark.read_text() == wanted:
         return
     done = subprocess.run(
         [str(VENV_BIN / "npm"), "ci", "--prefer-offline"],
-        cwd=FOLDER, env=_environment(), capture_output=True, text=True, check=False,
+        cwd=folder, env=_environment(), capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode:
-        raise RuntimeError(f"oidc-provider could not be installed:\n{done.stdout}{done.stderr}")
+        raise RuntimeError(f"What stands in {folder.name} could not be installed:\n{done.stdout}{done.stderr}")
     mark.write_text(wanted)
 
 

@@ -1,0 +1,169 @@
+"""Rights: decisions in a process and beside others', pages of contacts under every reach, what a grant set weighs.
+
+The firm has 3,000 members in a hierarchy; for questions 300,000 contacts, for pages 3 million (`PARVIS_BENCH_CONTACTS`
+says another number). Making them takes minutes, which are said.
+"""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from uuid import UUID
+
+import rights_lists
+from machine import Watch, median, percentile, quietest, wait_for_quiet
+from report import Figure, console, show
+from rights_lists import Pages
+from rights_peers import by_casbin, cerbos
+from rights_population import LargeFirm, settled
+from rights_process import CACHED, rates, weigh
+from rights_questions import Question, drawn
+from stage import Seat, administrator, running_suite, used
+
+from parvis.tenancy.v1 import tenancy_pb2, tenancy_pb2_grpc
+from parvis_local.suite import Suite
+
+MEMBERS = 3000
+ASKED_ABOUT = 300_000
+LISTED = int(os.environ.get("PARVIS_BENCH_CONTACTS", "3000000"))
+QUESTIONS = 2000
+ROUNDS = 3
+WARMING = 200
+
+
+async def main() -> None:
+    """Measures and prints."""
+    with running_suite() as suite:
+        async with administrator(suite) as seat:
+            firm = await made(seat, ASKED_ABOUT)
+            questions = await drawn(suite, firm, QUESTIONS)
+            wait_for_quiet()
+            report_process(firm, questions)
+            await report_peers(firm, questions)
+            await report_pages(suite, await made(seat, LISTED))
+
+
+async def made(seat: Seat, contacts: int) -> LargeFirm:
+    """A large firm, whose director is the demonstration's administrator."""
+    console.print(f"making {MEMBERS:,} members and {contacts:,} contacts", style="dim")
+    account = await account_of(seat)
+    firm = await settled(seat.suite, members=MEMBERS, contacts=contacts, account_id=account)
+    console.print(f"made within {firm.seconds:.0f} s", style="dim")
+    return firm
+
+
+def report_process(firm: LargeFirm, questions: Sequence[Question]) -> None:
+    """Decisions from grant sets in this process, and what the sets weigh."""
+    found, weight = rates(firm, questions), weigh(firm)
+    show(
+        "Decisions in a process that has the grant set",
+        [
+            Figure(
+                "decisions", found.decisions, "/s", baseline=found.bare, ratio=found.decisions / found.bare,
+                at_least=1_000_000,
+            ),
+            Figure(f"memory of a set, average of {CACHED:,} in a cache", weight.average / 1024, "KiB"),
+            Figure(f"memory of the widest set ({weight.advisers:,} advisers)", weight.widest / 1024, "KiB"),
+            Figure("the widest set on the wire", weight.widest_wire / 1024, "KiB"),
+        ],
+        "baseline: `isdisjoint` of the same frozensets, in the same loop",
+        f"ten rights in a set, eight over contacts; of {len(firm.members):,} members in a hierarchy, a quarter each"
+        " reaches mine, attached, group, all",
+    )  # fmt: skip
+
+
+async def report_peers(firm: LargeFirm, questions: Sequence[Question]) -> None:
+    """The same questions to pycasbin and to Cerbos: all must answer alike."""
+    enforce = by_casbin(firm, questions)
+    by_others = {"pycasbin, in the process": timed(enforce, questions)}
+    async with cerbos(firm) as server:
+        bodies = {id(each): server.body(each) for each in questions}
+
+        def ask(question: Question) -> bool:
+            return server.ask(bodies[id(question)], question.right)
+
+        timed(ask, questions[:WARMING])
+        before = server.cpu_seconds()
+        by_others["Cerbos, HTTP on this machine"] = timed(ask, questions)
+        spent = 1000 * (server.cpu_seconds() - before) / len(questions)
+    figures = []
+    for name, took in by_others.items():
+        figures += [
+            Figure(f"{name}, p50", median(took), "ms"),
+            Figure(f"{name}, p95", percentile(took, 0.95), "ms"),
+        ]
+    show(
+        "The same rules and facts, decided by others",
+        figures,
+        f"a Cerbos decision took {spent:.2f} ms of its CPU; its facts come with the question, gathered beforehand",
+        f"{len(questions):,} questions, half of them about contacts near the member: everybody answered alike",
+    )
+
+
+def timed(ask: Callable[[Question], bool], questions: Sequence[Question]) -> list[float]:
+    """Milliseconds of each answer. Raises RuntimeError when one is wrong."""
+    took = []
+    for question in questions:
+        began = time.perf_counter()
+        answer = ask(question)
+        took.append(1000 * (time.perf_counter() - began))
+        if answer != question.expected:
+            raise RuntimeError(f"{question} was answered {answer}.")
+    return took
+
+
+async def report_pages(suite: Suite, firm: LargeFirm) -> None:
+    """Pages under every reach."""
+    cursors = await rights_lists.places(suite, firm, rights_lists.PAGES)
+    async with rights_lists.opened(suite) as (database, bare):
+
+        async def turn(_: int) -> tuple[Watch, tuple[list[float], list[Pages]]]:
+            with Watch(lambda: sum(used(suite).values())) as watch:
+                scanned = await rights_lists.scan(bare, firm.organisation_id, cursors)
+                found = [
+                    await rights_lists.pages(database, firm, name, reach, cursors)
+                    for name, reach in rights_lists.reaches(firm).items()
+                ]
+            return watch, (scanned, found)
+
+        await turn(0)
+        rounds, note = await quietest(turn, ROUNDS)
+    scanned = [took for scan, _ in rounds for took in scan]
+    figures = []
+    for each in zip(*(found for _, found in rounds), strict=True):
+        advisers = "" if each[0].advisers is None else f" ({each[0].advisers:,} advisers)"
+        took = [took for pages in each for took in pages.took]
+        figures += [
+            Figure(
+                f"{each[0].name}{advisers}, p95", percentile(took, 0.95), "ms", baseline=percentile(scanned, 0.95),
+                ratio=percentile(took, 0.95) / percentile(scanned, 0.95), at_most=5,
+            ),
+            Figure(
+                f"{each[0].name}, p50", median(took), "ms", baseline=median(scanned),
+                ratio=median(took) / median(scanned),
+            ),
+        ]  # fmt: skip
+    show(
+        f"A page of fifty contacts by name, of {firm.contacts:,} in one firm",
+        figures,
+        note,
+        "baseline: the bare index scan over all contacts, one statement, keys only, on a connection in a transaction",
+        "a page: a whole unit of work (BEGIN, keys, contacts with advisers and accesses, COMMIT); a third are first"
+        " pages with their totals, the others begin anywhere; one kind, or all",
+    )
+
+
+async def account_of(seat: Seat) -> UUID:
+    """The account of whoever sits there."""
+    organisations = tenancy_pb2_grpc.OrganisationServiceStub(seat.portal.peers.channel("tenancy"))
+    async with seat.acting():
+        return UUID((await organisations.GetFrame(tenancy_pb2.GetFrameRequest())).membership.account_id)
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(main())
+    except RuntimeError as error:
+        console.print(f"Not measured: {error}", style="red")
+        sys.exit(1)
