@@ -26,7 +26,14 @@ async def identity(database_urls, broker):
 
 def listening(broker, database, **options):
     bus = Bus(broker, database, consumer="edge")
-    return Revocations(bus, sources=["identity"], **options), bus.listen
+    revocations = Revocations(
+        bus,
+        endings={SessionEnded: "session_id", MembershipCut: "membership_id", AccountDisabled: "account_id"},
+        heartbeat=RevocationHeartbeat,
+        sources=["identity"],
+        **options,
+    )
+    return revocations, bus.listen
 
 
 async def end(database, event):

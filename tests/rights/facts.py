@@ -208,3 +208,8 @@ def kind_of(identifier: UUID | str) -> Kind:
 def organisation_uuid(organisation: int) -> UUID:
     """The UUID of an organisation."""
     return UUID(f"{organisation:08x}-0000-7000-8fff-000000000000")
+
+
+def provider_uuid(organisation: int) -> UUID:
+    """The UUID of the provider that serves an organisation, where that is not one itself."""
+    return UUID(f"{organisation:08x}-0000-7000-8ffe-000000000000")

@@ -175,7 +175,7 @@ def _delegations(chance: Random, members: list[int]) -> tuple[Delegation, ...]:
     if len(members) < 2:
         return ()
     found: list[Delegation] = []
-    possible = [*OVER_CONTACTS, *(code for code, _, scoped, _ in DECLARED if scoped)]
+    possible = [*OVER_CONTACTS, *(code for code, *_ in DECLARED), "members.manage"]  # the last two lend nothing
     for each in range(1, chance.choice((0, 0, 1, 2, 3, 5)) + 1):
         giver, taker = chance.sample(members, 2)
         if found and chance.random() < 0.4:  # in a ring, or handed on
@@ -210,7 +210,9 @@ def questions(facts: Facts, seed: int) -> Iterator[Question]:
         who = chance.choice(chance.choice((active, active, active, takers, members)))
         if contacts and facts.delegations and chance.random() < 0.12:
             loan = chance.choice(facts.delegations)
-            codes = [code for code in loan.codes if code in known] or scoped
+            held = facts.profiles[facts.members[loan.giver].profile]
+            codes = [code for code in loan.codes if code in known and (held.administrator or code in held.rights)]
+            codes = codes or scoped
             at = chance.choice((NOON, loan.starts, loan.ends, loan.ends - INSTANT))
             yield Question("member", loan.taker, chance.choice(codes), "contact", chance.choice(contacts), at)
         elif accesses and contacts and draw < 0.08:
@@ -220,7 +222,7 @@ def questions(facts: Facts, seed: int) -> Iterator[Question]:
             yield Question("portal", chance.choice(accesses), code, target, what, at)
         elif contacts and draw < 0.7:
             own = [code for code in facts.profiles[facts.members[who].profile].rights if _is_scoped(code)] or likely
-            code = chance.choice(chance.choice((scoped, own, own, lent)))
+            code = chance.choice(chance.choice((scoped, own, own, lent)) if chance.random() < 0.95 else known)
             yield Question("member", who, code, "contact", chance.choice(contacts), at)
         elif draw < 0.82:
             yield Question("member", who, chance.choice(OVER_MEMBERS), "member", chance.choice(members), at)

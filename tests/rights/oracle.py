@@ -154,7 +154,7 @@ def _tuples(facts: Facts, right: str) -> Iterator[Tuple]:
         if parent is not None:
             yield _tuple(f"structure:{parent}", "parent", f"structure:{each}")
     for delegation in facts.delegations:
-        if right in delegation.codes and delegation.ended is None:
+        if right in delegation.codes and delegation.ended is None and _is_over_contacts(facts, right):
             yield from _of_delegation(delegation)
     for contact in facts.contacts.values():
         yield _tuple(HERE, "organisation", f"contact:{contact.id}")
@@ -229,7 +229,7 @@ def _holding(facts: Facts, member: Member, right: str) -> Iterator[Tuple]:
         scope = profile.rights.get(right, WITHDRAWN)
     if scope == WITHDRAWN:
         return
-    if right in RIGHTS and RIGHTS[right].limited_by != "contact":
+    if not _is_over_contacts(facts, right):
         scope = ALL
     acting = f"{_member(member.id)}#acting"
     yield _tuple(_member(member.id), "itself", _member(member.id))
@@ -242,3 +242,8 @@ def _holding(facts: Facts, member: Member, right: str) -> Iterator[Tuple]:
         yield _tuple(acting, "attached", _member(member.id))
     if scope == GROUP:
         yield _tuple(acting, "group", _member(member.id))
+
+
+def _is_over_contacts(facts: Facts, right: str) -> bool:
+    ours = right in RIGHTS and RIGHTS[right].limited_by == "contact"
+    return ours or any(each.code == right and each.scoped for each in facts.product_rights)

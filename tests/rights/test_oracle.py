@@ -3,6 +3,7 @@
 import os
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from random import Random
 
@@ -78,5 +79,4 @@ def test_chance_finds_the_edges():
 
 
 def _only_lent(facts, question: Question) -> bool:
-    lent = reference.givers(facts, question.who, question.right, question.at) if question.kind == "member" else ()
-    return bool(lent) and question.right not in reference.own_rights(facts, question.who)
+    return not reference.decide(replace(facts, delegations=()), question).allowed

@@ -238,7 +238,7 @@ ELSEWHERE = {
     "GetProduct", "UpdateProduct", "RotateProductSecret", "SetProductOpen", "StartProductTrial", "FinishProductTrial",
     "ResolveMembership", "ResolveProduct", "GetGrantSet", "ListRequests", "SetRequestsAccepted", "ListMyRequests",
     "AcceptRequest", "DeclineRequest", "WithdrawMyRequest", "ResolveViewing", "ListSubscriptions",
-    "ListAdviserChanges", "ListReferents", "ListProviderStaff", "ListProductRights", "SaveProductRights",
+    "ListReferents", "ListProviderStaff",
 }  # fmt: skip
 
 

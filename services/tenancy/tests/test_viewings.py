@@ -5,7 +5,7 @@ from tenancy_stage import refused
 
 from parvis.tenancy.v1 import events_pb2, tenancy_pb2
 from parvis_kit.errors import Kind
-from parvis_tenancy.domain.rights import CompiledRight
+from parvis_tenancy.domain.decisions import CompiledRight
 from parvis_tenancy.service.viewings import above
 
 ALL, MINE = tenancy_pb2.SCOPE_ALL, tenancy_pb2.SCOPE_MINE

@@ -78,8 +78,7 @@ def formatting() -> str:
 def types() -> str:
     """Mypy strict."""
     sources = [*sorted(ROOT.glob("services/*/src")), *sorted(ROOT.glob("gateway/*/src"))]
-    shared = [ROOT / "kit" / "src", ROOT / "advisers" / "src"]
-    sources = [*shared, *sources, ROOT / "deploy" / "local" / "src", ROOT / "protos" / "hatch_build.py"]
+    sources = [ROOT / "kit" / "src", *sources, ROOT / "deploy" / "local" / "src", ROOT / "protos" / "hatch_build.py"]
     return _run("mypy", "--no-error-summary", *(str(path.relative_to(ROOT)) for path in sources))
 
 
@@ -110,8 +109,7 @@ def duplicates() -> str:
     seen = defaultdict[str, list[str]](list)
     for path in tracked():
         parts = path.relative_to(ROOT).parts
-        ours = {"services", "gateway", "kit", "advisers", "deploy"}
-        if parts[0] not in ours or path.suffix not in {".py", ".html", ".js"}:
+        if parts[0] not in {"services", "gateway", "kit", "deploy"} or path.suffix not in {".py", ".html", ".js"}:
             continue
         if _lines(path) >= SMALLEST_DUPLICATE:
             seen[_essence(path)].append(str(path.relative_to(ROOT)))

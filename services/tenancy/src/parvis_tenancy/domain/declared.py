@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from parvis_tenancy.domain.rights import CATALOGUE, Right
+from parvis_tenancy.domain.catalogue import CATALOGUE, Right
 
 #: Rights of one product, at most.
 MOST = 100

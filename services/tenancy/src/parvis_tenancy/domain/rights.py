@@ -1,129 +1,49 @@
-"""Rights, profiles, and the ceiling: nobody grants what they do not hold.
+"""Profiles as sets of rights: what of them exists, what can stand in one, and the ceiling.
 
-A profile is a flat set of rights, each with a scope. The *Administrator* profile holds the whole catalogue, also
-what later releases add to it: its rights are computed, not stored.
+A profile is flat: rights, each with a scope. The *Administrator* profile holds all that exists, also what later
+releases and products add: its rights are computed, not stored. Nobody grants what they do not hold.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import IntEnum
-from types import MappingProxyType
-from uuid import UUID
+from dataclasses import dataclass
+
+from parvis_tenancy.domain.catalogue import ADMINISTRATOR, Right, Rights
+from parvis_tenancy.domain.scopes import Scope
+
+#: In place of a scope, where a member's rights differ from their profile: the right is withdrawn.
+WITHDRAWN = 0
 
 
-class Scope(IntEnum):
-    """How far a right reaches, in the order of reach, with the numbers of the contract and of the tables."""
+def of_profile(built_in: str, stored: Iterable[tuple[str, int]], existing: Mapping[str, Right]) -> Rights:
+    """The rights of a profile: the stored pairs (code, scope) that exist; all for *Administrator*.
 
-    MINE = 1
-    ALL = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Right:
-    """A right that exists. `scoped`: it can be limited to the contacts of which the member is an adviser."""
-
-    code: str
-    group: str
-    scoped: bool = False
-    provider_only: bool = False
-
-
-CATALOGUE: tuple[Right, ...] = (
-    Right("members.read", "people"),
-    Right("members.invite", "people"),
-    Right("members.manage", "people"),
-    Right("members.view_as", "people"),
-    Right("profiles.manage", "people"),
-    Right("products.assign", "people"),
-    Right("contacts.read", "clients", scoped=True),
-    Right("contacts.edit", "clients", scoped=True),
-    Right("accesses.manage", "clients", scoped=True),
-    Right("accesses.view_as", "clients", scoped=True),
-    Right("documents.read", "documents", scoped=True),
-    Right("documents.file", "documents", scoped=True),
-    Right("folders.configure", "documents"),
-    Right("notifications.read", "documents"),
-    Right("notifications.configure", "documents"),
-    Right("invoices.read", "billing", scoped=True),
-    Right("invoices.edit", "billing", scoped=True),
-    Right("invoices.close", "billing", scoped=True),
-    Right("organisation.manage", "organisation"),
-    Right("organisations.manage", "organisation", provider_only=True),
-    Right("products.manage", "organisation", provider_only=True),
-)
-RIGHTS: Mapping[str, Right] = MappingProxyType({right.code: right for right in CATALOGUE})
-
-ADMINISTRATOR = "administrator"
-
-Rights = Mapping[str, Scope]
-
-
-@dataclass(frozen=True, slots=True)
-class StarterProfile:
-    """A profile that every organisation starts with. `name` is the French one; pages localise by the key."""
-
-    key: str
-    name: str
-    rights: Rights
-
-
-def _rights(everything: str = "", *, mine: str = "") -> Rights:
-    pairs = [(code, Scope.ALL) for code in everything.split()] + [(code, Scope.MINE) for code in mine.split()]
-    return MappingProxyType(dict(pairs))
-
-
-STARTER_PROFILES: tuple[StarterProfile, ...] = (
-    StarterProfile(ADMINISTRATOR, "Administrateur", _rights()),
-    StarterProfile(
-        "manager",
-        "Manager",
-        _rights(
-            "members.read members.invite products.assign contacts.read contacts.edit accesses.manage "
-            "documents.read documents.file folders.configure notifications.read notifications.configure "
-            "invoices.read invoices.edit invoices.close"
-        ),
-    ),
-    StarterProfile(
-        "adviser",
-        "Conseiller",
-        _rights(
-            "members.read notifications.read",
-            mine="contacts.read contacts.edit accesses.manage documents.read documents.file "
-            "invoices.read invoices.edit invoices.close",
-        ),
-    ),
-    StarterProfile(
-        "junior",
-        "Conseiller junior",
-        _rights("members.read", mine="contacts.read documents.read documents.file invoices.read"),
-    ),
-    StarterProfile(
-        "back_office",
-        "Back-office",
-        _rights(
-            "members.read contacts.read contacts.edit documents.read documents.file notifications.read "
-            "invoices.read invoices.edit"
-        ),
-    ),
-)
-
-
-def rights_of_organisation(*, provider: bool) -> tuple[Right, ...]:
-    """The rights that exist in an organisation; those over customers and products are the provider's."""
-    return tuple(right for right in CATALOGUE if provider or not right.provider_only)
-
-
-def effective(built_in: str, stored: Iterable[tuple[str, int]], *, provider: bool) -> Rights:
-    """The rights of a profile: the stored pairs (code, scope) that still exist; all for *Administrator*."""
-    existing = {right.code for right in rights_of_organisation(provider=provider)}
+    A right that has no scope (any more) reaches everything it is about.
+    """
     if built_in == ADMINISTRATOR:
-        return dict.fromkeys(sorted(existing), Scope.ALL)
-    return {code: Scope(scope) for code, scope in sorted(stored) if code in existing}
+        return dict.fromkeys(existing, Scope.ALL)
+    return {
+        code: Scope(scope) if existing[code].scoped else Scope.ALL for code, scope in sorted(stored) if code in existing
+    }
+
+
+def with_difference(rights: Rights, difference: Mapping[str, int], existing: Mapping[str, Right]) -> Rights:
+    """The rights of a member whose own differ from their profile's (requirement O6)."""
+    pairs = {code: int(scope) for code, scope in rights.items()} | dict(difference)
+    return of_profile("", [(code, scope) for code, scope in pairs.items() if scope != WITHDRAWN], existing)
+
+
+def difference(profile: Rights, wanted: Rights) -> Mapping[str, int]:
+    """What `wanted` has otherwise than the profile: code → scope, or WITHDRAWN."""
+    return {
+        code: int(wanted.get(code, WITHDRAWN))
+        for code in sorted(profile.keys() | wanted.keys())
+        if profile.get(code) != wanted.get(code)
+    }
 
 
 def above(wanted: Rights, held: Rights) -> tuple[str, ...]:
     """The codes of `wanted` above the ceiling `held`: rights that are not held, or held with a shorter reach."""
-    return tuple(code for code, scope in wanted.items() if code not in held or held[code] < scope)
+    return tuple(code for code, scope in wanted.items() if code not in held or held[code].rank < scope.rank)
 
 
 def above_when_saving(old: Rights, new: Rights, held: Rights) -> tuple[str, ...]:
@@ -132,7 +52,7 @@ def above_when_saving(old: Rights, new: Rights, held: Rights) -> tuple[str, ...]
     Adding, widening, narrowing and removing all touch a right: nobody takes away either what they could not give.
     """
     touched = {
-        code: max(old.get(code, Scope.MINE), new.get(code, Scope.MINE))
+        code: max(old.get(code, Scope.MINE), new.get(code, Scope.MINE), key=lambda scope: scope.rank)
         for code in old.keys() | new.keys()
         if old.get(code) != new.get(code)
     }
@@ -152,9 +72,8 @@ class WrongRight:
     reason: str
 
 
-def wrong_rights(wanted: Sequence[tuple[str, int]], *, provider: bool) -> tuple[WrongRight, ...]:
+def wrong_rights(wanted: Sequence[tuple[str, int]], existing: Mapping[str, Right]) -> tuple[WrongRight, ...]:
     """What is wrong with pairs (code, scope) that somebody typed, in their order."""
-    existing = {right.code: right for right in rights_of_organisation(provider=provider)}
     seen: set[str] = set()
     found: list[WrongRight] = []
     for code, scope in wanted:
@@ -162,43 +81,62 @@ def wrong_rights(wanted: Sequence[tuple[str, int]], *, provider: bool) -> tuple[
             found.append(WrongRight(code, "unknown"))
         elif code in seen:
             found.append(WrongRight(code, "twice"))
-        elif scope not in (Scope.MINE, Scope.ALL):
+        elif scope not in set(Scope):
             found.append(WrongRight(code, "scope_missing"))
-        elif scope == Scope.MINE and not existing[code].scoped:
+        elif scope != Scope.ALL and not existing[code].scoped:
             found.append(WrongRight(code, "has_no_scope"))
         seen.add(code)
     return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
-class CompiledRight:
-    """A right as services apply it: everything (`advisers` is None), or what carries one of the advisers."""
+class Carried:
+    """A right that another one, `because`, carried along: `scope` is what it has now, None when it is gone."""
 
     code: str
-    advisers: frozenset[UUID] | None
+    scope: Scope | None
+    because: str
 
 
-@dataclass(frozen=True, slots=True)
-class Compiled:
-    """What one membership may do.
+def settle(old: Rights, wanted: Rights, existing: Mapping[str, Right]) -> tuple[Rights, tuple[Carried, ...]]:
+    """What `wanted` becomes so that no right stands without those it requires, and what was carried along for it.
 
-    Staff hold rights and products; portal accesses hold contacts, each with its folder templates (none: all).
+    What was granted or widened since `old` carries what it requires; what was withdrawn or narrowed carries away, or
+    narrows, what requires it. Where both meet, what was granted wins: nothing that somebody just asked for is dropped.
     """
+    settled = dict(wanted)
+    carried: dict[str, Carried] = {}
+    waiting = sorted(code for code, scope in wanted.items() if code not in old or old[code].rank < scope.rank)
+    while waiting:
+        code = waiting.pop(0)
+        for required, needed in _lacking(code, settled, existing):
+            settled[required] = needed
+            carried[required] = Carried(required, needed, code)
+        waiting.extend(each for each in existing[code].requires if each in existing)
+    while bare := [(code, lacking[0]) for code in sorted(settled) if (lacking := _lacking(code, settled, existing))]:
+        for code, (required, _) in bare:
+            narrower = settled.get(required)
+            if narrower is None:
+                del settled[code]
+            else:
+                settled[code] = narrower
+            carried[code] = Carried(code, narrower, required)
+    return settled, tuple(carried[code] for code in sorted(carried))
 
-    rights: tuple[CompiledRight, ...] = ()
-    products: tuple[UUID, ...] = ()
-    contacts: Mapping[UUID, tuple[UUID, ...]] = field(default_factory=dict)
+
+def _lacking(code: str, rights: Rights, existing: Mapping[str, Right]) -> list[tuple[str, Scope]]:
+    """What a right requires and `rights` do not hold, or not as far: (code, how far it would have to reach)."""
+    found = []
+    for each in existing[code].requires:
+        if each not in existing:
+            continue
+        needed = _needed(existing[code], rights[code], existing[each])
+        if each not in rights or rights[each].rank < needed.rank:
+            found.append((each, needed))
+    return found
 
 
-def compile_staff(membership_id: UUID, rights: Rights, products: Sequence[UUID]) -> Compiled:
-    """Scope *mine* resolves to the member themself: this is where wider scopes would name more advisers."""
-    own = frozenset({membership_id})
-    return Compiled(
-        rights=tuple(CompiledRight(code, None if scope is Scope.ALL else own) for code, scope in rights.items()),
-        products=tuple(products),
-    )
-
-
-def compile_portal(contacts: Mapping[UUID, Sequence[UUID]]) -> Compiled:
-    """A portal access: no right of the catalogue, the contacts it acts for."""
-    return Compiled(contacts={contact: tuple(folders) for contact, folders in contacts.items()})
+def _needed(right: Right, scope: Scope, required: Right) -> Scope:
+    if not required.scoped:
+        return Scope.ALL
+    return scope if right.scoped else Scope.MINE

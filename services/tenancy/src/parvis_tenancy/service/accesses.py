@@ -15,7 +15,7 @@ from parvis_tenancy.service import authority, invitations, members, messages, re
 from parvis_tenancy.service.accounts import Identity, PersonName
 from parvis_tenancy.service.contacts import set_person_mail
 from parvis_tenancy.service.fields import Fields
-from parvis_tenancy.store import accesses, contacts, rights
+from parvis_tenancy.store import accesses, contacts, decisions, rights
 from parvis_tenancy.store import members as memberships
 
 RIGHT = "accesses.manage"
@@ -192,7 +192,7 @@ async def _within_quota(unit: UnitOfWork, *, lock: bool = False) -> None:
         return
     quota, used = await accesses.quota(unit, membership_id, lock=lock)
     if quota is not None and used >= quota:
-        names = await rights.names_of_holders(unit, "members.manage", reader=membership_id)
+        names = await decisions.names_of_holders(unit, "members.manage", but=membership_id)
         raise precondition("access_quota_reached", quota=str(quota), used=str(used), helpers=", ".join(names))
 
 

@@ -5,13 +5,16 @@ from uuid import UUID
 from parvis.tenancy.v1 import events_pb2
 from parvis_kit.errors import ServiceError, forbidden, invalid, not_found, precondition
 from parvis_kit.unit import UnitOfWork
+from parvis_tenancy.domain import catalogue
 from parvis_tenancy.domain import rights as rules
+from parvis_tenancy.domain.catalogue import Right, Rights
+from parvis_tenancy.domain.scopes import Scope
 from parvis_tenancy.domain.states import MembershipKind, MembershipState
 from parvis_tenancy.models import Membership
-from parvis_tenancy.store import rights
+from parvis_tenancy.store import decisions, rights
 
 
-async def own_rights(unit: UnitOfWork) -> rules.Rights:
+async def own_rights(unit: UnitOfWork) -> Rights:
     """What the caller holds now, as the tables say."""
     membership_id = unit.caller.membership_id
     found = await rights.holder(unit, membership_id) if membership_id is not None else None
@@ -25,13 +28,15 @@ async def helpers(unit: UnitOfWork, right: str) -> str:
     return ", ".join(await granters(unit, right))
 
 
-async def granters(unit: UnitOfWork, right: str) -> list[str]:
-    """Names of those beside the caller who can give the right: they change profiles or members, and hold it themselves.
-    Nobody where it does not exist.
+async def granters(unit: UnitOfWork, right: str, scope: Scope = Scope.ALL) -> list[str]:
+    """Names of those beside the caller who can give the right, as far as `scope`: they change profiles or members, and
+    hold it themselves. Nobody where it does not exist.
     """
-    return await rights.names_of_holders(
-        unit, "members.manage", "profiles.manage", reader=unit.caller.membership_id, holding=right
-    )
+    meant = (await rights.existing(unit)).get(right)
+    if meant is None:
+        return []
+    through = ("members.manage", "profiles.manage")
+    return await decisions.granters(unit, meant, scope, through, but=unit.caller.membership_id)
 
 
 async def refusal(unit: UnitOfWork, reason: str, right: str) -> ServiceError:
@@ -46,7 +51,7 @@ async def below_ceiling(unit: UnitOfWork, codes: tuple[str, ...]) -> None:
         raise forbidden("above_ceiling", right=codes[0], rights=", ".join(codes), helpers=helpful)
 
 
-async def rights_of_profile(unit: UnitOfWork, profile_id: UUID) -> rules.Rights:
+async def rights_of_profile(unit: UnitOfWork, profile_id: UUID) -> Rights:
     """The rights of a profile named in a request. Raises NOT_FOUND profile_not_found."""
     found = await rights.rights_of_profile(unit, profile_id)
     if found is None:
@@ -64,7 +69,7 @@ async def may_act_on(unit: UnitOfWork, membership: Membership, new_profile: UUID
 
 async def keep_an_administrator(unit: UnitOfWork, membership: Membership) -> None:
     """Raises PRECONDITION last_administrator when nobody else could give rights. Only under `next_revision`."""
-    administers = membership.profile_built_in == rules.ADMINISTRATOR and membership.state == MembershipState.ACTIVE
+    administers = membership.profile_built_in == catalogue.ADMINISTRATOR and membership.state == MembershipState.ACTIVE
     if administers and await rights.other_administrators(unit, membership.id) == 0:
         raise precondition("last_administrator")
 
@@ -91,11 +96,12 @@ def membership_changed(unit: UnitOfWork, membership: Membership, contact_ids: tu
     unit.emit(event, aggregate_id=membership.id, version=membership.version)
 
 
-def known_right(code: str) -> rules.Right:
-    """A right of the catalogue. Raises INVALID right_unknown."""
-    if code not in rules.RIGHTS:
+async def known_right(unit: UnitOfWork, code: str) -> Right:
+    """A right of the catalogue, or of a product that the organisation has. Raises INVALID right_unknown."""
+    found = catalogue.RIGHTS.get(code) or (await rights.existing(unit)).get(code)
+    if found is None:
         raise invalid("right_unknown", right=code)
-    return rules.RIGHTS[code]
+    return found
 
 
 def _profile(membership: Membership) -> UUID:

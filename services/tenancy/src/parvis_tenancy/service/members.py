@@ -7,6 +7,7 @@ from parvis.tenancy.v1 import events_pb2, tenancy_pb2
 from parvis_kit import paging
 from parvis_kit.errors import conflict, not_found, precondition
 from parvis_kit.unit import UnitOfWork
+from parvis_tenancy.domain import catalogue
 from parvis_tenancy.domain import rights as rules
 from parvis_tenancy.domain.states import MembershipState
 from parvis_tenancy.models import Membership
@@ -198,7 +199,7 @@ async def _move(unit: UnitOfWork, membership: Membership, profile_id: UUID) -> N
     profile = await members.profile(unit, profile_id)
     if profile is None:
         raise not_found("profile_not_found")
-    if profile.built_in != rules.ADMINISTRATOR:
+    if profile.built_in != catalogue.ADMINISTRATOR:
         await authority.keep_an_administrator(unit, membership)
     membership.profile_id = profile.id
     membership.profile_name = profile.name

@@ -9,11 +9,11 @@ from parvis_kit.errors import conflict, not_found, precondition
 from parvis_kit.ids import uuid7
 from parvis_kit.unit import UnitOfWork
 from parvis_tenancy.domain import rights as rules
-from parvis_tenancy.domain.states import OrganisationKind
+from parvis_tenancy.domain.catalogue import ADMINISTRATOR, Rights
+from parvis_tenancy.domain.scopes import Scope
 from parvis_tenancy.models import Profile
 from parvis_tenancy.service import authority, messages
 from parvis_tenancy.service.fields import Fields
-from parvis_tenancy.service.invitations import own_organisation
 from parvis_tenancy.store import members, rights
 from parvis_tenancy.store.search import sort_key
 
@@ -25,10 +25,9 @@ async def every(unit: UnitOfWork) -> list[tenancy_pb2.Profile]:
 
 async def catalogue(unit: UnitOfWork) -> list[tenancy_pb2.Right]:
     """The rights that exist in the organisation, in the order of the grid."""
-    provider = await _is_provider(unit)
     return [
         tenancy_pb2.Right(code=right.code, group=right.group, scoped=right.scoped)
-        for right in rules.rights_of_organisation(provider=provider)
+        for right in (await rights.existing(unit)).values()
     ]
 
 
@@ -41,10 +40,10 @@ async def save(unit: UnitOfWork, wanted: tenancy_pb2.Profile, profile_id: UUID |
     fields = Fields()
     name = fields.text("name", wanted.name, required=True, longest=80)
     asked = [(right.code, int(right.scope)) for right in wanted.rights]
-    for wrong in rules.wrong_rights(asked, provider=await _is_provider(unit)):
+    for wrong in rules.wrong_rights(asked, await rights.existing(unit)):
         fields.wrong("rights", wrong.reason, right=wrong.code)
     fields.settle()
-    new: rules.Rights = {code: rules.Scope(scope) for code, scope in asked}
+    new: Rights = {code: Scope(scope) for code, scope in asked}
     act = "profile.made" if profile_id is None else "profile.changed"
     revision = await rights.next_revision(unit, act)
     profile, old = await _load(unit, profile_id, wanted.version)
@@ -68,7 +67,7 @@ async def save(unit: UnitOfWork, wanted: tenancy_pb2.Profile, profile_id: UUID |
     return (await _messages(unit, profile.id))[0]
 
 
-async def _load(unit: UnitOfWork, profile_id: UUID | None, version: int) -> tuple[Profile, rules.Rights]:
+async def _load(unit: UnitOfWork, profile_id: UUID | None, version: int) -> tuple[Profile, Rights]:
     """The profile to change and its rights: a new one when no id is given."""
     if profile_id is None:
         fresh = Profile(
@@ -78,7 +77,7 @@ async def _load(unit: UnitOfWork, profile_id: UUID | None, version: int) -> tupl
     profile = await members.profile(unit, profile_id, lock=True)
     if profile is None:
         raise not_found("profile_not_found")
-    if profile.built_in == rules.ADMINISTRATOR:
+    if profile.built_in == ADMINISTRATOR:
         raise precondition("built_in")
     if profile.version != version:
         raise conflict("stale_version", version=str(profile.version))
@@ -86,15 +85,11 @@ async def _load(unit: UnitOfWork, profile_id: UUID | None, version: int) -> tupl
 
 
 async def _messages(unit: UnitOfWork, profile_id: UUID | None) -> list[tenancy_pb2.Profile]:
-    provider = await _is_provider(unit)
+    existing = await rights.existing(unit)
     return [
         messages.profile(
             row,
-            rules.effective(row["built_in"], zip(row["codes"], row["scopes"], strict=True), provider=provider),
+            rules.of_profile(row["built_in"], zip(row["codes"], row["scopes"], strict=True), existing),
         )
         for row in await members.profiles(unit, profile_id)
     ]
-
-
-async def _is_provider(unit: UnitOfWork) -> bool:
-    return (await own_organisation(unit)).kind == OrganisationKind.PROVIDER

@@ -12,8 +12,7 @@ from parvis_kit.errors import conflict
 from parvis_kit.ids import uuid7
 from parvis_kit.text import search_key
 from parvis_kit.unit import UnitOfWork
-from parvis_tenancy.domain import records
-from parvis_tenancy.domain import rights as rules
+from parvis_tenancy.domain import catalogue, records
 from parvis_tenancy.domain.states import OrganisationKind
 from parvis_tenancy.models import DirectoryEntry, Organisation, Profile, RightsRevision
 from parvis_tenancy.service import messages
@@ -97,10 +96,10 @@ async def _starter_profiles(unit: UnitOfWork) -> Profile:
             sort_key=sort_key(starter.name),
             created_at=unit.now,
         )
-        for starter in rules.STARTER_PROFILES
+        for starter in catalogue.STARTER_PROFILES
     }
     unit.add(*made.values())
     await unit.flush()
-    for starter in rules.STARTER_PROFILES:
+    for starter in catalogue.STARTER_PROFILES:
         await members.replace_rights(unit, made[starter.key].id, starter.rights)
-    return made[rules.ADMINISTRATOR]
+    return made[catalogue.ADMINISTRATOR]

@@ -11,11 +11,12 @@ from asyncpg import Record
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.errors import not_found, precondition
 from parvis_kit.unit import UnitOfWork
+from parvis_tenancy.domain.catalogue import RIGHTS
 from parvis_tenancy.domain.duties import MOST, Duty
 from parvis_tenancy.domain.states import MembershipState
 from parvis_tenancy.service import invitations, messages
 from parvis_tenancy.service.fields import Fields
-from parvis_tenancy.store import members, referents, rights
+from parvis_tenancy.store import decisions, members, referents, rights
 
 #: What lets the provider's staff act for a customer.
 OVER_CUSTOMERS = ("organisations.manage", "products.manage")
@@ -64,8 +65,8 @@ async def provider_staff(unit: UnitOfWork) -> tenancy_pb2.ListProviderStaffRespo
     provider = await invitations.own_organisation(unit)
     held = defaultdict[UUID, list[str]](list)
     for right in OVER_CUSTOMERS:
-        for membership_id in await rights.holders(unit, right, _MOST_STAFF):
-            held[membership_id].append(right)
+        for holder in await decisions.subjects(unit, RIGHTS[right], None, after=None, size=_MOST_STAFF):
+            held[holder.id].append(right)
     return tenancy_pb2.ListProviderStaffResponse(
         provider_name=provider.name,
         staff=[

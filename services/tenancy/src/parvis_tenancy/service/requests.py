@@ -17,6 +17,7 @@ from parvis_kit.caller import Caller
 from parvis_kit.errors import not_found, precondition
 from parvis_kit.paging import Cursor
 from parvis_kit.unit import Database, UnitOfWork
+from parvis_tenancy.domain.catalogue import RIGHTS
 from parvis_tenancy.domain.states import MembershipState, RequestOutcome, RequestState
 from parvis_tenancy.models import AccessRequest, Membership
 from parvis_tenancy.service import invitations, members, messages, provision, seats
@@ -24,6 +25,7 @@ from parvis_tenancy.service import rights as decisions
 from parvis_tenancy.service.accounts import Identity, PersonName
 from parvis_tenancy.service.fields import Fields
 from parvis_tenancy.service.invitations import Invitation
+from parvis_tenancy.store import decisions as holding
 from parvis_tenancy.store import members as memberships
 from parvis_tenancy.store import organisations, requests, rights
 
@@ -99,7 +101,7 @@ async def receive(unit: UnitOfWork, asked: Asked, patience: Patience) -> None:
         given_name=asked.given_name,
         family_name=asked.family_name,
         message=asked.message,
-        approver_ids=map(str, await rights.holders(unit, RIGHT, _TOLD)),
+        approver_ids=map(str, await _approvers(unit)),
     )
     unit.emit(event, aggregate_id=asked.id)
     unit.record("request.received", target_kind="request", target_id=asked.id, account=str(asked.account_id))
@@ -263,7 +265,7 @@ async def _my_request(unit: UnitOfWork, row: Any, patience: Patience) -> tenancy
     """Organisations are entered to say whom to call: those that the person asked, and their provider."""
     await unit.enter(row["organisation_id"])
     organisation = await invitations.own_organisation(unit)
-    approvers = len(await rights.holders(unit, RIGHT, _TOLD)) if row["state"] == RequestState.OPEN else 0
+    approvers = len(await _approvers(unit)) if row["state"] == RequestState.OPEN else 0
     support = [_support(organisation)]
     if organisation.provider_id != organisation.id:
         await unit.enter(organisation.provider_id)
@@ -292,3 +294,8 @@ def _support(organisation: Any) -> tenancy_pb2.SupportContact:
 
 def _day(moment: datetime, zone: str) -> str:
     return moment.astimezone(ZoneInfo(zone)).date().isoformat()
+
+
+async def _approvers(unit: UnitOfWork) -> list[UUID]:
+    """Who may answer, by name; as many as are told."""
+    return [each.id for each in await holding.subjects(unit, RIGHTS[RIGHT], None, after=None, size=_TOLD)]

@@ -9,12 +9,13 @@ from parvis_kit.unit import UnitOfWork
 from parvis_tenancy.domain.states import OPEN_STATES, MembershipKind, MembershipState
 from parvis_tenancy.models import Membership
 from parvis_tenancy.service import authority, messages, reach
-from parvis_tenancy.store import accesses, members, organisations, products, rights
+from parvis_tenancy.store import accesses, decisions, members, organisations, products, rights
 
 #: Organisations that are looked through for the one in which a product is meant; whoever has more says which.
 _MOST_LOOKED_AT = 20
 #: How close somebody is to a product: their organisation has it, it is theirs.
 _SUBSCRIBED, _ASSIGNED = 1, 2
+ASSIGN = "products.assign"
 
 
 async def resolve_membership(unit: UnitOfWork, account_id: UUID, organisation_id: UUID) -> tenancy_pb2.Membership:
@@ -69,12 +70,12 @@ async def compiled(unit: UnitOfWork, membership_id: UUID) -> tenancy_pb2.GrantSe
         kind=found.kind.value,  # type: ignore[arg-type] # the numbers of the contract
         state=found.state,  # type: ignore[arg-type] # idem
         revision=found.revision,
-        advisers_revision=found.advisers_revision,
         rights=[
             tenancy_pb2.CompiledRight(
                 code=right.code,
                 all=right.advisers is None,
                 adviser_ids=map(str, sorted(right.advisers or ())),
+                structure_ids=map(str, sorted(right.structures or ())),
             )
             for right in found.compiled.rights
         ],
@@ -83,6 +84,7 @@ async def compiled(unit: UnitOfWork, membership_id: UUID) -> tenancy_pb2.GrantSe
             tenancy_pb2.ContactGrant(contact_id=str(contact_id), folder_template_ids=map(str, folders))
             for contact_id, folders in found.compiled.contacts.items()
         ],
+        valid_until=messages.instant(found.compiled.valid_until),
     )
 
 
@@ -91,7 +93,7 @@ async def check(unit: UnitOfWork, right: str, contact_id: UUID | None) -> tenanc
 
     Raises INVALID right_unknown; NOT_FOUND when the caller may not know the contact.
     """
-    authority.known_right(right)
+    await authority.known_right(unit, right)
     membership_id = unit.caller.membership_id
     if membership_id is None:
         raise not_found("no_membership")
@@ -151,9 +153,9 @@ async def _product_grant(
     entry = await organisations.entry(unit, organisation_id)
     if entry is None:
         raise not_found("no_membership")
+    assigners = [] if assigned else await decisions.names_of_holders(unit, ASSIGN, but=membership_id)
     held = None if assigned else await rights.holder(unit, membership_id)
-    may_assign = closeness == _SUBSCRIBED and held is not None and "products.assign" in held.rights
-    assigners = [] if assigned else await rights.names_of_holders(unit, "products.assign", reader=membership_id)
+    may_assign = closeness == _SUBSCRIBED and held is not None and ASSIGN in held.rights
     face = messages.face(entry.model_dump(), organisation_id=organisation_id, kind=entry.kind)
     return tenancy_pb2.ProductGrant(
         assigned=assigned,

@@ -19,7 +19,7 @@ from parvis_tenancy.domain.states import OPEN_STATES
 from parvis_tenancy.models import Membership
 from parvis_tenancy.service import authority
 from parvis_tenancy.service.fields import Fields
-from parvis_tenancy.store import members, organisations, rights, seats, structures
+from parvis_tenancy.store import decisions, members, organisations, rights, seats, structures
 
 RIGHT = "products.assign"
 MOST = 1_000_000
@@ -212,5 +212,5 @@ async def _refused(unit: UnitOfWork, reason: str, short: Shortage, product: Reco
         used=str(short.used),
         missing=str(short.missing),
         provider="" if provider is None else provider.name,
-        helpers=", ".join(await rights.names_of_holders(unit, RIGHT, reader=unit.caller.membership_id)),
+        helpers=", ".join(await decisions.names_of_holders(unit, RIGHT, but=unit.caller.membership_id)),
     )

@@ -7,7 +7,7 @@ from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.errors import ServiceError, not_found, precondition
 from parvis_kit.grants import from_message
 from parvis_kit.unit import UnitOfWork
-from parvis_tenancy.domain import rights as rules
+from parvis_tenancy.domain.decisions import CompiledRight
 from parvis_tenancy.domain.states import MembershipKind, MembershipState
 from parvis_tenancy.models import Membership
 from parvis_tenancy.service import authority, reach
@@ -79,13 +79,13 @@ async def _above(unit: UnitOfWork, viewer_id: UUID, subject_id: UUID) -> tuple[s
     return above(held.compiled.rights, shown.compiled.rights)
 
 
-def above(held: Iterable[rules.CompiledRight], shown: Iterable[rules.CompiledRight]) -> tuple[str, ...]:
+def above(held: Iterable[CompiledRight], shown: Iterable[CompiledRight]) -> tuple[str, ...]:
     """The codes of `shown` that reach where `held` does not: to view as a colleague shows the contacts of theirs."""
     reached = {right.code: right for right in held}
     return tuple(right.code for right in shown if not _covers(reached.get(right.code), right))
 
 
-def _covers(held: rules.CompiledRight | None, shown: rules.CompiledRight) -> bool:
+def _covers(held: CompiledRight | None, shown: CompiledRight) -> bool:
     if held is None or held.advisers is None:
         return held is not None
     return shown.advisers is not None and shown.advisers <= held.advisers

@@ -8,7 +8,7 @@ from sqlalchemy import delete, select
 
 from parvis_kit.paging import Cursor
 from parvis_kit.unit import UnitOfWork
-from parvis_tenancy.domain.rights import Rights
+from parvis_tenancy.domain.catalogue import Rights
 from parvis_tenancy.domain.states import MembershipKind
 from parvis_tenancy.models import Membership, Profile, ProfileRight, Structure
 from parvis_tenancy.store.search import FIRST
