@@ -6,8 +6,7 @@ import asyncio
 
 import pytest
 
-from parvis_kit.app import _for_ever
-from parvis_kit.postgres import keep_connected
+from parvis_kit.postgres import for_ever, keep_connected
 
 
 @pytest.fixture
@@ -41,4 +40,4 @@ async def test_work_on_a_connection_ends(work, database_urls):
 
 async def test_work_of_a_service_ends(work):
     stubborn, begun = work
-    assert await ended(_for_ever(stubborn), begun)
+    assert await ended(for_ever(stubborn), begun)

@@ -1,6 +1,7 @@
 """Grant sets are kept under a lease, and an older one is never used once a newer was announced."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from uuid import uuid4
 
@@ -80,6 +81,43 @@ async def test_an_answer_older_than_an_announced_change_is_never_used():
     cache.drop(ORGANISATION, frozenset({MEMBERSHIP}), 2)
     with pytest.raises(ServiceError, match="grants_behind"):
         await cache.get(CALLER)
+
+
+async def test_whoever_knows_of_a_newer_revision_never_gets_an_older_set():
+    tenancy = Tenancy()
+    cache = GrantCache(tenancy.fetch)
+    await cache.get(CALLER)
+    tenancy.grants = replace(tenancy.grants, revision=2, rights={})
+    assert (await cache.get(CALLER)).revision == 1
+    assert (await cache.get(CALLER, at_least=2)).revision == 2
+    assert tenancy.asked == 2
+
+
+async def test_whoever_knows_of_the_set_s_revision_costs_nothing():
+    tenancy = Tenancy()
+    cache = GrantCache(tenancy.fetch)
+    await cache.get(CALLER, at_least=1)
+    await cache.get(CALLER, at_least=1)
+    assert tenancy.asked == 1
+
+
+async def test_a_revision_of_the_future_is_an_error_that_says_so():
+    tenancy = Tenancy()
+    cache = GrantCache(tenancy.fetch)
+    with pytest.raises(ServiceError, match="revision_ahead") as refused:
+        await cache.get(CALLER, at_least=7)
+    assert refused.value.params == {"revision": "7", "reached": "1"}
+    assert (await cache.get(CALLER)).revision == 1
+
+
+@pytest.mark.parametrize(("left", "asked"), [(timedelta(minutes=1), 1), (timedelta(minutes=-1), 2)])
+async def test_a_set_is_not_used_past_the_moment_at_which_it_changes_by_itself(left, asked):
+    tenancy = Tenancy()
+    tenancy.grants = replace(tenancy.grants, valid_until=datetime.now(UTC) + left)
+    cache = GrantCache(tenancy.fetch)
+    await cache.get(CALLER)
+    await cache.get(CALLER)
+    assert tenancy.asked == asked
 
 
 def test_a_right_that_is_not_held_is_named():

@@ -26,14 +26,7 @@ async def identity(database_urls, broker):
 
 def listening(broker, database, **options):
     bus = Bus(broker, database, consumer="edge")
-    revocations = Revocations(
-        bus,
-        endings={SessionEnded: "session_id", MembershipCut: "membership_id", AccountDisabled: "account_id"},
-        heartbeat=RevocationHeartbeat,
-        sources=["identity"],
-        **options,
-    )
-    return revocations, bus.listen
+    return Revocations(bus, sources=["identity"], **options), bus.listen
 
 
 async def end(database, event):

@@ -122,6 +122,9 @@ class Rights:
     async def ResolveViewing(self, unit, request):
         return tenancy_pb2.ViewingSubject()
 
+    async def ListAdviserChanges(self, unit, request):
+        return tenancy_pb2.ListAdviserChangesResponse()
+
     async def ResolveProduct(self, unit, request):
         return tenancy_pb2.ProductGrant()
 

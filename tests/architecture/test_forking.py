@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SOURCES = sorted(path for place in ("kit", "services", "gateway") for path in (ROOT / place).rglob("src/**/*.py"))
+SOURCES = sorted(
+    path for place in ("kit", "advisers", "services", "gateway") for path in (ROOT / place).rglob("src/**/*.py")
+)
 FORKING = {
     "create_subprocess_exec", "create_subprocess_shell", "subprocess_exec", "preexec_fn", "fork", "forkpty",
     "ProcessPoolExecutor", "multiprocessing",

@@ -9,7 +9,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted(
-    path for place in ("kit", "services", "gateway", "deploy") for path in (ROOT / place).rglob("src/**/*.py")
+    path
+    for place in ("kit", "advisers", "services", "gateway", "deploy")
+    for path in (ROOT / place).rglob("src/**/*.py")
 )
 
 

@@ -366,6 +366,16 @@ async def get_grant_set(world: World) -> pb.GetGrantSetRequest:
     return pb.GetGrantSetRequest(membership_id=member.membership_id, organisation_id=world.cast.firm)
 
 
+@case(
+    "RightsService.ListAdviserChanges",
+    through=("documents", "billing"),
+    by="service",
+    differs={"own-name-other-firm": OWN},
+)
+async def list_adviser_changes(_: World) -> pb.ListAdviserChangesRequest:
+    return pb.ListAdviserChangesRequest(after_revision=0)
+
+
 @case("RightsService.Check", through=("web", "identity"), others=NOT_FOUND, differs={"other-client": NOT_FOUND})
 async def check(world: World) -> pb.CheckRequest:
     return pb.CheckRequest(right="contacts.read", contact_id=world.contact.id)

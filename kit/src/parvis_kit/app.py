@@ -34,7 +34,6 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from parvis.identity.v1 import events_pb2 as identity_events
 from parvis.identity.v1 import identity_pb2, identity_pb2_grpc
 from parvis.tenancy.v1 import events_pb2 as tenancy_events
 from parvis.tenancy.v1 import tenancy_pb2, tenancy_pb2_grpc
@@ -45,6 +44,7 @@ from parvis_kit.client import Peers
 from parvis_kit.errors import Kind, ServiceError, unauthenticated
 from parvis_kit.migrations import upgrade_schema
 from parvis_kit.outbox import Relay
+from parvis_kit.postgres import for_ever
 from parvis_kit.revocations import Revocations
 from parvis_kit.server import Confirm, GrpcServer
 from parvis_kit.settings import ServiceSettings
@@ -85,16 +85,7 @@ class Service(Generic[Settings]):
         self.peers = Peers(settings)
         self.broker = _broker(settings)
         self.bus = bus.Bus(self.broker, self.database, consumer=settings.service)
-        self.revocations = Revocations(
-            self.bus,
-            endings={
-                identity_events.SessionEnded: "session_id",
-                tenancy_events.MembershipCut: "membership_id",
-                identity_events.AccountDisabled: "account_id",
-            },
-            heartbeat=identity_events.RevocationHeartbeat,
-            sources=["identity", "tenancy"],
-        )
+        self.revocations = Revocations(self.bus)
         self.grants = grants.GrantCache(fetch_grants or self._fetch_grants, unheard=lambda: self.revocations.stale)
         self.verifier = TokenVerifier(fetch_keys or self._fetch_keys, issuer=settings.public_url)
         self.grpc = GrpcServer(
@@ -130,14 +121,14 @@ class Service(Generic[Settings]):
         health = Health(self, self.pages if role != "worker" else None)
         http = HttpServer(health, self.settings.http_listen, trusted_proxies=self.settings.trusted_proxies)
         answering = asyncio.create_task(http.serve())
-        tasks = [asyncio.create_task(_for_ever(self.bus.listen))]
+        tasks = [asyncio.create_task(for_ever(self.bus.listen))]
         if role != "worker" and self.settings.grpc_listen:
             await self.grpc.start()
         if role != "api":
             url, name = self.database.url, self.settings.service
             relay = Relay(url, self.broker, source=name, heartbeat=self.heartbeat)
             work = [self.bus.consume, relay.run, lambda: audit.seal_for_ever(url, source=name), *self._background]
-            tasks += [asyncio.create_task(_for_ever(each)) for each in work]
+            tasks += [asyncio.create_task(for_ever(each)) for each in work]
         health.started = True
         _log.info("started", role=role)
         await stop.wait()
@@ -258,19 +249,6 @@ class HttpServer(uvicorn.Server):
 def _broker(settings: ServiceSettings, part: str = "") -> Broker:
     name = f"parvis-{settings.service}{part}"
     return Broker(settings.nats_url.get_secret_value(), name=name, replicas=settings.broker_replicas)
-
-
-async def _for_ever(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    delay = 0.5
-    while True:
-        try:
-            await work()
-        except Exception as error:  # for ever means whatever happens
-            if (task := asyncio.current_task()) and task.cancelling():  # a failed rollback took the place of the end
-                raise asyncio.CancelledError from error
-            _log.exception("background_failed", work=getattr(work, "__qualname__", repr(work)), again_in=delay)
-        await asyncio.sleep(delay)
-        delay = min(delay * 2, 30.0)
 
 
 @dataclass(frozen=True)  # with slots, Python 3.11 cannot make one of a generic class

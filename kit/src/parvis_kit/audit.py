@@ -24,7 +24,7 @@ from parvis_kit.postgres import keep_connected
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from parvis_kit.caller import Caller
+    from parvis_kit.unit import UnitOfWork
 
 NOBODY = UUID(int=0)  # acts outside any organisation
 GENESIS = bytes(32)
@@ -70,36 +70,20 @@ class Chain:
 
 
 def row(
-    act: str,
-    *,
-    caller: "Caller",
-    service: str,
-    organisation_id: UUID | None,
-    target_kind: str,
-    target_id: UUID | str,
-    details: "Mapping[str, str]",
-) -> dict[str, Any]:
-    """The audit row of an act ("contact.created") by `caller` in `service`."""
-    return {
-        "id": uuid7(),
-        "organisation_id": organisation_id or NOBODY,
-        "act": act,
-        "target_kind": target_kind,
-        "target_id": str(target_id),
-        "account_id": caller.account_id,
-        "membership_id": caller.membership_id,
-        "actor": caller.actor,
-        "service": service,
-        "session_id": caller.session_id,
-        "at": datetime.now(UTC),
-        "details": json.dumps(dict(details)),
-        "salt": secrets.token_bytes(16),
-    }
+    unit: "UnitOfWork", act: str, target_kind: str, target_id: UUID | str, details: "Mapping[str, str]"
+) -> tuple[Any, ...]:
+    """The audit row of an act ("contact.created") in a unit of work: `_CONTENT`, and the salt."""
+    who = unit.caller
+    return (
+        uuid7(), unit.organisation_or_none or NOBODY, act, target_kind, str(target_id), who.account_id,
+        who.membership_id, who.actor, unit.service, who.session_id, datetime.now(UTC), json.dumps(dict(details)),
+        secrets.token_bytes(16),
+    )  # fmt: skip
 
 
-async def append(connection: "asyncpg.Connection", rows: "Iterable[Mapping[str, Any]]") -> None:
+async def append(connection: "asyncpg.Connection", rows: "Iterable[tuple[Any, ...]]") -> None:
     """Writes rows in the connection's transaction."""
-    await connection.executemany(_APPEND, [tuple(each.values()) for each in rows])
+    await connection.executemany(_APPEND, rows)
 
 
 async def seal_for_ever(url: str, *, source: str) -> None:

@@ -26,7 +26,7 @@ from prometheus_client import Counter
 from sqlalchemy import exc as sql_errors
 
 from parvis_kit.broker import Broker, Feed, Puller
-from parvis_kit.caller import Caller, acting_for
+from parvis_kit.caller import Acting, Caller, acting_as
 from parvis_kit.envelope import MESSAGE_ID, Envelope, open_envelope, subject_of
 from parvis_kit.errors import Kind, ServiceError
 
@@ -246,7 +246,8 @@ class Bus:
             return
         with structlog.contextvars.bound_contextvars(message_id=str(envelope.id), subject=envelope.subject):
             try:
-                with acting_for(envelope.organisation_id, traceparent=envelope.headers.get("traceparent", "")):
+                trace = envelope.headers.get("traceparent", "")
+                with acting_as(Acting(organisation_id=envelope.organisation_id, traceparent=trace)):
                     await run(envelope, message.data)
             except asyncio.CancelledError:
                 await message.nak()

@@ -5,15 +5,18 @@ client side of the kit
 carries that on, so that nobody passes tokens around by hand.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
 MembershipKind = Literal["staff", "portal", ""]
+#: gRPC metadata of calls and trailing metadata of answers.
+REVISION = "parvis-revision"
+_DIGITS = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +69,32 @@ class Acting:
     traceparent: str = ""
     #: `time.monotonic()` at which the request at hand is over; None outside a request.
     deadline: float | None = None
+    #: Organisation → the revision of its rights that whoever acts has seen: sent with each call, raised by each answer
+    #: (docs/adr/0016).
+    revisions: dict[str, int] = field(default_factory=dict)
+
+    def saw(self, organisation_id: object, revision: int) -> None:
+        """Whoever acts knows of this revision: nothing older is used for them from here on."""
+        self.revisions[str(organisation_id)] = max(revision, self.revisions.get(str(organisation_id), 0))
+
+    def hears(self, metadata: Iterable[tuple[str, str | bytes]] | None) -> None:
+        """Takes the revisions out of a call's or an answer's metadata; what is none of ours counts for nothing."""
+        for name, value in metadata or ():
+            organisation, _, revision = str(value).partition(":") if name == REVISION else ("", "", "")
+            if revision.isdecimal() and len(revision) <= _DIGITS:
+                self.saw(organisation, int(revision))
+
+    def tells(self) -> tuple[tuple[str, str], ...]:
+        """The revisions as metadata: "<organisation>:<revision>" each."""
+        return tuple((REVISION, f"{organisation}:{revision}") for organisation, revision in self.revisions.items())
 
 
-_NOBODY = Acting()
-_acting: ContextVar[Acting] = ContextVar("parvis_acting", default=_NOBODY)
+_acting: ContextVar[Acting | None] = ContextVar("parvis_acting", default=None)
 
 
 def acting() -> Acting:
     """What outgoing calls of this task carry."""
-    return _acting.get()
+    return _acting.get() or Acting()
 
 
 @contextmanager
@@ -89,6 +109,10 @@ def acting_as(what: Acting) -> Iterator[None]:
 
 @contextmanager
 def acting_for(organisation_id: UUID | None, *, traceparent: str = "") -> Iterator[None]:
-    """Calls inside the block are made in the service's own name, for an organisation (or none)."""
-    with acting_as(Acting(organisation_id=organisation_id, traceparent=traceparent)):
+    """Calls inside the block are made in the service's own name, for an organisation (or none); they end with the
+    request at hand.
+    """
+    now = acting()
+    trace = traceparent or now.traceparent
+    with acting_as(replace(now, token="", organisation_id=organisation_id, traceparent=trace)):
         yield

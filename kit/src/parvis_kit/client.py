@@ -11,7 +11,6 @@ in its own name. Calls that only read are tried again once when the peer was not
 """
 
 import time
-from collections.abc import Coroutine
 from typing import Any, cast
 
 import grpc
@@ -22,7 +21,7 @@ from parvis_kit.caller import acting
 from parvis_kit.settings import ServiceSettings
 from parvis_kit.telemetry import CALLS
 from parvis_kit.tls import channel_credentials
-from parvis_kit.wire import error_of
+from parvis_kit.wire import OPTIONS, error_of
 
 #: The longest that any call may take, in seconds.
 LONGEST = 10.0
@@ -32,12 +31,10 @@ RESERVE = 0.01
 READING = ("Get", "List", "BatchGet", "Resolve", "Check")
 
 _OPTIONS: tuple[tuple[str, Any], ...] = (
-    ("grpc.keepalive_time_ms", 30_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
+    *OPTIONS,
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1_000),
-    ("grpc.max_receive_message_length", 8 * 1024 * 1024),
     ("grpc.use_local_subchannel_pool", 1),
 )
 
@@ -91,12 +88,9 @@ class _Method:
         self._count = CALLS.labels(path).inc
         self._call = call
 
-    def __call__(self, request: Message, *, timeout: float | None = None) -> Coroutine[Any, Any, Message]:
-        return self._send(request, timeout)
-
-    async def _send(self, request: Message, timeout: float | None) -> Message:  # noqa: ASYNC109 - a gRPC deadline, not a cancelled task
+    async def __call__(self, request: Message, *, timeout: float | None = None) -> Message:  # noqa: ASYNC109 - a gRPC deadline, not a cancelled task
         now = acting()
-        metadata: list[tuple[str, str]] = []
+        metadata = [*now.tells()]
         if now.token:
             metadata.append(("authorization", f"Bearer {now.token}"))
         elif now.organisation_id is not None:
@@ -108,9 +102,13 @@ class _Method:
             seconds = min(seconds, now.deadline - time.monotonic() - RESERVE)
         self._count()
         try:
-            return await self._call(request, timeout=max(seconds, 0.001), metadata=tuple(metadata))
+            call = self._call(request, timeout=max(seconds, 0.001), metadata=tuple(metadata))
+            answer = await call
+            now.hears(await call.trailing_metadata())
         except grpc.aio.AioRpcError as error:
+            now.hears(error.trailing_metadata())
             raise error_of(error, self._peer) from error
+        return answer
 
 
 def _retries(peer: str) -> str:

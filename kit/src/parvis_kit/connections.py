@@ -7,6 +7,7 @@ sends no BEGIN, COMMIT or ROLLBACK of its own, and a unit that never asks for it
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import cast
 
 import asyncpg
@@ -17,14 +18,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 PATIENCE = 5.0
 
 
+@dataclass(frozen=True, slots=True)
 class Line:
     """One connection."""
 
-    __slots__ = ("alchemy", "driver")
-
-    def __init__(self, alchemy: AsyncConnection, driver: asyncpg.Connection) -> None:
-        self.alchemy = alchemy
-        self.driver = driver
+    alchemy: AsyncConnection
+    driver: asyncpg.Connection
 
     def drop(self) -> None:
         """Ends it at once, without a word to the server: nothing is waited for, so this works in any state."""

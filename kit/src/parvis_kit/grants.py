@@ -4,16 +4,18 @@ tenancy says so.
 Scopes are resolved to advisers (memberships), never to lists of contacts; a resource row carries its advisers.
 """
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Final, Literal
 from uuid import UUID
 
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.caller import Caller, MembershipKind
-from parvis_kit.errors import forbidden, unauthenticated, unavailable
+from parvis_kit.errors import forbidden, precondition, unauthenticated, unavailable
 
 #: Everything in the organisation.
 ALL: Final = "all"
@@ -23,6 +25,8 @@ Scope = Literal["all"] | frozenset[UUID]
 LEASE = 60.0
 #: The same while nobody would tell: the stream on which changes and ends are announced is silent.
 LEASE_UNHEARD = 5.0
+#: Pauses after answers that are older than what is known, in seconds.
+_AGAIN = (0.02, 0.1, 0.0)
 
 Fetch = Callable[[Caller], Awaitable["GrantSet"]]
 
@@ -41,6 +45,10 @@ class GrantSet:
     rights: Mapping[str, Scope]
     #: Of a portal access: contact → folder templates it is limited to, None for all shared ones. Empty for staff.
     portal_contacts: Mapping[UUID, frozenset[UUID] | None] = field(default_factory=dict)
+    #: When a delegation begins or ends next: the set is not used from then on.
+    valid_until: datetime | None = None
+    #: The last revision, up to this one, at which advisers changed: what an index of them has to have reached.
+    advisers_revision: int = 0
 
     def allows(self, right: str) -> bool:
         """Whether the right is held with any scope."""
@@ -75,6 +83,8 @@ def from_message(message: tenancy_pb2.GrantSet) -> GrantSet:
             UUID(contact.contact_id): frozenset(map(UUID, contact.folder_template_ids)) or None
             for contact in message.contacts
         },
+        valid_until=message.valid_until.ToDatetime(UTC) if message.HasField("valid_until") else None,
+        advisers_revision=message.advisers_revision,
     )
 
 
@@ -92,23 +102,28 @@ class GrantCache:
         #: Revision that an organisation has reached, as far as broadcasts told.
         self._reached: dict[UUID, int] = {}
 
-    async def get(self, caller: Caller) -> GrantSet:
-        """The caller's grant set. Raises UNAUTHENTICATED membership_ended when the access was cut, UNAVAILABLE when
-        tenancy is down.
+    async def get(self, caller: Caller, *, at_least: int = 0) -> GrantSet:
+        """The caller's grant set, of revision `at_least` or later. Raises UNAUTHENTICATED membership_ended when the
+        access was cut, UNAVAILABLE when tenancy is down, PRECONDITION revision_ahead for a revision of the future.
         """
         if caller.membership_id is None or caller.organisation_id is None:
             raise unauthenticated("no_membership")
         held = self._sets.get(caller.membership_id)
         now = time.monotonic()
         if held is not None and now < held[0] + (LEASE_UNHEARD if self._unheard() else LEASE):
-            return held[1]
+            until = held[1].valid_until
+            if held[1].revision >= at_least and (until is None or datetime.now(UTC) < until):
+                return held[1]
         # A set compiled before the newest change that was announced is asked for again: the answer crossed the
         # broadcast.
-        for _ in range(3):
+        for pause in _AGAIN:
             grants = await self._fetch(caller)
-            if grants.revision >= self._reached.get(grants.organisation_id, 0):
+            if grants.revision >= max(at_least, self._reached.get(grants.organisation_id, 0)):
                 break
+            await asyncio.sleep(pause)
         else:
+            if grants.revision < at_least:
+                raise precondition("revision_ahead", revision=str(at_least), reached=str(grants.revision))
             raise unavailable("grants_behind", service="tenancy")
         self._sets[caller.membership_id] = (now, grants)
         self._sets.move_to_end(caller.membership_id)

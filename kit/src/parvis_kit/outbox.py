@@ -15,6 +15,7 @@ from uuid import UUID
 from prometheus_client import Counter
 
 from parvis_kit import envelope
+from parvis_kit.caller import acting
 from parvis_kit.ids import uuid7
 from parvis_kit.postgres import first_id_at, keep_connected
 
@@ -52,7 +53,7 @@ def row(
     version: int = 0,
     headers: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """The outbox row of an event; `headers` is the trace context. ValueError above 512 KiB."""
+    """The outbox row of an event, with the trace context of what is done now. ValueError above 512 KiB."""
     payload = event.SerializeToString()
     if len(payload) > LARGEST:
         raise ValueError(f"{envelope.subject_of(event)} has {len(payload)} bytes: an event carries {LARGEST} at most.")
@@ -60,7 +61,7 @@ def row(
         "id": uuid7(),
         "subject": envelope.subject_of(event),
         "payload": payload,
-        "headers": json.dumps(dict(headers or {})),
+        "headers": json.dumps(dict(headers or ({"traceparent": trace} if (trace := acting().traceparent) else {}))),
         "organisation_id": organisation_id,
         "aggregate_id": aggregate_id,
         "version": version,

@@ -8,23 +8,28 @@ edge asks whoever issues tokens instead of trusting it.
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Final
 from uuid import UUID
 
 from google.protobuf.message import Message
 
+from parvis.identity.v1.events_pb2 import AccountDisabled, RevocationHeartbeat, SessionEnded
+from parvis.tenancy.v1.events_pb2 import MembershipCut
 from parvis_kit.bus import Bus
 from parvis_kit.caller import Caller
 from parvis_kit.envelope import Envelope
 
 #: An event's time is its transaction's beginning: a token of this much later may still have been issued before the end.
 _MARGIN = timedelta(seconds=1)
+#: Event → its field that says what ended, as in `Caller`.
+_ENDINGS: Final[Mapping[type[Message], str]] = {
+    SessionEnded: "session_id", MembershipCut: "membership_id", AccountDisabled: "account_id"
+}  # fmt: skip
 
 
 class Revocations:
-    """What must no longer be let in. `lifetime` is that of a token; `silence` is how long no heartbeat may be normal.
-
-    `endings` names for each event class the field that says what ended: session_id, membership_id or account_id, as in
-    `Caller`. `sources` are the services that end things: each publishes the heartbeat, behind its own revocations.
+    """What must no longer be let in. `lifetime` is that of a token; `silence` is how long no heartbeat may be normal;
+    `sources` are the services that end things: each publishes the heartbeat, behind its own revocations.
 
     Memberships and accounts may come back: a token issued after their end is good (`Caller.issued_at`), since identity
     issues none while they are ended.
@@ -34,21 +39,18 @@ class Revocations:
         self,
         bus: Bus,
         *,
-        endings: Mapping[type[Message], str],
-        heartbeat: type[Message],
-        sources: Sequence[str],
+        sources: Sequence[str] = ("identity", "tenancy"),
         lifetime: timedelta = timedelta(hours=1),
         silence: timedelta = timedelta(seconds=30),
     ) -> None:
         self._lifetime = lifetime
         self._silence = silence
-        self._fields = frozenset(endings.values())
         self._ended: dict[tuple[str, UUID], datetime] = {}
         self._complete_at = dict.fromkeys(sources, datetime.min.replace(tzinfo=UTC))
         self._sweep_at = datetime.now(UTC) + lifetime
-        for event_class, field in endings.items():
+        for event_class, field in _ENDINGS.items():
             bus.broadcast(event_class, partial(self._end, field), replay=lifetime)
-        bus.broadcast(heartbeat, self._beat)
+        bus.broadcast(RevocationHeartbeat, self._beat)
 
     @property
     def stale(self) -> bool:
@@ -57,7 +59,7 @@ class Revocations:
 
     def is_revoked(self, caller: Caller) -> bool:
         """Whether the caller's session, membership or account ended. Meaningful while not `stale`."""
-        for field in self._fields:
+        for field in _ENDINGS.values():
             ended = self._ended.get((field, getattr(caller, field)))
             issued = None if field == "session_id" else caller.issued_at  # a session never comes back
             if ended is not None and (issued is None or issued <= ended + _MARGIN):

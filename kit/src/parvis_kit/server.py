@@ -15,9 +15,8 @@ start. Calls without a deadline are refused (gRPC otherwise waits for ever).
 
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
-from functools import partial
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
 
 import grpc
@@ -25,13 +24,11 @@ import structlog
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_health.v1._async import HealthServicer
 
 from parvis.access.v1 import access_pb2
 from parvis_kit.caller import Acting, Caller, acting_as
 from parvis_kit.errors import Kind, ServiceError, forbidden, internal, invalid, unauthenticated
-from parvis_kit.grants import GrantCache
+from parvis_kit.grants import GrantCache, GrantSet
 from parvis_kit.ids import parse_optional
 from parvis_kit.revocations import Revocations
 from parvis_kit.settings import ServiceSettings
@@ -39,7 +36,7 @@ from parvis_kit.telemetry import RPC_SECONDS, RPCS, new_traceparent
 from parvis_kit.tls import peer_service, server_credentials
 from parvis_kit.tokens import TokenVerifier
 from parvis_kit.unit import Database, UnitOfWork, origin
-from parvis_kit.wire import status_of
+from parvis_kit.wire import OPTIONS, status_of
 
 #: Opens one transaction of a call that has several.
 Begin = Callable[[], AbstractAsyncContextManager[UnitOfWork]]
@@ -85,7 +82,8 @@ class GrpcServer:
         self._revocations = revocations
         self._grants = grants
         self._confirm = confirm
-        self._health = HealthServicer()
+        #: Makes what the service keeps of others' news as new as the rights of a caller who carries a revision.
+        self.ready: Callable[[GrantSet], Awaitable[None]] | None = None
         self._server: grpc.aio.Server | None = None
         self._services: dict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]] = {}
 
@@ -104,26 +102,21 @@ class GrpcServer:
         """Listens; answers once this returns."""
         server = grpc.aio.server(
             options=[
+                *OPTIONS,
                 ("grpc.so_reuseport", 0),
-                ("grpc.keepalive_time_ms", 30_000),
-                ("grpc.keepalive_timeout_ms", 10_000),
                 ("grpc.http2.min_recv_ping_interval_without_data_ms", 20_000),
-                ("grpc.max_receive_message_length", 8 * 1024 * 1024),
             ],
             maximum_concurrent_rpcs=500,
         )
         for name, methods in self._services.items():
             server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, methods),))
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         server.add_secure_port(self._settings.grpc_listen, server_credentials(self._settings))
         await server.start()
-        await self._health.set("", health_pb2.HealthCheckResponse.SERVING)
         self._server = server
 
     async def stop(self, grace: float = 8.0) -> None:
-        """Tells watchers, takes no new call, lets running ones end within `grace` seconds."""
+        """Takes no new call, lets running ones end within `grace` seconds."""
         if self._server is not None:
-            await self._health.enter_graceful_shutdown()
             await self._server.stop(grace)
 
     def _handler(
@@ -144,7 +137,8 @@ class GrpcServer:
             except Exception as error:  # noqa: BLE001 - the edge: whatever it was, there is an answer and a trace
                 answer = _answer(error, method.full_name)
                 code = answer.kind.value
-                await context.abort(*status_of(answer))
+                status, message, trailing = status_of(answer)
+                await context.abort(status, message, (*trailing, *(context.trailing_metadata() or ())))
             finally:
                 RPCS.labels(method.full_name, code).inc()
                 observe(time.perf_counter() - started)
@@ -181,21 +175,40 @@ class GrpcServer:
             traceparent=_text(metadata.get("traceparent")) or new_traceparent(),
             deadline=time.monotonic() + remaining,
         )
+        carried.hears(context.invocation_metadata())
+        asked = dict(carried.revisions)
+
+        @asynccontextmanager
+        async def begin() -> AsyncIterator[UnitOfWork]:
+            # Each step anew: what was taken away meanwhile is not used in the next one.
+            grants = await self._rights(caller, rule, carried.revisions)
+            async with self._database.begin(caller, organisation_id=organisation, grants=grants) as unit:
+                yield unit
+
         mark = origin.set("request")
         try:
             with acting_as(carried):
-                grants = None
-                if self._grants is not None and caller.membership_id is not None:
-                    grants = await self._grants.get(caller)
-                    if rule.right and caller.is_staff:
-                        grants.require(rule.right)
-                begin = partial(self._database.begin, caller, organisation_id=organisation, grants=grants)
                 if is_in_steps(handler):
+                    await self._rights(caller, rule, asked)  # whoever may not do this at all learns it before any step
                     return await handler(begin, request)
                 async with begin() as unit:
                     return await handler(unit, request)
         finally:
+            if carried.revisions != asked:
+                context.set_trailing_metadata(carried.tells())
             origin.reset(mark)
+
+    async def _rights(self, caller: Caller, rule: access_pb2.Rule, revisions: Mapping[str, int]) -> GrantSet | None:
+        """What the caller may do, no older than the revision that they know of. FORBIDDEN without the RPC's right."""
+        if self._grants is None or caller.membership_id is None:
+            return None
+        known = revisions.get(str(caller.organisation_id), 0)
+        grants = await self._grants.get(caller, at_least=known)
+        if rule.right and caller.is_staff:
+            grants.require(rule.right)
+        if known and self.ready is not None:
+            await self.ready(grants)
+        return grants
 
     async def _caller(self, service: str, rule: access_pb2.Rule, metadata: Mapping[str, str | bytes]) -> Caller:
         bearer = _text(metadata.get("authorization"))

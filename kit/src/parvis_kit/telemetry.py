@@ -33,12 +33,13 @@ def configure_logs(service: str, level: str) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         _trace,
+        lambda _, __, line: {**line, "service": service},
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         # Without local variables: they hold tokens, passwords and people's names.
         structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False)),
     ]
     structlog.configure(
-        processors=[*shared, _named(service), structlog.processors.JSONRenderer()],
+        processors=[*shared, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=structlog.PrintLoggerFactory(sys.stdout),
         cache_logger_on_first_use=True,
@@ -46,7 +47,7 @@ def configure_logs(service: str, level: str) -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, _named(service)],
+            foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.JSONRenderer(),
@@ -61,14 +62,6 @@ def _trace(_: object, __: str, line: structlog.typing.EventDict) -> structlog.ty
     if traceparent := acting().traceparent:
         line["trace_id"] = traceparent.split("-")[1]
     return line
-
-
-def _named(service: str) -> structlog.typing.Processor:
-    def add(_: object, __: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
-        line["service"] = service
-        return line
-
-    return add
 
 
 def new_traceparent() -> str:

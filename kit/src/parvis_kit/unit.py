@@ -70,8 +70,9 @@ class UnitOfWork:
         self._session: AsyncSession | None = None
         self._grants = grants
         self._outcome: ServiceError | None = None
-        self._events: list[dict[str, Any]] = []
-        self._acts: list[dict[str, Any]] = []
+        self._revisions: dict[UUID, int] = {}
+        self._events: list[Any] = []
+        self._acts: list[Any] = []  # rows, as `audit` and `outbox` append them
 
     @property
     def organisation_id(self) -> UUID:
@@ -156,29 +157,17 @@ class UnitOfWork:
 
     def emit(self, event: "Message", *, aggregate_id: UUID, version: int = 0) -> UUID:
         """Puts an event into the outbox of this transaction; it leaves after the commit. Returns its message id."""
-        row = outbox.row(
-            event,
-            organisation_id=self.organisation_or_none,
-            aggregate_id=aggregate_id,
-            version=version,
-            headers={"traceparent": acting().traceparent} if acting().traceparent else None,
-        )
+        row = outbox.row(event, organisation_id=self.organisation_or_none, aggregate_id=aggregate_id, version=version)
         self._events.append(row)
         return cast("UUID", row["id"])
 
     def record(self, act: str, *, target_kind: str, target_id: UUID | str, **details: str) -> None:
         """Appends an act ("contact.created") on a target to the audit trail, in this transaction."""
-        self._acts.append(
-            audit.row(
-                act,
-                caller=self.caller,
-                service=self.service,
-                organisation_id=self.organisation_or_none,
-                target_kind=target_kind,
-                target_id=str(target_id),
-                details=details,
-            )
-        )
+        self._acts.append(audit.row(self, act, target_kind, target_id, details))
+
+    def revised(self, revision: int) -> None:
+        """The organisation's rights have this revision once the transaction is committed: the answer says so."""
+        self._revisions[self.organisation_id] = revision
 
     def outcome(self, error: ServiceError) -> None:
         """Commits what was done and then answers with `error`: a refusal that must leave a trace."""
@@ -211,6 +200,8 @@ class UnitOfWork:
         # PostgreSQL answers ROLLBACK when an error inside was swallowed: nothing was kept, and nobody may think it was.
         if await self.driver.execute("COMMIT") != "COMMIT":
             raise RuntimeError("The transaction was rolled back: an error of the database was swallowed in it.")
+        for organisation_id, revision in self._revisions.items():
+            acting().saw(organisation_id, revision)
         if self._outcome is not None:
             raise self._outcome
 

@@ -10,6 +10,8 @@ import httpx
 from parvis.billing.v1 import billing_pb2 as pb
 from parvis.documents.v1 import documents_pb2
 from parvis.tenancy.v1 import tenancy_pb2
+from parvis_advisers import AdviserIndex
+from parvis_advisers.testing import PlayedTenancy
 from parvis_billing import events
 from parvis_billing.rpc import InvoiceRpc
 from parvis_billing.service.filing import Filer
@@ -117,12 +119,16 @@ class Tenancy:
     def __init__(self) -> None:
         self.contacts = {}
         self.organisations = {}
+        self.played = PlayedTenancy()
 
     async def contact(self, organisation_id, contact_id):
         return self.contacts.get(contact_id)
 
     async def organisation(self, organisation_id):
         return self.organisations.get(organisation_id, tenancy_pb2.Organisation())
+
+    async def changes(self, asked):
+        return await self.played.changes(asked)
 
 
 class Suite:
@@ -136,7 +142,8 @@ class Suite:
         self.typesetter = Typesetter(2)
         self.rpc = InvoiceRpc(self.records, self.typesetter)
         self.bus = Bus(broker, database, consumer="billing", back_off=(0.1,) * 5)
-        events.subscribe(self.bus, Filer(self.typesetter, documents, documents, documents.http))
+        self.index = AdviserIndex(database, self.tenancy.changes, project_customer)
+        events.subscribe(self.bus, Filer(self.typesetter, documents, documents, documents.http), self.index)
         self.relay = Relay(database.url, broker, source="billing")
 
     @asynccontextmanager
@@ -192,7 +199,7 @@ class Suite:
             contact.ClearField(name)
             contact.MergeFrom(tenancy_pb2.Contact(**{name: value}))
         async with self.unit(firm) as unit:
-            await project_customer(unit, contact, 1)
+            await project_customer(unit, contact)
         return UUID(contact.id)
 
     async def call(self, method, firm, request, *, scope=ALL, rights=RIGHTS, portal=None):

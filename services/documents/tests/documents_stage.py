@@ -9,9 +9,11 @@ import httpx
 import pytest
 
 from parvis.documents.v1 import documents_pb2 as pb
+from parvis_advisers import AdviserIndex
+from parvis_advisers.testing import PlayedTenancy
 from parvis_documents.events import subscribe
 from parvis_documents.rpc import DocumentRpc, FolderRpc, UploadRpc
-from parvis_documents.service.contacts import Contacts
+from parvis_documents.service.contacts import Contacts, project
 from parvis_documents.service.sweeping import Sweep
 from parvis_documents.service.uploads import Desk
 from parvis_documents.settings import Settings
@@ -31,13 +33,17 @@ RIGHTS = ("documents.read", "documents.file", "folders.configure")
 
 
 class Tenancy:
-    """Tenancy's side of BatchGetContacts."""
+    """Tenancy's side of BatchGetContacts and ListAdviserChanges."""
 
     def __init__(self) -> None:
         self.contacts = {}
+        self.played = PlayedTenancy()
 
     async def __call__(self, organisation_id, contact_ids):
         return [self.contacts[each] for each in contact_ids if each in self.contacts]
+
+    async def changes(self, asked):
+        return await self.played.changes(asked)
 
 
 class Someone:
@@ -88,7 +94,8 @@ class Suite:
         self.desk = Desk(self.settings, objects, known)
         self.rpcs = (FolderRpc(known), DocumentRpc(objects), UploadRpc(self.desk))
         self.bus = Bus(broker, database, consumer="documents", back_off=(0.1, 0.1, 0.1))
-        subscribe(self.bus, database, objects)
+        self.index = AdviserIndex(database, self.tenancy.changes, project)
+        subscribe(self.bus, database, objects, self.index)
         self.relay = Relay(database.url, broker, source="documents")
 
     @asynccontextmanager

@@ -238,7 +238,7 @@ ELSEWHERE = {
     "GetProduct", "UpdateProduct", "RotateProductSecret", "SetProductOpen", "StartProductTrial", "FinishProductTrial",
     "ResolveMembership", "ResolveProduct", "GetGrantSet", "ListRequests", "SetRequestsAccepted", "ListMyRequests",
     "AcceptRequest", "DeclineRequest", "WithdrawMyRequest", "ResolveViewing", "ListSubscriptions",
-    "ListReferents", "ListProviderStaff",
+    "ListAdviserChanges", "ListReferents", "ListProviderStaff", "ListProductRights", "SaveProductRights",
 }  # fmt: skip
 
 

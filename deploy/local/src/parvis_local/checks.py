@@ -78,7 +78,8 @@ def formatting() -> str:
 def types() -> str:
     """Mypy strict."""
     sources = [*sorted(ROOT.glob("services/*/src")), *sorted(ROOT.glob("gateway/*/src"))]
-    sources = [ROOT / "kit" / "src", *sources, ROOT / "deploy" / "local" / "src", ROOT / "protos" / "hatch_build.py"]
+    shared = [ROOT / "kit" / "src", ROOT / "advisers" / "src"]
+    sources = [*shared, *sources, ROOT / "deploy" / "local" / "src", ROOT / "protos" / "hatch_build.py"]
     return _run("mypy", "--no-error-summary", *(str(path.relative_to(ROOT)) for path in sources))
 
 
@@ -109,7 +110,8 @@ def duplicates() -> str:
     seen = defaultdict[str, list[str]](list)
     for path in tracked():
         parts = path.relative_to(ROOT).parts
-        if parts[0] not in {"services", "gateway", "kit", "deploy"} or path.suffix not in {".py", ".html", ".js"}:
+        ours = {"services", "gateway", "kit", "advisers", "deploy"}
+        if parts[0] not in ours or path.suffix not in {".py", ".html", ".js"}:
             continue
         if _lines(path) >= SMALLEST_DUPLICATE:
             seen[_essence(path)].append(str(path.relative_to(ROOT)))

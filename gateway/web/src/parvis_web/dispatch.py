@@ -27,9 +27,9 @@ from parvis_kit.errors import (
     unauthenticated,
 )
 from parvis_kit.telemetry import new_traceparent
-from parvis_web import errors, viewings
+from parvis_web import errors, revisions, viewings
 from parvis_web.access import Area, PageRoute
-from parvis_web.sessions import Session
+from parvis_web.sessions import Session, Token
 from parvis_web.visit import AccountVisit, Form, OrganisationVisit, Portal, Visit
 
 #: Seconds that a page may take; what it asks of the services takes no longer either.
@@ -71,8 +71,16 @@ class _Page:
         """What the reader gets, whatever happens."""
         traceparent = new_traceparent()
         visit = self._kind(self._portal, request, self._route, traceparent[3:19])
+        answer = await self._answer(visit, traceparent)
+        self._keep_revisions(visit, answer)
+        return answer
+
+    async def _answer(self, visit: Visit, traceparent: str) -> Response:
+        request = visit.request
         try:
             visit.session = await self._portal.sessions.find(request.cookies.get(self._portal.cookie("session"), ""))
+            if visit.session is not None:
+                revisions.remember(visit.session, self._kept_revisions(visit, visit.session))
             if request.method not in SAFE:
                 await self._take_form(visit)
             if isinstance(visit, AccountVisit):
@@ -95,6 +103,7 @@ class _Page:
         """
         if visit.session is None:
             raise unauthenticated("signed_out")
+        known = visit.session.revisions
         for last in (False, True):
             organisation_id = ""
             if isinstance(visit, OrganisationVisit):
@@ -103,18 +112,18 @@ class _Page:
                 organisation_id = visit.organisation.face.id
                 self._as_whom(visit, visit.session)
             viewing_id = visit.viewing.id if isinstance(visit, OrganisationVisit) and visit.viewing else ""
-            try:
-                token = await self._portal.sessions.token(visit.session, organisation_id, viewing_id)
-            except ServiceError as error:
-                if error.kind is Kind.NOT_FOUND and isinstance(visit, OrganisationVisit):
-                    visit.session.ask_again()
-                    raise not_found("access_ended", organisation=visit.organisation.face.name) from error
-                raise
-            visit.acting = Acting(token.value, traceparent=traceparent, deadline=time.monotonic() + DEADLINE)
+            with acting_as(Acting(traceparent=traceparent, revisions=known)):
+                token = await self._token(visit, visit.session, organisation_id, viewing_id)
+            until = time.monotonic() + DEADLINE
+            visit.acting = Acting(token.value, traceparent=traceparent, deadline=until, revisions=known)
             try:
                 with acting_as(visit.acting):
                     return await self._route.handler(visit)
             except ServiceError as error:
+                if error.reason == "revision_ahead":  # of a database that was restored since
+                    known.pop(organisation_id, None)
+                    if not last and visit.request.method in SAFE:
+                        continue
                 if error.kind is not Kind.UNAUTHENTICATED or last:
                     raise
                 visit.session.tokens.clear()
@@ -124,6 +133,23 @@ class _Page:
                     await self._portal.sessions.token(visit.session, organisation_id)
                     raise unauthenticated("token_replaced") from error
         raise AssertionError  # the second turn returned or raised
+
+    async def _token(self, visit: AccountVisit, session: Session, organisation_id: str, viewing_id: str) -> Token:
+        try:
+            return await self._portal.sessions.token(session, organisation_id, viewing_id)
+        except ServiceError as error:
+            if error.kind is Kind.NOT_FOUND and isinstance(visit, OrganisationVisit):
+                session.ask_again()
+                raise not_found("access_ended", organisation=visit.organisation.face.name) from error
+            raise
+
+    def _kept_revisions(self, visit: Visit, session: Session) -> dict[str, int]:
+        return revisions.unpack(session, visit.request.cookies.get(self._portal.cookie(revisions.PURPOSE), ""))
+
+    def _keep_revisions(self, visit: Visit, answer: Response) -> None:
+        """The browser brings them along to whichever process answers it next."""
+        if (session := visit.session) is not None and session.revisions != self._kept_revisions(visit, session):
+            self._portal.set_cookie(answer, revisions.PURPOSE, revisions.pack(session, session.revisions))
 
     def _as_whom(self, visit: OrganisationVisit, session: Session) -> None:
         """Says as whom the organisation's pages are seen, by the viewing that the browser holds. Raises PRECONDITION

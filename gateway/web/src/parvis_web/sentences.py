@@ -44,6 +44,9 @@ SENTENCES: dict[str, str] = {
     "out_of_scope": N_("This is outside what your rights reach."),
     "name_taken": N_("This name is already used. Choose another."),
     "too_large": N_("What you sent is too large for a form."),
+    "revision_ahead": N_(
+        "The portal was set back to an earlier state since you opened this page. Nothing was done: open the page again."
+    ),
     "malformed_request": N_("What you sent could not be read. Open the page again and repeat what you did."),
     "service_unavailable": N_("Part of the portal is not answering. Try again in a moment."),
     "database_unavailable": N_("Part of the portal is not answering. Try again in a moment."),

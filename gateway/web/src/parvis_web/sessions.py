@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from parvis.identity.v1 import identity_pb2
 from parvis.tenancy.v1 import tenancy_pb2
-from parvis_kit.caller import Acting, Caller, acting_as, acting_for
+from parvis_kit.caller import Acting, Caller, acting, acting_as, acting_for
 from parvis_kit.errors import Kind, ServiceError, not_found, unauthenticated
 from parvis_kit.unit import Database
 from parvis_web.clients import Clients
@@ -79,6 +79,9 @@ class Session:
     ended: dict[str, str] = field(default_factory=dict)
     #: The frame of each organisation (or viewing) as it last came, shown when tenancy is down.
     frames: dict[str, tenancy_pb2.Frame] = field(default_factory=dict)
+
+    #: Organisation → the revision of its rights that this session led to; see `revisions`. Calls raise it.
+    revisions: dict[str, int] = field(default_factory=dict)
 
     def sign(self, text: str) -> str:
         """A signature that only this session can make, for what the browser keeps (flash messages)."""
@@ -225,7 +228,7 @@ class Sessions:
         """One call for the switch and for the organisation of a slug: the same for two organisations and for 2,000."""
         token = await self.token(session)
         request = tenancy_pb2.ListMyOrganisationsRequest(page_size=OFFERED, slug=slug)
-        with acting_as(Acting(token=token.value)):
+        with acting_as(Acting(token=token.value, deadline=acting().deadline)):
             answer = await self._clients.organisations.ListMyOrganisations(request)
         session.organisations, session.organisations_total = tuple(answer.organisations), answer.total
         session.organisations_at = time.monotonic()

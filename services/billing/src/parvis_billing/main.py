@@ -11,11 +11,12 @@ import httpx
 from parvis.billing.v1 import billing_pb2
 from parvis.documents.v1 import documents_pb2_grpc
 from parvis.tenancy.v1 import tenancy_pb2, tenancy_pb2_grpc
+from parvis_advisers import AdviserIndex
 from parvis_billing import events
 from parvis_billing.rpc import EntitlementRpc, InvoiceRpc
 from parvis_billing.service.entitlements import FetchProducts
 from parvis_billing.service.filing import Filer
-from parvis_billing.service.records import FetchContact, FetchOrganisation, Records
+from parvis_billing.service.records import FetchContact, FetchOrganisation, Records, project_customer
 from parvis_billing.settings import Settings
 from parvis_billing.typesetter import Typesetter
 from parvis_kit.app import Service, run
@@ -46,7 +47,10 @@ async def wire(settings: Settings) -> Service[Settings]:
         # The store's address says where it is: no proxy of the environment is asked.
         http=httpx.AsyncClient(timeout=30, trust_env=False),
     )
-    events.subscribe(service.bus, filer)
+    rights = tenancy_pb2_grpc.RightsServiceStub(service.peers.channel("tenancy"))
+    index = AdviserIndex(service.database, rights.ListAdviserChanges, project_customer)
+    service.grpc.ready = index.ready
+    events.subscribe(service.bus, filer, index)
     return service
 
 

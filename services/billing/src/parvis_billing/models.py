@@ -72,6 +72,16 @@ class CustomerAdviser(Model, table=True):
     adviser_id: UUID = Field(primary_key=True)
 
 
+class AdviserIndex(Model, table=True):
+    """How far the advisers kept here have come; see `parvis_advisers`."""
+
+    __tablename__ = "adviser_index"
+
+    organisation_id: UUID = Field(primary_key=True)
+    reached: int = Field(sa_type=BigInteger)
+    ahead: dict[str, int] = Field(sa_type=JSONB)
+
+
 class Folder(Model, table=True):
     """A folder of clients as documents last told (FolderTemplateChanged)."""
 

@@ -4,8 +4,9 @@ from uuid import UUID
 
 from parvis.documents.v1 import events_pb2 as documents_events
 from parvis.tenancy.v1 import events_pb2 as tenancy_events
+from parvis_advisers import AdviserIndex
 from parvis_documents.objects import ObjectStore
-from parvis_documents.service import contacts, folders
+from parvis_documents.service import folders
 from parvis_documents.service.verification import verify
 from parvis_documents.store.contacts import save_person
 from parvis_kit.bus import Bus, Delivery, Envelope
@@ -13,7 +14,7 @@ from parvis_kit.caller import Caller
 from parvis_kit.unit import Database, UnitOfWork
 
 
-def subscribe(bus: Bus, database: Database, objects: ObjectStore) -> None:
+def subscribe(bus: Bus, database: Database, objects: ObjectStore, index: AdviserIndex) -> None:
     """Registers what documents listens to."""
 
     async def organisation_changed(_: Delivery, event: tenancy_events.OrganisationChanged) -> None:
@@ -25,15 +26,14 @@ def subscribe(bus: Bus, database: Database, objects: ObjectStore) -> None:
     async def upload_completed(delivery: Delivery, event: documents_events.UploadCompleted) -> None:
         await verify(delivery, UUID(event.upload_id), objects)
 
+    async def contact_changed(unit: UnitOfWork, event: tenancy_events.ContactChanged, _: Envelope) -> None:
+        """Keeps the contact's name and advisers; older news than what is known changes nothing."""
+        await index.told(unit, event)
+
     bus.on_steps(tenancy_events.OrganisationChanged, organisation_changed)
     bus.on(tenancy_events.ContactChanged, contact_changed)
     bus.on(tenancy_events.MembershipChanged, membership_changed)
     bus.on_steps(documents_events.UploadCompleted, upload_completed)
-
-
-async def contact_changed(unit: UnitOfWork, event: tenancy_events.ContactChanged, _: Envelope) -> None:
-    """Keeps the contact's name and advisers; older news than what is known changes nothing."""
-    await contacts.project(unit, event.contact)
 
 
 async def membership_changed(unit: UnitOfWork, event: tenancy_events.MembershipChanged, envelope: Envelope) -> None:

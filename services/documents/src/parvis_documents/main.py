@@ -1,6 +1,7 @@
 """Documents: folders of contacts, the documents in them, and the way of their bytes to and from the object store.
 
-Reads top to bottom: settings → object store, what tenancy is asked → the three contracts → the consumers → the sweep.
+Reads top to bottom: settings → object store, what tenancy is asked → the three contracts → the consumers, with the
+index of advisers that they keep → the sweep.
 """
 
 from collections.abc import Sequence
@@ -9,10 +10,11 @@ from uuid import UUID
 
 from parvis.documents.v1 import documents_pb2
 from parvis.tenancy.v1 import tenancy_pb2, tenancy_pb2_grpc
+from parvis_advisers import AdviserIndex
 from parvis_documents import events
 from parvis_documents.objects import ObjectStore
 from parvis_documents.rpc import DocumentRpc, FolderRpc, UploadRpc
-from parvis_documents.service.contacts import Contacts, FetchContacts
+from parvis_documents.service.contacts import Contacts, FetchContacts, project
 from parvis_documents.service.sweeping import Sweep
 from parvis_documents.service.uploads import Desk
 from parvis_documents.settings import Settings
@@ -32,7 +34,10 @@ async def wire(settings: Settings) -> Service[Settings]:
     service.offer(contracts["DocumentService"], DocumentRpc(objects))
     service.offer(contracts["UploadService"], UploadRpc(Desk(settings, objects, contacts)))
 
-    events.subscribe(service.bus, service.database, objects)
+    rights = tenancy_pb2_grpc.RightsServiceStub(service.peers.channel("tenancy"))
+    index = AdviserIndex(service.database, rights.ListAdviserChanges, project)
+    service.grpc.ready = index.ready
+    events.subscribe(service.bus, service.database, objects, index)
 
     lifetime = timedelta(seconds=settings.upload_lifetime)
     sweep = Sweep(service.database, objects, service=settings.service, lifetime=lifetime)

@@ -5,7 +5,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKeyConstraint, Index, Text, text
-from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
@@ -96,6 +96,16 @@ class ContactAdviser(Model, table=True):
     organisation_id: UUID = Field(primary_key=True)
     contact_id: UUID = Field(primary_key=True)
     adviser_id: UUID = Field(primary_key=True)
+
+
+class AdviserIndex(Model, table=True):
+    """How far the advisers kept here have come; see `parvis_advisers`."""
+
+    __tablename__ = "adviser_index"
+
+    organisation_id: UUID = Field(primary_key=True)
+    reached: int = Field(sa_type=BigInteger)
+    ahead: dict[str, int] = Field(sa_type=JSONB)
 
 
 class Person(Model, table=True):

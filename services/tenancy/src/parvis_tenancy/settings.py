@@ -25,6 +25,7 @@ class Settings(ServiceSettings):
         # Who signs in where, and with which product.
         "parvis.tenancy.v1.RightsService": frozenset({"identity"}),
         "parvis.tenancy.v1.RightsService.GetGrantSet": frozenset({"documents", "notify", "billing"}),
+        "parvis.tenancy.v1.RightsService.ListAdviserChanges": frozenset({"documents", "billing"}),
         "parvis.tenancy.v1.RightsService.Check": frozenset({"web", "identity"}),
     }
 

@@ -48,7 +48,7 @@ async def project_seller(unit: "UnitOfWork", told: tenancy_pb2.Organisation, ver
     await store.save_seller(unit, row)
 
 
-async def project_customer(unit: "UnitOfWork", told: tenancy_pb2.Contact, version: int) -> None:
+async def project_customer(unit: "UnitOfWork", told: tenancy_pb2.Contact) -> None:
     """Keeps a client; other contacts are not invoiced."""
     if told.kind != tenancy_pb2.CONTACT_KIND_CLIENT:
         return
@@ -59,7 +59,8 @@ async def project_customer(unit: "UnitOfWork", told: tenancy_pb2.Contact, versio
         address=_address(told.address),
         mail=told.addresses.billing or told.addresses.main,
     )
-    row = Customer(organisation_id=unit.organisation_id, id=UUID(told.id), party=party_content(party), version=version)
+    content = party_content(party)
+    row = Customer(organisation_id=unit.organisation_id, id=UUID(told.id), party=content, version=told.version)
     await store.save_customer(unit, row, [UUID(adviser.membership_id) for adviser in told.advisers])
 
 
@@ -99,7 +100,7 @@ class Records:
         if (found := await store.customer(unit, contact_id)) is None:
             told = await self.fetch_contact(unit.organisation_id, contact_id)
             if told is not None:
-                await project_customer(unit, told, told.version)
+                await project_customer(unit, told)
                 found = await store.customer(unit, contact_id)
         return found
 

@@ -1,13 +1,12 @@
 """What identity asks tenancy: the face of an organisation, a person's membership, whether a product is theirs."""
 
 import time
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
 from parvis.tenancy.v1 import tenancy_pb2, tenancy_pb2_grpc
-from parvis_kit.caller import Acting, acting, acting_as
+from parvis_kit.caller import acting_for
 from parvis_kit.client import Peers
 from parvis_kit.errors import Kind, ServiceError
 
@@ -103,7 +102,7 @@ class Tenancy:
             return known[1]
         found: Face | None = None
         try:
-            with _in_own_name():
+            with acting_for(None):
                 found = _face(await self._faces.GetFace(tenancy_pb2.GetFaceRequest(slug=slug)))
         except ServiceError as error:
             if error.kind is Kind.UNAVAILABLE and known is not None:
@@ -135,7 +134,7 @@ class Tenancy:
     async def membership(self, account_id: UUID, organisation_id: UUID) -> Membership:
         """See Organisations."""
         request = tenancy_pb2.ResolveMembershipRequest(account_id=str(account_id), organisation_id=str(organisation_id))
-        with _in_own_name():
+        with acting_for(None):
             found = await self._rights.ResolveMembership(request)
         return Membership(UUID(found.id), _kind(found.kind), UUID(found.account_id))
 
@@ -144,7 +143,7 @@ class Tenancy:
         request = tenancy_pb2.ResolveViewingRequest(
             account_id=str(account_id), organisation_id=str(organisation_id), membership_id=str(membership_id)
         )
-        with _in_own_name():
+        with acting_for(None):
             found = await self._rights.ResolveViewing(request)
         viewer_id = UUID(found.viewer_membership_id)
         return Viewed(UUID(found.account_id), _kind(found.kind), found.name, found.viewer_name, viewer_id)
@@ -154,7 +153,7 @@ class Tenancy:
         request = tenancy_pb2.ResolveProductRequest(
             account_id=str(account_id), client_id=client_id, organisation_id=str(organisation_id or "")
         )
-        with _in_own_name():
+        with acting_for(None):
             found = await self._rights.ResolveProduct(request)
         organisation = _face(found.organisation) if found.organisation.id else None
         return ProductAnswer(found.assigned, organisation, tuple(found.assigners), found.may_assign)
@@ -166,8 +165,3 @@ def _kind(kind: int) -> str:
 
 def _face(message: tenancy_pb2.Face) -> Face:
     return Face(UUID(message.id), message.slug, message.name, message.accent, message.accepts_requests)
-
-
-def _in_own_name() -> AbstractContextManager[None]:
-    now = acting()
-    return acting_as(Acting(traceparent=now.traceparent, deadline=now.deadline))

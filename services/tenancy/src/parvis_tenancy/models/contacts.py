@@ -28,6 +28,7 @@ class Contact(Owned, Postal, Versioned, Sorted, table=True):
         of_organisation(),
         UniqueConstraint("organisation_id", "kind", "code", name="contacts_code"),
         Index("contacts_by_name", "organisation_id", "kind", "sort_key", "id"),
+        Index("contacts_by_advisers_revision", "organisation_id", "advisers_revision"),
     )
 
     id: UUID = Field(primary_key=True)
@@ -42,6 +43,9 @@ class Contact(Owned, Postal, Versioned, Sorted, table=True):
     vat_number: str = ""
     telephone: str = ""
     locale: str = "fr"
+    #: The revision at which its advisers changed last, and the one before at which those of any contact did.
+    advisers_revision: int = number(default=0)
+    advisers_previous: int = number(default=0)
 
 
 class ContactCodeCounter(Owned, table=True):

@@ -74,6 +74,8 @@ class RightsRevision(Row, table=True):
 
     organisation_id: UUID = Field(primary_key=True, foreign_key="organisations.id")
     revision: int = number(default=1)
+    #: The last revision at which the advisers of a contact changed.
+    advisers_revision: int = number(default=0)
 
 
 class Structure(Owned, Versioned, Fact, table=True):

@@ -3,7 +3,7 @@
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.ids import parse, parse_optional
 from parvis_kit.unit import UnitOfWork
-from parvis_tenancy.service import rights, viewings
+from parvis_tenancy.service import contacts, rights, viewings
 
 
 class RightsRpc:
@@ -38,6 +38,11 @@ class RightsRpc:
     async def GetGrantSet(self, unit: UnitOfWork, request: tenancy_pb2.GetGrantSetRequest) -> tenancy_pb2.GrantSet:
         organisation_id = parse(request.organisation_id, "organisation_id")
         return await rights.grant_set(unit, parse(request.membership_id, "membership_id"), organisation_id)
+
+    async def ListAdviserChanges(
+        self, unit: UnitOfWork, request: tenancy_pb2.ListAdviserChangesRequest
+    ) -> tenancy_pb2.ListAdviserChangesResponse:
+        return await contacts.adviser_changes(unit, request)
 
     async def Check(self, unit: UnitOfWork, request: tenancy_pb2.CheckRequest) -> tenancy_pb2.Decision:
         return await rights.check(unit, request.right, parse_optional(request.contact_id, "contact_id"))

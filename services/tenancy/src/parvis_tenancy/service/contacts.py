@@ -115,8 +115,8 @@ async def create(
     except IntegrityError as error:
         raise conflict("code_taken", code=contact.code) from error
     unit.add(*made)
-    await rights.next_revision(unit, "contact.created")
-    await contacts.replace_advisers(unit, contact.id, {adviser: AdviserRole.MAIN})
+    revision = await rights.next_revision(unit, "contact.created")
+    await contacts.replace_advisers(unit, contact.id, {adviser: AdviserRole.MAIN}, revision)
     unit.record("contact.created", target_kind="contact", target_id=contact.id, code=contact.code, name=contact.name)
     return await _changed(unit, contact)
 
@@ -190,7 +190,8 @@ async def set_advisers(
     await _are_staff(unit, list(roles))
     revision = await rights.next_revision(unit, "contact.advisers_set")
     await _told_of_loss(unit, contact_id, frozenset(roles), revision)
-    await contacts.replace_advisers(unit, contact_id, {member: AdviserRole(role) for member, role in roles.items()})
+    given = {member: AdviserRole(role) for member, role in roles.items()}
+    await contacts.replace_advisers(unit, contact_id, given, revision)
     contact.version += 1
     unit.record("contact.advisers_set", target_kind="contact", target_id=contact_id)
     return await _changed(unit, contact)
@@ -208,8 +209,26 @@ async def _changed(unit: UnitOfWork, contact: Contact) -> tenancy_pb2.ContactRec
     await unit.flush()
     row = (await contacts.read(unit, [contact.id], EVERYTHING))[0]
     answer = _as_caller_sees(unit, row, await contacts.people(unit, [contact.id]))
-    unit.emit(events_pb2.ContactChanged(contact=answer.contact), aggregate_id=contact.id, version=contact.version)
+    event = events_pb2.ContactChanged(
+        contact=answer.contact, revision=row["advisers_revision"], previous=row["advisers_previous"]
+    )
+    unit.emit(event, aggregate_id=contact.id, version=contact.version)
     return answer
+
+
+async def adviser_changes(
+    unit: UnitOfWork, request: tenancy_pb2.ListAdviserChangesRequest
+) -> tenancy_pb2.ListAdviserChangesResponse:
+    """Contacts whose advisers changed after a revision, a page of them, as the contract says."""
+    size, start = paging.size(request.page_size), paging.cursor(request.page_token)
+    if start is not None and not start.key.isdecimal():
+        raise paging.refusal()
+    after = int(start.key) if start is not None else request.after_revision
+    rows, newest = await contacts.adviser_changes(unit, after, size + 1)
+    shown, token = paging.cut(rows, size, lambda row: paging.Cursor(str(row["advisers_revision"]), row["id"], total=0))
+    return tenancy_pb2.ListAdviserChangesResponse(
+        contacts=map(messages.contact, shown), next_page_token=token, revision=newest
+    )
 
 
 def _as_caller_sees(unit: UnitOfWork, row: messages.Row, people: Sequence[messages.Row]) -> tenancy_pb2.ContactRecord:

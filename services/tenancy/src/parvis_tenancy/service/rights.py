@@ -70,6 +70,7 @@ async def compiled(unit: UnitOfWork, membership_id: UUID) -> tenancy_pb2.GrantSe
         kind=found.kind.value,  # type: ignore[arg-type] # the numbers of the contract
         state=found.state,  # type: ignore[arg-type] # idem
         revision=found.revision,
+        advisers_revision=found.advisers_revision,
         rights=[
             tenancy_pb2.CompiledRight(
                 code=right.code,

@@ -43,6 +43,16 @@ LEFT JOIN access_contacts x ON x.organisation_id = p.organisation_id AND x.conta
 LEFT JOIN memberships m ON m.organisation_id = x.organisation_id AND m.id = x.membership_id
 WHERE p.organisation_id = $1 AND p.contact_id = ANY($2) ORDER BY p.contact_id, p.id"""
 
+_REVISE_ADVISERS = """
+WITH before AS (SELECT advisers_revision AS previous FROM rights_revisions WHERE organisation_id = $1),
+counted AS (
+    UPDATE rights_revisions SET advisers_revision = $3
+    WHERE organisation_id = $1 AND advisers_revision < $3 AND revision = $3 RETURNING organisation_id)
+UPDATE contacts SET advisers_revision = $3, advisers_previous = before.previous FROM before, counted
+WHERE contacts.organisation_id = counted.organisation_id AND contacts.id = $2 RETURNING contacts.id"""
+
+_ADVISERS_REVISION = "SELECT advisers_revision FROM rights_revisions WHERE organisation_id = $1"
+
 _NEXT_NUMBER = """
 INSERT INTO contact_code_counters (organisation_id, kind, last) VALUES ($1, $2, 1)
 ON CONFLICT (organisation_id, kind) DO UPDATE SET last = contact_code_counters.last + 1 RETURNING last"""
@@ -141,9 +151,16 @@ async def advisers_of(unit: UnitOfWork, contact_id: UUID) -> frozenset[UUID]:
     return frozenset(row["membership_id"] for row in rows)
 
 
-async def replace_advisers(unit: UnitOfWork, contact_id: UUID, advisers: dict[UUID, AdviserRole]) -> None:
-    """Gives a contact exactly these advisers."""
+async def replace_advisers(
+    unit: UnitOfWork, contact_id: UUID, advisers: dict[UUID, AdviserRole], revision: int
+) -> None:
+    """Gives a contact exactly these advisers at a new revision, which is of this contact alone: by it the indexes of
+    other services know what they lack.
+    """
     organisation = unit.organisation_id
+    await unit.flush()
+    if not await unit.fetch(_REVISE_ADVISERS, organisation, contact_id, revision):
+        raise ValueError("Each change of advisers has a revision of its own.")
     await unit.execute(
         delete(ContactAdviser).where(
             ContactAdviser.organisation_id == organisation,  # type: ignore[arg-type] # a column
@@ -157,6 +174,18 @@ async def replace_advisers(unit: UnitOfWork, contact_id: UUID, advisers: dict[UU
         )
     )
     await unit.flush()
+
+
+async def adviser_changes(unit: UnitOfWork, after: int, size: int) -> tuple[list[Record], int]:
+    """Contacts whose advisers changed after a revision, in the order of their last change, and the last revision at
+    which any did, read first: what changes between the two statements is told by both or by the next answer.
+    """
+    newest = int((await unit.fetch(_ADVISERS_REVISION, unit.organisation_id))[0]["advisers_revision"])
+    query = (
+        f"SELECT {_COLUMNS} FROM contacts c WHERE c.organisation_id = $1 AND c.advisers_revision > $2"  # noqa: S608 - constants
+        " ORDER BY c.advisers_revision LIMIT $3"
+    )
+    return await unit.fetch(query, unit.organisation_id, after, size), newest
 
 
 async def staff_among(unit: UnitOfWork, membership_ids: Sequence[UUID]) -> frozenset[UUID]:

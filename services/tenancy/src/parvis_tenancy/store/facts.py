@@ -39,7 +39,8 @@ _DELEGATIONS = """
     WHERE d.organisation_id = $1 AND d.ended_at IS NULL AND d.ends_at > $2 AND {whose}"""
 _SHARED = """
     'provider', (SELECT o.kind = 1 FROM organisations o WHERE o.id = $1),
-    'revision', (SELECT revision FROM rights_revisions WHERE organisation_id = $1),
+    'revisions', (SELECT json_build_array(r.revision, r.advisers_revision) FROM rights_revisions r
+                  WHERE r.organisation_id = $1),
     'declared', (SELECT json_agg(json_build_array(r.code, r.tab, r.scoped, r.requires) ORDER BY r.tab, r.position)
                  FROM product_rights r JOIN subscriptions s ON s.organisation_id = $1
                  AND s.provider_id = r.provider_id AND s.product_id = r.product_id
@@ -82,10 +83,12 @@ _SUPERIORS = """
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """Facts, the revision at which they stood, and the states and folders that only answers show."""
+    """Facts, the revision at which they stood and the last one that changed advisers, and the states and folders that
+    only answers show.
+    """
 
     facts: Facts
-    revision: int
+    revisions: tuple[int, int]
     #: Membership → its state, of those that were asked for.
     states: Mapping[UUID, int]
     #: Of a portal access: contact → folder templates that it is limited to.
@@ -167,7 +170,7 @@ def _read(found: Mapping[str, Any], contact_id: UUID | None) -> Read:
     )
     return Read(
         facts=facts,
-        revision=found["revision"] or 0,
+        revisions=tuple(found["revisions"] or (0, 0)),
         states={UUID(each["id"]): each["state"] for each in (*members, *portals)},
         folders={
             UUID(contact): tuple(map(UUID, folders))

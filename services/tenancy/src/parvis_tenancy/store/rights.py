@@ -49,6 +49,7 @@ class Holder:
     kind: MembershipKind
     state: int
     revision: int
+    advisers_revision: int
     rights: Rights
     compiled: Compiled
 
@@ -64,7 +65,7 @@ async def holder(unit: UnitOfWork, membership_id: UUID, at: datetime | None = No
     read = await facts.for_question(unit, moment, membership_id)
     if (portal := read.facts.portals.get(membership_id)) is not None:
         compiled = Compiled(contacts={contact: read.folders[contact] for contact in sorted(portal.contacts)})
-        return Holder(MembershipKind.PORTAL, read.states[membership_id], read.revision, {}, compiled)
+        return Holder(MembershipKind.PORTAL, read.states[membership_id], *read.revisions, {}, compiled)
     member = read.facts.members.get(membership_id)
     if member is None:
         return None
@@ -73,7 +74,7 @@ async def holder(unit: UnitOfWork, membership_id: UUID, at: datetime | None = No
         found = replace(found, superiors=await facts.superiors(unit, moment))
     compiled = decisions.compile_staff(found, member, moment.at)
     own = found.own_rights(member)
-    return Holder(MembershipKind.STAFF, read.states[membership_id], read.revision, own, compiled)
+    return Holder(MembershipKind.STAFF, read.states[membership_id], *read.revisions, own, compiled)
 
 
 def _needs_hierarchy(rights: Rights) -> bool:
@@ -115,7 +116,9 @@ async def next_revision(unit: UnitOfWork, act: str, reason: str = "") -> int:
         act,
         reason,
     )
-    return int(rows[0]["revision"])
+    revision = int(rows[0]["revision"])
+    unit.revised(revision)
+    return revision
 
 
 async def hold_revision(unit: UnitOfWork) -> None:
