@@ -1,13 +1,19 @@
 """RightsService."""
 
+from dataclasses import dataclass, field
+
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.ids import parse, parse_optional
 from parvis_kit.unit import UnitOfWork
 from parvis_tenancy.service import contacts, rights, viewings
+from parvis_tenancy.store.known import Known
 
 
+@dataclass(frozen=True, slots=True)
 class RightsRpc:
     """Answers `parvis.tenancy.v1.RightsService`."""
+
+    known: Known = field(default_factory=Known)
 
     async def ResolveMembership(
         self, unit: UnitOfWork, request: tenancy_pb2.ResolveMembershipRequest
@@ -45,4 +51,4 @@ class RightsRpc:
         return await contacts.adviser_changes(unit, request)
 
     async def Check(self, unit: UnitOfWork, request: tenancy_pb2.CheckRequest) -> tenancy_pb2.Decision:
-        return await rights.check(unit, request.right, parse_optional(request.contact_id, "contact_id"))
+        return await rights.check(unit, self.known, request.right, parse_optional(request.contact_id, "contact_id"))

@@ -4,12 +4,13 @@ from uuid import UUID
 
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.errors import not_found, precondition
-from parvis_kit.grants import GrantSet, from_message
 from parvis_kit.unit import UnitOfWork
+from parvis_tenancy.domain.decisions import Question, Reason, decide
 from parvis_tenancy.domain.states import OPEN_STATES, MembershipKind, MembershipState
 from parvis_tenancy.models import Membership
-from parvis_tenancy.service import authority, messages, reach
+from parvis_tenancy.service import authority, messages
 from parvis_tenancy.store import accesses, decisions, members, organisations, products, rights
+from parvis_tenancy.store.known import Asked, Known
 
 #: Organisations that are looked through for the one in which a product is meant; whoever has more says which.
 _MOST_LOOKED_AT = 20
@@ -89,7 +90,7 @@ async def compiled(unit: UnitOfWork, membership_id: UUID) -> tenancy_pb2.GrantSe
     )
 
 
-async def check(unit: UnitOfWork, right: str, contact_id: UUID | None) -> tenancy_pb2.Decision:
+async def check(unit: UnitOfWork, known: Known, right: str, contact_id: UUID | None) -> tenancy_pb2.Decision:
     """Whether the caller holds a right, on a contact when one is named: as the tables say, not as a cache remembers.
 
     Raises INVALID right_unknown; NOT_FOUND when the caller may not know the contact.
@@ -98,18 +99,24 @@ async def check(unit: UnitOfWork, right: str, contact_id: UUID | None) -> tenanc
     membership_id = unit.caller.membership_id
     if membership_id is None:
         raise not_found("no_membership")
-    unit.grants = from_message(await compiled(unit, membership_id))
-    advisers = await reach.advisers_of_visible(unit, contact_id) if contact_id is not None else None
-    reason = _reason_against(unit.grants, right, advisers)
+    asked = await known.for_question(unit, membership_id, right, contact_id)
+    if asked.read.states.get(membership_id) != MembershipState.ACTIVE:
+        raise not_found("no_membership")
+    if contact_id is not None:
+        unseen = _reason_against(unit, asked, membership_id, "contacts.read", contact_id)
+        if unseen or not asked.contact_exists:
+            raise not_found("contact_not_found")
+    reason = _reason_against(unit, asked, membership_id, right, contact_id)
     if not reason:
         return tenancy_pb2.Decision(allowed=True)
     return tenancy_pb2.Decision(reason=reason, granters=await authority.granters(unit, right))
 
 
-def _reason_against(grants: GrantSet, right: str, advisers: frozenset[UUID] | None) -> str:
-    if not grants.allows(right):
+def _reason_against(unit: UnitOfWork, asked: Asked, membership_id: UUID, right: str, contact_id: UUID | None) -> Reason:
+    if right not in asked.read.facts.catalogue:  # not of this kind of organisation
         return "right_missing"
-    return "" if advisers is None or grants.reaches(right, advisers) else "out_of_scope"
+    question = Question(membership_id, right, "contact" if contact_id is not None else "", contact_id)
+    return decide(asked.read.facts, question, unit.now).reason
 
 
 async def resolve_product(
