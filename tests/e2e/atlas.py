@@ -70,6 +70,8 @@ def behind(listed: str | Find, link: str, suffix: str = "") -> Find:
 _CLIENT = behind(f"{ORSEL}/contacts", "Boulangerie Le Goff")
 _OTHER_CLIENT = behind(f"{ORSEL}/contacts", "Librairie L’Encrier")
 _COLLEAGUE = behind(f"{ORSEL}/settings/people", "Lucie Tanguy")
+_APPLICATION = behind(f"{ORSEL}/settings/applications", "Fiduvia")
+_CUSTOMER = behind(f"{CADRANE}/customers", "Cabinet Orsel")
 _DRAFT = behind(f"{ORSEL}/invoices?state=draft", "Brouillon")
 
 
@@ -120,6 +122,13 @@ STAFF = (
     Place("fiche-cabinet", CLAIRE, f"{ORSEL}/settings/organisation"),
     Place("mots-de-passe-clients", CLAIRE, f"{ORSEL}/settings/passwords"),
     Place("structures", CLAIRE, f"{ORSEL}/settings/structures"),
+    Place("structure", CLAIRE, behind(f"{ORSEL}/settings/structures", "Siège de Nantes")),
+    Place("applications-reglages", CLAIRE, f"{ORSEL}/settings/applications"),
+    Place("application-reglages", CLAIRE, behind(f"{ORSEL}/settings/applications", "Fiduvia")),
+    Place("application-structure", CLAIRE, behind(_APPLICATION, "Siège de Nantes")),
+    Place("referents", CLAIRE, f"{ORSEL}/settings/referents"),
+    Place("referents-comptabilite", CLAIRE, f"{ORSEL}/settings/referents/accounting"),
+    Place("referents-technique", CLAIRE, f"{ORSEL}/settings/referents/technical"),
     Place("dossiers-reglages", CLAIRE, f"{ORSEL}/settings/folders"),
     Place("dossier-reglages", CLAIRE, behind(f"{ORSEL}/settings/folders", "Factures CLIENTS/Factures")),
     Place("dossier-nouveau", CLAIRE, f"{ORSEL}/settings/folders/new"),
@@ -170,6 +179,9 @@ PROVIDER = (
     Place("applications-editeur", HELENE, f"{CADRANE}/applications"),
     Place("organisations-clientes", HELENE, f"{CADRANE}/customers"),
     Place("organisation-nouvelle", HELENE, f"{CADRANE}/customers/new"),
+    Place("organisation-logiciels", HELENE, _CUSTOMER),
+    Place("organisation-logiciel", HELENE, behind(_CUSTOMER, "Modifier : Fiduvia")),
+    Place("applications-editeur-vide", HELENE, f"{CADRANE}/settings/applications"),
     Place("logiciels", HELENE, f"{CADRANE}/settings/products"),
     Place("logiciel-nouveau", HELENE, f"{CADRANE}/settings/products/new"),
     Place("logiciel", HELENE, behind(f"{CADRANE}/settings/products", "Patrimonia")),

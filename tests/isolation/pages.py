@@ -46,6 +46,14 @@ def places_of(world: World) -> dict[str, Ids]:
         "/o/{slug}/settings/people/requests/{id}": {"id": world.request_id},
         "/o/{slug}/settings/profiles/{id}": {"id": world.member.profile_id},
         "/o/{slug}/customers/{id}/subscribe": {"id": world.cast.firm},
+        "/o/{slug}/customers/{id}/products/{product_id}": {"id": world.cast.firm, "product_id": world.product_id},
+        "/o/{slug}/settings/applications/{id}": {"id": world.product_id},
+        "/o/{slug}/settings/applications/{id}/structures/{structure_id}": {
+            "id": world.product_id,
+            "structure_id": world.structure_id,
+        },
+        "/o/{slug}/settings/structures/{id}": {"id": world.structure_id},
+        "/o/{slug}/settings/referents/{duty}": {"duty": "technical"},
         "/o/{slug}/settings/products/{id}": {"id": world.product_id},
         "/o/{slug}/settings/products/{id}/edit": {"id": world.product_id},
         "/o/{slug}/settings/products/{id}/try": {"id": world.product_id},
@@ -232,6 +240,31 @@ async def save_passwords(_: World) -> Sent:
     return Sent({}, {}, "/o/{slug}/settings/passwords")
 
 
+@fills("POST /o/{slug}/settings/applications/{id}")
+async def assign_application(world: World) -> Sent:
+    member = await world.cast.invite(world.member.profile_id)
+    return Sent({"id": world.product_id}, {"membership_id": member.id, "assigned": "1"})
+
+
+@fills("POST /o/{slug}/settings/applications/{id}/structures/{structure_id}")
+@fills("POST /o/{slug}/settings/applications/{id}/structures/{structure_id}/everybody")
+async def seats_of_a_structure(world: World) -> Sent:
+    ids = {"id": world.product_id, "structure_id": (await world.fresh_structure()).id}
+    return Sent(ids, {"seats": "0", "name": "Isolation", "assigned": "1"})
+
+
+@fills("POST /o/{slug}/settings/structures/{id}")
+@fills("POST /o/{slug}/settings/structures/{id}/delete")
+async def changed_structure(world: World) -> Sent:
+    made = await world.fresh_structure()
+    return Sent({"id": made.id}, {"name": _name(), "parent_id": world.structure_id, "version": str(made.version)})
+
+
+@fills("POST /o/{slug}/settings/referents/{duty}")
+async def referents(world: World) -> Sent:
+    return Sent({"duty": "accounting"}, {"membership_ids": world.member.id})
+
+
 @fills("POST /o/{slug}/settings/structures")
 async def new_structure(world: World) -> Sent:
     return Sent({}, {"name": _name(), "parent_id": world.structure_id})
@@ -246,9 +279,10 @@ async def new_customer(_: World) -> Sent:
     return Sent({}, typed | {"name": _name()})
 
 
-@fills("POST /o/{slug}/customers/{id}/subscribe")
-async def subscribe(world: World) -> Sent:
-    return Sent({"id": world.cast.firm}, {"product_id": world.product_id, "product_name": "Patrimonia"})
+@fills("POST /o/{slug}/customers/{id}/products/{product_id}")
+async def sell(world: World) -> Sent:
+    made = await world.registered_product()
+    return Sent({"id": world.cast.firm, "product_id": made.id}, {"seats": "3", "product_name": "Patrimonia"})
 
 
 @fills("POST /o/{slug}/settings/products/new")

@@ -36,6 +36,8 @@ EFFECTIVE = {
 #: Addresses whose parts name what every firm has: a product of the provider, a kind of mail.
 EVERYBODYS = (
     "/o/{slug}/applications/{id}/assign-to-me",
+    "/o/{slug}/settings/applications/{id}",
+    "/o/{slug}/settings/referents/{duty}",
     "/o/{slug}/settings/templates/{kind}/{locale}",
     "/o/{slug}/settings/templates/{kind}/{locale}/reset",
 )

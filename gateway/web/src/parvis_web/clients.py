@@ -32,4 +32,5 @@ class Clients:
         self.uploads = documents_pb2_grpc.UploadServiceStub(documents)
         self.templates = notify_pb2_grpc.TemplateServiceStub(notify)
         self.messages = notify_pb2_grpc.MessageServiceStub(notify)
+        self.entitlements = billing_pb2_grpc.EntitlementServiceStub(billing)
         self.invoices = billing_pb2_grpc.InvoiceServiceStub(billing)

@@ -101,8 +101,10 @@ def settings_tabs(visit: "OrganisationVisit") -> list[Entry]:
     offered = (
         ("settings.people", _("People"), "people", ("members.read",)),
         ("settings.profiles", _("Profiles"), "profiles", ("members.read",)),
+        ("settings.applications", _("Applications"), "applications", ("members.read",)),
         ("settings.organisation", _("Record"), "organisation", ("organisation.manage",)),
         ("settings.structures", _("Structures"), "structures", ("organisation.manage",)),
+        ("settings.referents", _("Referents"), "referents", ("members.read",)),
         ("settings.passwords", _("Passwords"), "passwords", ("organisation.manage",)),
         ("settings.folders", _("Folders"), "folders", ("folders.configure",)),
         ("settings.templates", _("Mail templates"), "templates", ("notifications.configure",)),

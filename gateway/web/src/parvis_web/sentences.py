@@ -1,6 +1,6 @@
 """What errors say. Services return reasons and values; here they become sentences in the reader's language."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from parvis_kit.errors import Kind, ServiceError, Violation
 from parvis_ui.forms import Errors
@@ -42,6 +42,8 @@ SENTENCES: dict[str, str] = {
     "right_missing": N_("You do not have the right to do this."),
     "above_ceiling": N_("Nobody can give, take or change rights that they do not hold themselves."),
     "out_of_scope": N_("This is outside what your rights reach."),
+    "out_of_range": N_("A whole number between %(least)s and %(most)s."),
+    "not_a_number": N_("Write a whole number in digits."),
     "name_taken": N_("This name is already used. Choose another."),
     "too_large": N_("What you sent is too large for a form."),
     "revision_ahead": N_(
@@ -79,8 +81,10 @@ def either(words: Words, names: Sequence[str]) -> str:
 
 
 def sentence(words: Words, error: ServiceError) -> str:
-    """What an error says."""
-    return _filled(words(SENTENCES.get(error.reason) or _BY_KIND[error.kind]), error.params)
+    """What an error says. Where it depends on whether a value is known, "reason:value" has a sentence of its own."""
+    known = (SENTENCES.get(f"{error.reason}:{name}") for name, value in error.params.items() if value)
+    found = next(filter(None, known), None) or SENTENCES.get(error.reason)
+    return _filled(words, found or _BY_KIND[error.kind], error.params)
 
 
 def violation(words: Words, found: Violation) -> str:
@@ -89,7 +93,7 @@ def violation(words: Words, found: Violation) -> str:
     params.setdefault("limit", params.get("longest", ""))
     said = _OF_A_FIELD.get(found.reason) if params["limit"] else None
     source = said or SENTENCES.get(found.reason) or SENTENCES["invalid"]
-    return _filled(words(source), params)
+    return _filled(words, source, params)
 
 
 def form_errors(words: Words, error: ServiceError, fields: Iterable[str], **places: str) -> Errors:
@@ -110,8 +114,9 @@ def form_errors(words: Words, error: ServiceError, fields: Iterable[str], **plac
     return errors
 
 
-def _filled(text: str, params: object) -> str:
+def _filled(words: Words, source: str, params: Mapping[str, str]) -> str:
+    text = words(source)
     try:
-        return text % params if params else text
+        return words.fitted(text, params) % params if params else text
     except (KeyError, TypeError, ValueError):
         return text

@@ -119,7 +119,7 @@ async def make_firm(portal: Portal, provider: Person, firm: Firm, products: dict
 
 async def _customer(portal: Portal, provider: Person, firm: Firm, products: dict[str, str]) -> str:
     organisations = tenancy_pb2_grpc.OrganisationServiceStub(portal.peers.channel("tenancy"))
-    catalogue = tenancy_pb2_grpc.ProductServiceStub(portal.peers.channel("tenancy"))
+    sales = billing_pb2_grpc.EntitlementServiceStub(portal.peers.channel("billing"))
     own = await provider.organisations()
     async with provider.acting_for(next(iter(own.values()))):
         listed = await organisations.ListCustomers(tenancy_pb2.ListCustomersRequest(query=firm.name))
@@ -137,10 +137,14 @@ async def _customer(portal: Portal, provider: Person, firm: Firm, products: dict
                 )
             )
             found[firm.slug] = made.id
-        for name in firm.subscribed:
-            await catalogue.SubscribeCustomer(
-                tenancy_pb2.SubscribeCustomerRequest(product_id=products[name], organisation_id=found[firm.slug])
-            )
+        customer_id = found[firm.slug]
+        request = billing_pb2.ListEntitlementsRequest(customer_id=customer_id, page_size=200)
+        sold = {each.product_id for each in (await sales.ListEntitlements(request)).entitlements}
+        for name, seats in firm.subscribed.items():
+            if products[name] not in sold:
+                await sales.SetEntitlement(
+                    billing_pb2.SetEntitlementRequest(customer_id=customer_id, product_id=products[name], seats=seats)
+                )
     return found[firm.slug]
 
 
@@ -194,9 +198,11 @@ async def _assignments(portal: Portal, firm: Firm, members: dict[str, str], prod
     stub = tenancy_pb2_grpc.ProductServiceStub(portal.peers.channel("tenancy"))
     for mail, names in firm.assigned.items():
         for name in names:
-            await stub.SetAssignment(
-                tenancy_pb2.SetAssignmentRequest(product_id=products[name], membership_id=members[mail], assigned=True)
+            request = tenancy_pb2.SetAssignmentRequest(
+                product_id=products[name], membership_id=members[mail], assigned=True
             )
+            # What was bought arrives from billing a moment later.
+            await eventually(partial(stub.SetAssignment, request))
 
 
 async def _contact(portal: Portal, person: Person, firm: Firm, party: Party, members: dict[str, str]) -> None:

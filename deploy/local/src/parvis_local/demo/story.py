@@ -93,7 +93,8 @@ class Firm:
     structures: tuple[str, ...]
     members: tuple[Who, ...]  # the first is the administrator
     contacts: tuple[Party, ...]
-    subscribed: tuple[str, ...] = ()
+    #: Product → how many seats were bought; none: any number.
+    subscribed: dict[str, int | None] = field(default_factory=dict)
     #: Mail of a member → products assigned.
     assigned: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -151,7 +152,7 @@ _ORSEL = Firm(
     accent="#1f5f5b",
     iban="FR7630006000011234567890189",
     structures=("Siège de Nantes", "Bureau de Saint-Nazaire"),
-    subscribed=("Patrimonia", "Fiduvia"),
+    subscribed={"Patrimonia": None, "Fiduvia": 10},
     assigned={"claire.orsel@orsel.example": ("Patrimonia",), _KARIM.mail: ("Patrimonia",)},
     members=(
         Who("Claire", "Orsel", "claire.orsel@orsel.example", "Expert-comptable associée", "administrator",
@@ -253,7 +254,7 @@ _VALMER = Firm(
     accent="#5b3f8c",
     iban="FR7630006000011234567890189",
     structures=("Lyon",),
-    subscribed=("Patrimonia",),
+    subscribed={"Patrimonia": 25},
     assigned={"sophie.valmer@valmer.example": ("Patrimonia",)},
     members=(
         Who("Sophie", "Valmer", "sophie.valmer@valmer.example", "Gérante", "administrator", signs_in=True,

@@ -23,9 +23,13 @@ from parvis_web.pages import (
     product,
     products,
     profiles,
+    referents,
     requests,
+    seats,
     setup,
     sign_in,
+    structures,
+    subscriptions,
     uploads,
     viewing,
 )
@@ -38,10 +42,14 @@ AREAS: tuple[Area, ...] = (
     requests.pages,  # before people: "requests" is not an id
     people.pages,
     profiles.pages,
+    seats.pages,
     cabinet.pages,
+    structures.pages,
+    referents.pages,
     passwords.pages,
     imports.pages,
     customers.pages,
+    subscriptions.pages,
     products.pages,
     product.pages,  # after products: "new" is not an id
     contacts.pages,

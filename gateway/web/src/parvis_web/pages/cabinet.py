@@ -1,4 +1,4 @@
-"""The organisation's record, its face on the portal, and its structures."""
+"""The organisation's record, and its face on the portal."""
 
 from zoneinfo import available_timezones
 
@@ -11,10 +11,9 @@ from parvis_web.access import Area, staff
 from parvis_web.calls import at_once
 from parvis_web.navigation import settings_tabs
 from parvis_web.pages.contacts import whole
-from parvis_web.sentences import N_
 from parvis_web.visit import OrganisationVisit
 
-pages = Area("cabinet", entry="settings.organisation", sentences={"structure_not_found": N_("This structure is gone.")})
+pages = Area("cabinet", entry="settings.organisation")
 
 _FIELDS = (
     "name", "legal_name", "legal_form", "capital", "siren", "registry", "vat_number", "telephone", "mail", "iban",
@@ -96,53 +95,3 @@ async def save(visit: OrganisationVisit) -> Response:
         return await _form(visit, typed, visit.errors(error, *_FIELDS, **{"address.lines": "lines"}), status=422)
     visit.session.ask_again()  # the name and the accent may be new
     return visit.redirect(visit.address, _("The record is saved."))
-
-
-@pages.get("/o/{slug}/settings/structures", staff("organisation.manage"), entry="settings.structures")
-async def structures(visit: OrganisationVisit) -> Response:
-    """Agencies, subsidiaries and other parts."""
-    return await _structures(visit, "", "", Errors())
-
-
-async def _structures(
-    visit: OrganisationVisit, name: str, parent_id: str, errors: Errors, status: int = 200
-) -> Response:
-    _frame, found = await visit.together(
-        visit.clients.organisations.ListStructures(tenancy_pb2.ListStructuresRequest())
-    )
-    depth: dict[str, int] = {}
-    children: dict[str, list[tenancy_pb2.Structure]] = {}
-    for structure in found.structures:
-        children.setdefault(structure.parent_id, []).append(structure)
-
-    def walk(parent: str, level: int) -> list[tenancy_pb2.Structure]:
-        rows = []
-        for structure in children.get(parent, ()):
-            depth[structure.id] = level
-            rows += [structure, *walk(structure.id, level + 1)]
-        return rows
-
-    rows = walk("", 0)
-    context = {
-        "tabs": settings_tabs(visit),
-        "structures": rows,
-        "depth": depth,
-        "name": name,
-        "parent_id": parent_id,
-        "parents": [(structure.id, "\u2003" * depth[structure.id] + structure.name) for structure in rows],
-        "errors": errors,
-    }
-    return visit.render("cabinet/structures.html", context, status=status)
-
-
-@pages.post("/o/{slug}/settings/structures", staff("organisation.manage"), entry="settings.structures")
-async def add_structure(visit: OrganisationVisit) -> Response:
-    """Makes a structure."""
-    _, form = visit.words, visit.form
-    request = tenancy_pb2.CreateStructureRequest(name=form["name"], parent_id=form["parent_id"])
-    try:
-        made = await visit.clients.organisations.CreateStructure(request)
-    except ServiceError as error:
-        errors = visit.errors(error, "name", "parent_id", name_taken="name")
-        return await _structures(visit, form["name"], form["parent_id"], errors, status=422)
-    return visit.redirect(visit.address, _("“%(name)s” is added.", name=made.name))

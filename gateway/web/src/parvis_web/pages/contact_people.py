@@ -10,9 +10,23 @@ from parvis_ui.frame import Flash
 from parvis_web.access import Area, staff
 from parvis_web.calls import if_allowed
 from parvis_web.pages.contacts import PATIENCE, PERSON_FIELDS, active_members, person_of
+from parvis_web.sentences import N_
 from parvis_web.visit import OrganisationVisit
 
-pages = Area("contact_people", entry="contacts")
+pages = Area(
+    "contact_people",
+    entry="contacts",
+    sentences={
+        "access_quota_reached": N_(
+            "You may have given %(quota)s client accesses that are open, and you have given %(used)s. Cut one that is"
+            " no longer used; an administrator can raise the number."
+        ),
+        "access_quota_reached:helpers": N_(
+            "You may have given %(quota)s client accesses that are open, and you have given %(used)s. Cut one that is"
+            " no longer used, or ask for a higher number: %(helpers)s."
+        ),
+    },
+)
 
 _MOST_ADVISERS = 20
 ROLES = {

@@ -3,7 +3,7 @@
 from starlette.responses import Response
 
 from parvis.tenancy.v1 import tenancy_pb2
-from parvis_kit.errors import ServiceError, not_found
+from parvis_kit.errors import ServiceError
 from parvis_ui.forms import Errors
 from parvis_ui.lists import Column, changed
 from parvis_web.access import Area, staff
@@ -83,31 +83,4 @@ async def create(visit: OrganisationVisit) -> Response:
         name=made.name,
         mail=values["administrator_mail"],
     )
-    return visit.redirect(f"{visit.base}/customers/{made.id}/subscribe?q={made.slug}", said)
-
-
-@pages.get("/o/{slug}/customers/{id}/subscribe", staff("products.manage"))
-async def subscribe_form(visit: OrganisationVisit) -> Response:
-    """Which products a customer gets. `q` finds the customer among the others."""
-    wanted = visit.request.path_params["id"]
-    _frame, found, products = await visit.together(
-        visit.clients.organisations.ListCustomers(
-            tenancy_pb2.ListCustomersRequest(query=visit.query.get("q", ""), page_size=200)
-        ),
-        visit.clients.products.ListMyProducts(tenancy_pb2.ListMyProductsRequest()),
-    )
-    customer = next((each for each in found.organisations if each.id == wanted), None)
-    if customer is None:
-        raise not_found()
-    return visit.render("customers/subscribe.html", {"customer": customer, "products": products.products})
-
-
-@pages.post("/o/{slug}/customers/{id}/subscribe", staff("products.manage"))
-async def subscribe(visit: OrganisationVisit) -> Response:
-    """Gives a customer a product; its administrators assign it to their colleagues."""
-    request = tenancy_pb2.SubscribeCustomerRequest(
-        product_id=visit.form["product_id"], organisation_id=visit.request.path_params["id"]
-    )
-    await visit.clients.products.SubscribeCustomer(request)
-    said = visit.words("%(product)s is in the subscription.", product=visit.form["product_name"])
-    return visit.redirect(visit.address, said)
+    return visit.redirect(f"{visit.base}/customers/{made.id}/subscribe", said)

@@ -7,12 +7,14 @@ from starlette.responses import Response
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.errors import Kind, ServiceError
 from parvis_ui.forms import Errors
+from parvis_ui.frame import Flash
 from parvis_ui.lists import Chip, Column, changed
 from parvis_ui.translations import Words
 from parvis_web.access import Area, staff
 from parvis_web.calls import if_allowed
 from parvis_web.navigation import settings_tabs
 from parvis_web.pages.contacts import whole
+from parvis_web.pages.seats import offers
 from parvis_web.sentences import N_
 from parvis_web.visit import OrganisationVisit
 
@@ -96,11 +98,14 @@ async def invite_form(visit: OrganisationVisit) -> Response:
 
 
 async def _invite_form(visit: OrganisationVisit, values: dict[str, str], errors: Errors, status: int = 200) -> Response:
-    _frame, profiles, structures = await visit.together(
+    _frame, profiles, structures, assigned = await visit.together(
         visit.clients.members.ListProfiles(tenancy_pb2.ListProfilesRequest()),
         visit.clients.organisations.ListStructures(tenancy_pb2.ListStructuresRequest()),
+        if_allowed(visit.clients.products.ListAssignments(tenancy_pb2.ListAssignmentsRequest())),
     )
     context = {
+        "products": offers(visit.words, assigned),
+        "product_ids": visit.form.all("product_ids"),
         "values": values,
         "errors": errors,
         "profiles": [(profile.id, profile.name) for profile in profiles.profiles],
@@ -118,11 +123,14 @@ async def invite(visit: OrganisationVisit) -> Response:
     if empty:
         return await _invite_form(visit, values, empty, status=422)
     try:
-        member = await visit.clients.members.InviteMember(tenancy_pb2.InviteMemberRequest(**values))
+        member = await visit.clients.members.InviteMember(
+            tenancy_pb2.InviteMemberRequest(product_ids=form.all("product_ids"), **values)
+        )
     except ServiceError as error:
         if error.kind is Kind.NOT_FOUND:
             raise
-        errors = visit.errors(error, *_FIELDS, already_member="mail", above_ceiling="profile_id")
+        places = dict.fromkeys(("seats_exhausted", "not_subscribed"), "product_ids")
+        errors = visit.errors(error, *_FIELDS, already_member="mail", above_ceiling="profile_id", **places)
         return await _invite_form(visit, values, errors, status=422)
     name = f"{member.given_name} {member.family_name}"
     return visit.redirect(
@@ -222,9 +230,16 @@ async def cut(visit: OrganisationVisit) -> Response:
 @pages.post("/o/{slug}/settings/people/{id}/reopen", staff("members.manage"))
 async def reopen(visit: OrganisationVisit) -> Response:
     """Opens an access that was cut."""
-    request = tenancy_pb2.ReopenMemberRequest(id=visit.request.path_params["id"])
-    said = visit.words("The access of %(name)s is open again.")
-    return await _act(visit, visit.clients.members.ReopenMember(request), said)
+    _ = visit.words
+    member = await visit.clients.members.ReopenMember(
+        tenancy_pb2.ReopenMemberRequest(id=visit.request.path_params["id"])
+    )
+    name, here = f"{member.given_name} {member.family_name}".strip(), f"{visit.base}/settings/people/{member.id}"
+    if not member.products_lost:
+        return visit.redirect(here, _("The access of %(name)s is open again.", name=name))
+    lost = ", ".join(member.products_lost)
+    said = _("The access of %(name)s is open again, without %(products)s: no seat was free.", name=name, products=lost)
+    return visit.redirect(here, Flash("warn", said))
 
 
 @pages.post("/o/{slug}/settings/people/{id}/products", staff("products.assign"))

@@ -12,7 +12,9 @@ from parvis_kit.errors import ServiceError, not_found
 from parvis_ui.forms import Errors
 from parvis_ui.lists import Column, changed
 from parvis_web.access import ACCOUNT, Area, staff
+from parvis_web.calls import if_allowed
 from parvis_web.navigation import settings_tabs
+from parvis_web.pages.seats import offers
 from parvis_web.sentences import N_
 from parvis_web.visit import AccountVisit, OrganisationVisit
 
@@ -129,10 +131,11 @@ async def request(visit: OrganisationVisit) -> Response:
 
 async def _request(visit: OrganisationVisit, values: dict[str, str], errors: Errors, status: int = 200) -> Response:
     request_id = visit.request.path_params["id"]
-    _frame, found, profiles, structures = await visit.together(
+    _frame, found, profiles, structures, assigned = await visit.together(
         visit.clients.requests.ListRequests(tenancy_pb2.ListRequestsRequest(id=request_id)),
         visit.clients.members.ListProfiles(tenancy_pb2.ListProfilesRequest()),
         visit.clients.organisations.ListStructures(tenancy_pb2.ListStructuresRequest()),
+        if_allowed(visit.clients.products.ListAssignments(tenancy_pb2.ListAssignmentsRequest())),
     )
     if not found.requests:
         return visit.render("requests/gone.html", {"here": f"{visit.base}/settings/people/requests"}, status=404)
@@ -146,6 +149,8 @@ async def _request(visit: OrganisationVisit, values: dict[str, str], errors: Err
         "errors": errors,
         "profiles": [(profile.id, profile.name) for profile in profiles.profiles],
         "structures": [(structure.id, structure.name) for structure in structures.structures],
+        "products": offers(visit.words, assigned),
+        "product_ids": visit.form.all("product_ids"),
     }
     return visit.render("requests/request.html", context, status=status)
 
@@ -158,13 +163,16 @@ async def accept(visit: OrganisationVisit) -> Response:
     empty = visit.missing("profile_id")
     if empty:
         return await _request(visit, values, empty, status=422)
-    wanted = tenancy_pb2.AcceptRequestRequest(id=visit.request.path_params["id"], **values)
+    chosen = form.all("product_ids")
+    wanted = tenancy_pb2.AcceptRequestRequest(id=visit.request.path_params["id"], product_ids=chosen, **values)
     try:
         member = await visit.clients.requests.AcceptRequest(wanted)
     except ServiceError as error:
         if error.reason == "request_answered":
             raise
-        return await _request(visit, values, visit.errors(error, *_FIELDS, above_ceiling="profile_id"), status=422)
+        places = dict.fromkeys(("seats_exhausted", "not_subscribed"), "product_ids")
+        errors = visit.errors(error, *_FIELDS, above_ceiling="profile_id", **places)
+        return await _request(visit, values, errors, status=422)
     name = f"{member.given_name} {member.family_name}".strip()
     said = _("%(name)s is in, and is told by mail.", name=name)
     return visit.redirect(f"{visit.base}/settings/people/{member.id}", said)
