@@ -32,7 +32,7 @@ from parvis_tenancy.store.facts import Moment
 PAGE = 4
 KINDS_OF_CONTACTS = (1, 2, 3)
 #: One question in so many reads facts of its own; more of those to whom something is lent, where there is more to read.
-ALONE, ALONE_OF_TAKERS = 12, 4
+ALONE, ALONE_OF_TAKERS = 12, 2
 _ADVISERS = "SELECT contact_id, membership_id FROM contact_advisers WHERE organisation_id = $1"
 _ACCESSES = """
 SELECT m.id, m.state = 2 AS active, array_agg(x.contact_id) AS contacts FROM memberships m

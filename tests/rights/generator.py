@@ -86,7 +86,7 @@ def _structures(chance: Random) -> dict[int, int | None]:
 
 def _scopes(chance: Random, codes: Sequence[str]) -> dict[str, int]:
     """Rights with a scope each; those without scope have ALL, unless they had one when they were saved."""
-    return {code: chance.choice(SCOPES) if _is_scoped(code) or chance.random() < 0.05 else ALL for code in codes}
+    return {code: chance.choice(SCOPES) if _is_scoped(code) or chance.random() < 0.2 else ALL for code in codes}
 
 
 def _is_scoped(code: str) -> bool:
@@ -208,7 +208,7 @@ def questions(facts: Facts, seed: int) -> Iterator[Question]:
         at = chance.choice(edges) if chance.random() < 0.5 else NOON
         draw = chance.random()
         who = chance.choice(chance.choice((active, active, active, takers, members)))
-        if contacts and facts.delegations and chance.random() < 0.12:
+        if contacts and facts.delegations and chance.random() < 0.25:
             loan = chance.choice(facts.delegations)
             held = facts.profiles[facts.members[loan.giver].profile]
             codes = [code for code in loan.codes if code in known and (held.administrator or code in held.rights)]
@@ -222,7 +222,7 @@ def questions(facts: Facts, seed: int) -> Iterator[Question]:
             yield Question("portal", chance.choice(accesses), code, target, what, at)
         elif contacts and draw < 0.7:
             own = [code for code in facts.profiles[facts.members[who].profile].rights if _is_scoped(code)] or likely
-            code = chance.choice(chance.choice((scoped, own, own, lent)) if chance.random() < 0.95 else known)
+            code = chance.choice(chance.choice((scoped, own, own, lent)) if chance.random() < 0.9 else known)
             yield Question("member", who, code, "contact", chance.choice(contacts), at)
         elif draw < 0.82:
             yield Question("member", who, chance.choice(OVER_MEMBERS), "member", chance.choice(members), at)

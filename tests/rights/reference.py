@@ -129,6 +129,12 @@ def limited_by(facts: Facts, code: str) -> Limit:
     return "contact" if any(each.code == code and each.scoped for each in facts.product_rights) else ""
 
 
+def requires(facts: Facts, code: str) -> tuple[str, ...]:
+    """The rights without which nobody is to hold another."""
+    declared = {each.code: each.requires for each in facts.product_rights}
+    return RIGHTS[code].requires if code in RIGHTS else declared.get(code, ())
+
+
 def own_rights(facts: Facts, who: int) -> dict[str, int]:
     """What a member holds of its own: the rights of its profile, changed by its personal ones, as far as they exist.
 
