@@ -57,6 +57,8 @@ def places_of(world: World) -> dict[str, Ids]:
         "/o/{slug}/settings/products/{id}": {"id": world.product_id},
         "/o/{slug}/settings/products/{id}/edit": {"id": world.product_id},
         "/o/{slug}/settings/products/{id}/try": {"id": world.product_id},
+        "/o/{slug}/settings/products/{id}/rights/new": {"id": world.product_id},
+        "/o/{slug}/settings/products/{id}/rights/{code}": {"id": world.product_id, "code": "portfolios.read"},
         "/o/{slug}/contacts/{id}": contact,
         "/o/{slug}/contacts/{id}/edit": contact,
         "/o/{slug}/contacts/{id}/people/new": contact,
@@ -302,6 +304,24 @@ async def save_product(world: World) -> Sent:
 @fills("POST /o/{slug}/settings/products/{id}/try")
 async def registered_product(world: World) -> Sent:
     return Sent({"id": (await world.registered_product()).id}, {"keep_hours": "24", "open": "0"})
+
+
+@fills("POST /o/{slug}/settings/products/{id}/rights/new")
+async def declare_right(world: World) -> Sent:
+    made = await world.registered_product()
+    named = {"name_fr": "Isolation", "name_en": "Isolation", "tab": "Isolation", "version": "1"}
+    return Sent({"id": made.id}, named | {"code": f"i{secrets.token_hex(6)}.read"})
+
+
+@fills("POST /o/{slug}/settings/products/{id}/rights/{code}")
+async def change_right(world: World) -> Sent:
+    named = {"name_fr": _name(), "name_en": "Isolation", "tab": "Isolation", "version": "2"}
+    return Sent(await world.declared_right(), named)
+
+
+@fills("POST /o/{slug}/settings/products/{id}/rights/{code}/withdraw")
+async def withdraw_right(world: World) -> Sent:
+    return Sent(await world.declared_right(), {"version": "2"})
 
 
 # Accounts from another platform

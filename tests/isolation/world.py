@@ -209,6 +209,15 @@ class World:
         )
         return await self.call("ProductService.RegisterProduct", request, by="provider")
 
+    async def declared_right(self) -> dict[str, str]:
+        """A right that a product of nobody declares: what its address is made of."""
+        made = await self.registered_product()
+        code = f"i{secrets.token_hex(6)}.read"
+        right = tenancy_pb2.DeclaredRight(code=code, name_fr="Isolation", name_en="Isolation", tab="Isolation")
+        request = tenancy_pb2.SaveProductRightsRequest(product_id=made.id, rights=[right], version=1)
+        await self.call("ProductService.SaveProductRights", request, by="provider")
+        return {"id": made.id, "code": code}
+
     async def trial_state(self, page: str) -> str:
         """The `state` of a try-out of the demonstration's product that the provider's administrator began."""
         request = tenancy_pb2.StartProductTrialRequest(id=self.product_id, return_path=page)

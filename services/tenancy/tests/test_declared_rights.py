@@ -58,11 +58,11 @@ async def test_what_is_missing_is_withdrawn_and_can_be_declared_again(stage, pro
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
-        ({"code": "Notes.read"}, ("rights[0].code", "code_malformed")),
-        ({"code": "notes"}, ("rights[0].code", "code_malformed")),
-        ({"code": "notes.read.all"}, ("rights[0].code", "code_malformed")),
-        ({"code": "contacts.read"}, ("rights[0].code", "code_reserved")),
-        ({"code": "invoices.print"}, ("rights[0].code", "code_reserved")),
+        ({"code": "Notes.read"}, ("rights[0].code", "right_code_malformed")),
+        ({"code": "notes"}, ("rights[0].code", "right_code_malformed")),
+        ({"code": "notes.read.all"}, ("rights[0].code", "right_code_malformed")),
+        ({"code": "contacts.read"}, ("rights[0].code", "right_code_reserved")),
+        ({"code": "invoices.print"}, ("rights[0].code", "right_code_reserved")),
         ({"name_fr": " "}, ("rights[0].name_fr", "required")),
         ({"name_en": "x" * 81}, ("rights[0].name_en", "too_long")),
         ({"tab": ""}, ("rights[0].tab", "required")),
@@ -78,24 +78,30 @@ async def test_a_right_that_cannot_be_declared_is_named_with_what_is_wrong(stage
     assert not (await provider.call("ListProductRights", product_id=product.id)).rights
 
 
+async def test_all_that_is_wrong_is_said_at_once(stage, provider):
+    product = await stage.product(provider)
+    found = await wrong(provider, product, right("Notes", name_fr="", requires=["notes.absent"]))
+    assert {field for field, _ in found} == {"rights[0].code", "rights[0].name_fr", "rights[0].requires"}
+
+
 async def test_a_code_stands_once(stage, provider, word):
     product = await stage.product(provider)
     twice = await wrong(provider, product, right(f"{word}.read"), right(f"{word}.read"))
-    assert twice == {("rights[1].code", "twice")}
+    assert twice == {("rights[1].code", "right_declared_twice")}
 
 
 async def test_a_code_is_never_that_of_another_product_even_if_that_one_withdrew_it(stage, provider, word):
     first, second = [await stage.product(provider) for _ in range(2)]
     await declare(provider, first, right(f"{word}.read"))
     await declare(provider, first, version=2)
-    assert await wrong(provider, second, right(f"{word}.read")) == {("rights[0].code", "code_taken")}
+    assert await wrong(provider, second, right(f"{word}.read")) == {("rights[0].code", "right_code_taken")}
 
 
 async def test_rights_do_not_require_each_other_in_a_circle(stage, provider, word):
     product = await stage.product(provider)
     first = right(f"{word}.read", requires=[f"{word}.edit"])
     second = right(f"{word}.edit", requires=[f"{word}.read"])
-    assert ("rights[0].requires", "circle") in await wrong(provider, product, first, second)
+    assert ("rights[0].requires", "requires_in_a_circle") in await wrong(provider, product, first, second)
 
 
 async def test_a_right_over_some_contacts_never_becomes_one_over_all(stage, provider, word):
@@ -177,3 +183,31 @@ async def test_declaring_leaves_an_act(stage, provider, word):
     product = await stage.product(provider)
     await declare(provider, product, right(f"{word}.read"))
     assert "product.rights_declared" in await stage.acts(provider)
+
+
+async def test_the_rights_of_a_product_are_among_those_of_its_subscribers(stage, provider, admin, word):
+    product = await stage.product(provider, admin)
+    other = await stage.firm(provider, "Cabinet Voisin")
+    await declare(provider, product, right(f"{word}.read", scoped=True, tab="Notes"))
+
+    mine, theirs = [(await each.call("ListRights")).rights for each in (admin, other)]
+
+    shown = next(each for each in mine if each.code == f"{word}.read")
+    assert (shown.group, shown.scoped, shown.name_fr, shown.name_en) == (
+        "Notes", True, "Consulter les notes", "Read notes",
+    )  # fmt: skip
+    assert f"{word}.read" not in [each.code for each in theirs]
+
+
+async def test_a_profile_grants_a_declared_right_until_it_is_withdrawn(stage, provider, admin, word):
+    product = await stage.product(provider, admin)
+    await declare(provider, product, right(f"{word}.read"))
+    profile = tenancy_pb2.Profile(
+        name=f"Notes {word}", rights=[tenancy_pb2.GrantedRight(code=f"{word}.read", scope=tenancy_pb2.SCOPE_ALL)]
+    )
+
+    made = await admin.call("SaveProfile", profile=profile)
+    await declare(provider, product, version=2, confirm_withdrawal=True)
+
+    left = next(each for each in (await admin.call("ListProfiles")).profiles if each.id == made.id)
+    assert ([each.code for each in made.rights], list(left.rights)) == ([f"{word}.read"], [])

@@ -49,9 +49,11 @@ def right_label(words: Words, code: str) -> str:
 
 
 def in_order(codes: Iterable[str]) -> list[str]:
-    """Rights in the order of the matrix, so that what belongs together stands together."""
+    """Rights of the portal in the order of the matrix, so that what belongs together stands together. Those that
+    products declare are shown by the products.
+    """
     places = {code: place for place, code in enumerate(RIGHTS)}
-    return sorted(codes, key=lambda code: places.get(code, len(places)))
+    return sorted(places.keys() & codes, key=lambda code: places[code])
 
 
 def group_label(words: Words, group: str) -> str:

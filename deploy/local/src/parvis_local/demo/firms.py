@@ -12,7 +12,7 @@ from parvis_kit.caller import acting_for
 from parvis_kit.errors import Kind, ServiceError
 from parvis_local.demo.papers import typeset
 from parvis_local.demo.portal import Person, Portal, eventually
-from parvis_local.demo.story import PRODUCTS, PROVIDER, Firm, Party, Who, vat_number
+from parvis_local.demo.story import DECLARED, PRODUCTS, PROVIDER, Firm, Party, Who, vat_number
 
 KINDS = {
     "client": tenancy_pb2.CONTACT_KIND_CLIENT,
@@ -87,6 +87,15 @@ async def make_products(portal: Portal, provider: Person) -> dict[str, str]:
             known[name] = made.id
             if is_example:
                 _write_client(portal, made)
+                rights = [
+                    tenancy_pb2.DeclaredRight(
+                        code=code, name_fr=french, name_en=english, tab=name, scoped=scoped, requires=requires
+                    )
+                    for code, french, english, scoped, requires in DECLARED
+                ]
+                await stub.SaveProductRights(
+                    tenancy_pb2.SaveProductRightsRequest(product_id=made.id, rights=rights, version=1)
+                )
     return known
 
 

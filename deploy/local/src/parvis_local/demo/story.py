@@ -296,3 +296,10 @@ PRODUCTS = (
     ("Fiduvia", "Révision et tenue comptable", False),
     ("Actalis", "Actes et secrétariat juridique", False),
 )
+#: Rights that the product example declares: code, French and English name, whether it can be limited to some clients,
+#: what it requires.
+DECLARED = (
+    ("portfolios.read", "Consulter les portefeuilles", "See portfolios", True, ("contacts.read",)),
+    ("portfolios.propose", "Proposer un arbitrage", "Propose a reallocation", True, ("portfolios.read",)),
+    ("models.publish", "Publier des allocations types", "Publish model portfolios", False, ()),
+)

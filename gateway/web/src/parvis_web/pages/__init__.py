@@ -21,6 +21,7 @@ from parvis_web.pages import (
     passwords,
     people,
     product,
+    product_rights,
     products,
     profiles,
     referents,
@@ -52,6 +53,7 @@ AREAS: tuple[Area, ...] = (
     subscriptions.pages,
     products.pages,
     product.pages,  # after products: "new" is not an id
+    product_rights.pages,
     contacts.pages,
     contact_people.pages,
     viewing.pages,

@@ -10,6 +10,7 @@ from parvis.identity.v1 import identity_pb2
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.errors import Kind, ServiceError
 from parvis_ui.forms import Errors
+from parvis_ui.lists import Column
 from parvis_web.access import Area, staff
 from parvis_web.pages.products import errors_of, form, read_back, secret_shown, settings_of, texts, typed
 from parvis_web.sentences import N_, sentence
@@ -56,7 +57,11 @@ def _base(visit: OrganisationVisit) -> str:
 @pages.get(_HERE, _MANAGE)
 async def product(visit: OrganisationVisit) -> Response:
     """What it is, what its developers need, what can be done."""
-    found = await _product(visit)
+    products, product_id = visit.clients.products, visit.request.path_params["id"]
+    _frame, found, declared = await visit.together(
+        products.GetProduct(tenancy_pb2.GetProductRequest(id=product_id)),
+        products.ListProductRights(tenancy_pb2.ListProductRightsRequest(product_id=product_id)),
+    )
     client = found.client
     context = {
         "product": found,
@@ -68,10 +73,17 @@ async def product(visit: OrganisationVisit) -> Response:
         "previous_until": client.previous_secret_until if client.HasField("previous_secret_until") else None,
         "refusal": _refusal(visit, client),
         "configurations": texts(visit, client.client_id, "", client.settings),
+        "rights_declared": declared.rights,
+        "rights_columns": _rights_columns(visit),
         "methods": _methods(visit),
         "scopes": _scopes(visit),
     }
     return visit.render("products/product.html", context)
+
+
+def _rights_columns(visit: OrganisationVisit) -> list[Column]:
+    _ = visit.words
+    return [Column(_("Code")), Column(_("What it lets one do")), Column(_("Heading")), Column(_("Reach"))]
 
 
 def _refusal(visit: OrganisationVisit, client: identity_pb2.Client) -> str:

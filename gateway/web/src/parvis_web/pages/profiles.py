@@ -49,7 +49,8 @@ def grouped(
     """Rights by group, in words: (heading, [(code, label, scoped)])."""
     groups: dict[str, list[tuple[str, str, bool]]] = {}
     for right in rights:
-        row = (right.code, right_label(visit.words, right.code), right.scoped)
+        declared = right.name_fr if visit.words.language == "fr" else right.name_en
+        row = (right.code, declared or right_label(visit.words, right.code), right.scoped)
         groups.setdefault(group_label(visit.words, right.group), []).append(row)
     return list(groups.items())
 

@@ -50,8 +50,9 @@ class WrongDeclaration:
 def wrong_declarations(wanted: Sequence[Declared], standing: Mapping[str, Standing]) -> tuple[WrongDeclaration, ...]:
     """All that forbids declaring these rights, in their order.
 
-    Of codes "code_malformed", "code_reserved", "code_taken", "twice"; of reach "scope_lost" (whoever holds it over some
-    contacts would reach all); of what is required "required_unknown", "requires_itself", "requires_scoped", "circle".
+    Of codes "right_code_malformed", "right_code_reserved", "right_code_taken", "right_declared_twice"; of reach
+    "scope_lost" (whoever holds it over some contacts would reach all); of what is required "required_unknown",
+    "requires_itself", "requires_scoped", "requires_in_a_circle".
     """
     catalogue = {right.code: right for right in CATALOGUE if not right.provider_only}
     own = {each.code: each for each in wanted}
@@ -70,19 +71,21 @@ def wrong_declarations(wanted: Sequence[Declared], standing: Mapping[str, Standi
         ]
     circle = _first_circle(own)
     found += [
-        WrongDeclaration(i, "requires", "circle", each.code) for i, each in enumerate(wanted) if each.code == circle
+        WrongDeclaration(index, "requires", "requires_in_a_circle", circle)
+        for index, each in enumerate(wanted)
+        if each.code == circle
     ]
     return tuple(found)
 
 
 def _wrong_code(code: str, standing: Mapping[str, Standing], seen: Iterable[str]) -> str:
     if _CODE.fullmatch(code) is None:
-        return "code_malformed"
+        return "right_code_malformed"
     if code.partition(".")[0] in RESERVED:
-        return "code_reserved"
+        return "right_code_reserved"
     if code in standing and not standing[code].own:
-        return "code_taken"
-    return "twice" if code in seen else ""
+        return "right_code_taken"
+    return "right_declared_twice" if code in seen else ""
 
 
 def _wrong_requirement(

@@ -42,9 +42,10 @@ async def save(
     Where something is withdrawn that is held, it says how much, and wants to be told that this is meant: PRECONDITION
     right_in_use. Raises NOT_FOUND product_not_found, CONFLICT stale_version, INVALID fields_invalid.
     """
-    wanted = _written(request.rights)
+    fields = Fields()
+    wanted = _written(fields, request.rights)
     async with begin() as unit:
-        lost = await _check(unit, product_id, request, wanted)
+        lost = await _check(unit, product_id, request, wanted, fields)
         where = await declared.subscribers(unit, product_id) if lost else []
     in_use = {code: _InUse() for code in lost}
     for each in where:
@@ -59,9 +60,9 @@ async def save(
         raise _refusal(in_use)
     async with begin() as unit:
         product = await catalogue.owned(unit, product_id, lock=True)
-        await _check(unit, product_id, request, wanted)  # once more: somebody may have been faster than we counted
+        await _check(unit, product_id, request, wanted, fields)  # somebody may have been faster than we counted
         if taken := await declared.replace(unit, product_id, wanted):
-            raise conflict("code_taken", right=taken)
+            raise conflict("right_code_taken", right=taken)
         product.version += 1
         await unit.flush()
         unit.emit(
@@ -90,13 +91,16 @@ async def spread(delivery: Delivery, event: events_pb2.ProductRightsDeclared) ->
 
 
 async def _check(
-    unit: UnitOfWork, product_id: UUID, request: tenancy_pb2.SaveProductRightsRequest, wanted: Sequence[Declared]
+    unit: UnitOfWork,
+    product_id: UUID,
+    request: tenancy_pb2.SaveProductRightsRequest,
+    wanted: Sequence[Declared],
+    fields: Fields,
 ) -> list[str]:
-    """The codes that would be withdrawn. Raises what `save` says."""
+    """The codes that would be withdrawn. Raises what `save` says; `fields` knows what is wrong with the texts."""
     product = await catalogue.owned(unit, product_id)
     if product.version != request.version:
         raise conflict("stale_version", version=str(product.version))
-    fields = Fields()
     for wrong in wrong_declarations(wanted, await declared.standing(unit, product_id)):
         fields.wrong(f"rights[{wrong.index}].{wrong.field}", wrong.reason, right=wrong.about)
     fields.settle()
@@ -104,11 +108,10 @@ async def _check(
     return [row["code"] for row in await declared.of_product(unit, product_id) if row["code"] not in kept]
 
 
-def _written(sent: Sequence[tenancy_pb2.DeclaredRight]) -> list[Declared]:
-    fields = Fields()
+def _written(fields: Fields, sent: Sequence[tenancy_pb2.DeclaredRight]) -> list[Declared]:
     if len(sent) > MOST:
         fields.wrong("rights", "too_many", most=str(MOST))
-    wanted = [
+    return [
         Declared(
             code=each.code.strip(),
             tab=fields.text(f"rights[{index}].tab", each.tab, longest=_TAB, required=True),
@@ -119,8 +122,6 @@ def _written(sent: Sequence[tenancy_pb2.DeclaredRight]) -> list[Declared]:
         )
         for index, each in enumerate(sent[:MOST])
     ]
-    fields.settle()
-    return wanted
 
 
 def _refusal(in_use: dict[str, _InUse]) -> Exception:

@@ -14,7 +14,7 @@ from parvis_tenancy.domain.scopes import Scope
 from parvis_tenancy.models import Profile
 from parvis_tenancy.service import authority, messages
 from parvis_tenancy.service.fields import Fields
-from parvis_tenancy.store import members, rights
+from parvis_tenancy.store import declared, members, rights
 from parvis_tenancy.store.search import sort_key
 
 
@@ -25,8 +25,9 @@ async def every(unit: UnitOfWork) -> list[tenancy_pb2.Profile]:
 
 async def catalogue(unit: UnitOfWork) -> list[tenancy_pb2.Right]:
     """The rights that exist in the organisation, in the order of the grid."""
+    names = await declared.names(unit)
     return [
-        tenancy_pb2.Right(code=right.code, group=right.group, scoped=right.scoped)
+        tenancy_pb2.Right(code=right.code, group=right.group, scoped=right.scoped, **names.get(right.code, {}))
         for right in (await rights.existing(unit)).values()
     ]
 

@@ -39,10 +39,10 @@ SELECT code, count(*) FILTER (WHERE of_profile) AS profiles, count(*) FILTER (WH
     SELECT code, false FROM personal_rights WHERE organisation_id = $1 AND code = ANY($2) AND scope <> 0) held
 GROUP BY code"""
 
-_SHOWN = """
-SELECT r.code, r.tab, r.name_fr, r.name_en, r.scoped, r.requires FROM product_rights r
+_NAMES = """
+SELECT r.code, r.name_fr, r.name_en FROM product_rights r
 JOIN subscriptions s ON s.organisation_id = $1 AND s.provider_id = r.provider_id AND s.product_id = r.product_id
-WHERE r.withdrawn_at IS NULL ORDER BY r.tab, r.position, r.code"""
+WHERE r.withdrawn_at IS NULL"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,7 @@ async def held(unit: UnitOfWork, codes: Sequence[str]) -> Mapping[str, tuple[int
     return {row["code"]: (row["profiles"], row["members"]) for row in rows}
 
 
-async def shown(unit: UnitOfWork) -> list[Record]:
-    """The rights of the products that the organisation has, by tab."""
-    return await unit.fetch(_SHOWN, unit.organisation_id)
+async def names(unit: UnitOfWork) -> Mapping[str, dict[str, str]]:
+    """Code → `name_fr` and `name_en` of the rights of the products that the organisation has."""
+    rows = await unit.fetch(_NAMES, unit.organisation_id)
+    return {row["code"]: {"name_fr": row["name_fr"], "name_en": row["name_en"]} for row in rows}
