@@ -5,15 +5,17 @@ from datetime import timedelta
 
 from parvis.billing.v1 import events_pb2 as billing_events
 from parvis.identity.v1 import events_pb2 as identity_events
-from parvis.identity.v1 import identity_pb2_grpc
+from parvis.identity.v1 import identity_pb2, identity_pb2_grpc
 from parvis.tenancy.v1 import events_pb2 as tenancy_events
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.app import Service, run
-from parvis_kit.caller import Caller
+from parvis_kit.caller import Caller, acting_for
 from parvis_kit.errors import ServiceError, unauthenticated
 from parvis_kit.grants import GrantSet, from_message
 from parvis_kit.tokens import FetchKeys
 from parvis_tenancy import events
+from parvis_tenancy.http.app import make_app
+from parvis_tenancy.http.callers import ProductTokens
 from parvis_tenancy.rpc.contacts import ContactRpc
 from parvis_tenancy.rpc.members import MemberRpc
 from parvis_tenancy.rpc.organisations import OrganisationRpc
@@ -22,13 +24,24 @@ from parvis_tenancy.rpc.requests import RequestRpc
 from parvis_tenancy.rpc.rights import RightsRpc
 from parvis_tenancy.service import declaring, organisations, requests, rights
 from parvis_tenancy.service.accounts import Identity
+from parvis_tenancy.service.asking import Asking
+from parvis_tenancy.service.deciding import Decisions
 from parvis_tenancy.settings import Settings
 
 
 async def wire(
-    settings: Settings, *, identity: Identity | None = None, fetch_keys: FetchKeys | None = None
+    settings: Settings,
+    *,
+    identity: Identity | None = None,
+    fetch_keys: FetchKeys | None = None,
+    fetch_product_keys: FetchKeys | None = None,
 ) -> Service[Settings]:
     """The service with all it answers and listens to. Tests play identity: its stubs and its keys."""
+
+    async def keys_of_products() -> str:
+        stub = identity_pb2_grpc.SessionServiceStub(service.peers.channel("identity"))
+        with acting_for(None):
+            return (await stub.ListSigningKeys(identity_pb2.ListSigningKeysRequest(of_products=True))).jwks_json
 
     async def compile_grants(caller: Caller) -> GrantSet:
         """Grant sets are compiled here: the service that decides asks nobody."""
@@ -60,6 +73,8 @@ async def wire(
     service.offer(offered["ProductService"], ProductRpc(identity))
     service.offer(offered["ContactService"], ContactRpc(identity))
     service.offer(offered["RightsService"], RightsRpc())
+    tokens = ProductTokens(fetch_product_keys or keys_of_products, issuer=settings.public_url)
+    service.pages = make_app(Asking(service.database, Decisions()), tokens, public_url=settings.public_url)
     service.bus.on_steps(identity_events.AccountActivated, events.account_activated)
     service.bus.on_steps(identity_events.AccountChanged, events.account_changed)
     service.bus.on_steps(identity_events.AccountLinked, events.account_linked)

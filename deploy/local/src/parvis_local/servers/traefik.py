@@ -52,6 +52,7 @@ def _of_this_machine(ports: Ports) -> dict[str, str]:
         "PARVIS_EDGE_IDENTITY_BURST": "100000",
         "PARVIS_EDGE_IDENTITY_AT_ONCE": "10000",
         "PARVIS_EDGE_PAGES_AT_ONCE": "10000",
+        "PARVIS_EDGE_API_AT_ONCE": "10000",
     }
     return (
         at_once
@@ -62,6 +63,7 @@ def _of_this_machine(ports: Ports) -> dict[str, str]:
             "TRAEFIK_ENTRYPOINTS_OPERATIONS_ADDRESS": f"{HOST}:{ports.traefik_api}",
             "TRAEFIK_PROVIDERS_FILE_DIRECTORY": str(CONFIGURATION / "dynamic"),
             "PARVIS_IDENTITY_URL": f"http://{HOST}:{ports.http('identity')}",
+            "PARVIS_TENANCY_URL": f"http://{HOST}:{ports.http('tenancy')}",
             "PARVIS_WEB_URL": f"http://{HOST}:{ports.http('web')}",
             "PARVIS_STORE_BACKEND_URL": f"http://{HOST}:{ports.store['s3']}",
             "PARVIS_STORE_FRAME_ORIGIN": public_url(ports),

@@ -1,0 +1,1 @@
+"""The REST interface of tenancy, for products: AuthZEN ⇄ arguments of the use cases."""
