@@ -34,9 +34,9 @@ class World:
     accounts: dict = field(default_factory=dict)
     records: dict = field(default_factory=dict)
 
-    async def person(self, name, *, below=None, uses=False, state=2, **rights):
+    async def person(self, name, *, below=None, uses=False, state=2, account_id=None, **rights):
         """A member with exactly these rights: `read="all"`, `contacts_read="mine"`."""
-        membership_id, account_id = uuid7(), uuid7()
+        membership_id, account_id = uuid7(), account_id or uuid7()
         profile = await self._nothing()
         codes = {
             ("contacts.read" if action == "contacts_read" else f"{self.word}.{action}"): SCOPES[scope]
@@ -70,9 +70,9 @@ class World:
                 )
         self.people[name], self.accounts[name] = membership_id, account_id
 
-    async def record(self, name, *advisers):
+    async def record(self, name, *advisers, contact_id=None):
         """A contact in the charge of these people."""
-        contact_id = uuid7()
+        contact_id = contact_id or uuid7()
         async with self._begin() as unit:
             unit.add(
                 Contact(
@@ -135,11 +135,11 @@ class World:
         return self.stage.service.database.begin(Caller("tenancy"), organisation_id=self.organisation_id)
 
 
-async def make_world(stage, provider, *, scoped=(), plain=(), name="Cabinet Armor"):
+async def make_world(stage, provider, *, scoped=(), plain=(), name="Cabinet Armor", word=""):
     """A firm, a product that it subscribes, and the rights that the product declares."""
     admin = await stage.firm(provider, name)
     product = await stage.product(provider, admin)
-    word = f"w{uuid7().hex[-12:]}"
+    word = word or f"w{uuid7().hex[-12:]}"
     rights = [
         tenancy_pb2.DeclaredRight(code=f"{word}.{each}", name_fr=each, name_en=each, tab="Essai", scoped=each in scoped)
         for each in (*scoped, *plain)
