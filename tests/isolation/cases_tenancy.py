@@ -381,6 +381,41 @@ async def check(world: World) -> pb.CheckRequest:
     return pb.CheckRequest(right="contacts.read", contact_id=world.contact.id)
 
 
+@case("RightsService.BatchCheck", others=NOT_FOUND)
+async def batch_check(world: World) -> pb.BatchCheckRequest:
+    return pb.BatchCheckRequest(questions=[_question(world)])
+
+
+@case("RightsService.Explain", others=NOT_FOUND)
+async def explain(world: World) -> pb.ExplainRequest:
+    return pb.ExplainRequest(question=_question(world))
+
+
+@case("RightsService.ListObjects", others=NOT_FOUND)
+async def list_objects(world: World) -> pb.ListObjectsRequest:
+    return pb.ListObjectsRequest(membership_id=world.member.id, right="contacts.read", type="contact")
+
+
+@case("RightsService.ListSubjects", others=NOT_FOUND)
+async def list_subjects(world: World) -> pb.ListSubjectsRequest:
+    return pb.ListSubjectsRequest(right="contacts.read", resource=_question(world).resource)
+
+
+@case("RightsService.GetRightsAt", others=NOT_FOUND)
+async def get_rights_at(world: World) -> pb.GetRightsAtRequest:
+    return pb.GetRightsAtRequest(membership_id=world.member.id)
+
+
+@case("RightsService.Watch", others=OWN)
+async def watch(_: World) -> pb.WatchRequest:
+    return pb.WatchRequest(after_revision=0)
+
+
+def _question(world: World) -> pb.Question:
+    resource = pb.ResourceRef(type="contact", id=world.contact.id)
+    return pb.Question(membership_id=world.member.id, right="contacts.read", resource=resource)
+
+
 @case("OrganisationService.GetPasswordPolicy", others=OWN)
 async def get_password_policy(_: World) -> pb.GetPasswordPolicyRequest:
     return pb.GetPasswordPolicyRequest()

@@ -189,6 +189,11 @@ async def world(stage, provider, admin):
     )
 
 
+def _question(world):
+    resource = tenancy_pb2.ResourceRef(type="contact", id=world.record.contact.id)
+    return tenancy_pb2.Question(membership_id=world.member.id, right="contacts.read", resource=resource)
+
+
 CASES = {
     "GetMember": lambda w: {"id": w.member.id},
     "ResendInvitation": lambda w: {"id": w.invited.id},
@@ -228,6 +233,11 @@ CASES = {
     "CorrectAccessMail": lambda w: {"membership_id": w.access.membership_id, "mail": "neuve@kerautret.example"},
     "SetAccessFolders": lambda w: {"membership_id": w.access.membership_id},
     "Check": lambda w: {"right": "contacts.read", "contact_id": w.record.contact.id},
+    "BatchCheck": lambda w: {"questions": [_question(w)]},
+    "Explain": lambda w: {"question": _question(w)},
+    "ListObjects": lambda w: {"membership_id": w.member.id, "right": "contacts.read", "type": "contact"},
+    "ListSubjects": lambda w: {"right": "contacts.read", "resource": _question(w).resource},
+    "GetRightsAt": lambda w: {"membership_id": w.member.id},
 }  # fmt: skip
 # Name the organisation themselves, or nothing that is somebody's; each is proven beside its use case.
 ELSEWHERE = {
@@ -238,7 +248,7 @@ ELSEWHERE = {
     "GetProduct", "UpdateProduct", "RotateProductSecret", "SetProductOpen", "StartProductTrial", "FinishProductTrial",
     "ResolveMembership", "ResolveProduct", "GetGrantSet", "ListRequests", "SetRequestsAccepted", "ListMyRequests",
     "AcceptRequest", "DeclineRequest", "WithdrawMyRequest", "ResolveViewing", "ListSubscriptions",
-    "ListAdviserChanges", "ListReferents", "ListProviderStaff", "ListProductRights", "SaveProductRights",
+    "ListAdviserChanges", "ListReferents", "ListProviderStaff", "ListProductRights", "SaveProductRights", "Watch",
 }  # fmt: skip
 
 

@@ -27,6 +27,12 @@ class Settings(ServiceSettings):
         "parvis.tenancy.v1.RightsService.GetGrantSet": frozenset({"documents", "notify", "billing"}),
         "parvis.tenancy.v1.RightsService.ListAdviserChanges": frozenset({"documents", "billing"}),
         "parvis.tenancy.v1.RightsService.Check": frozenset({"web", "identity"}),
+        "parvis.tenancy.v1.RightsService.BatchCheck": frozenset({"web"}),
+        "parvis.tenancy.v1.RightsService.Explain": frozenset({"web"}),
+        "parvis.tenancy.v1.RightsService.ListObjects": frozenset({"web"}),
+        "parvis.tenancy.v1.RightsService.ListSubjects": frozenset({"web"}),
+        "parvis.tenancy.v1.RightsService.GetRightsAt": frozenset({"web"}),
+        "parvis.tenancy.v1.RightsService.Watch": frozenset({"web"}),
     }
 
     #: SHA-256, in hexadecimal, of the token with which the first administrator makes themself. Empty: nobody can.

@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.ids import parse, parse_optional
+from parvis_kit.server import Begin, in_steps
 from parvis_kit.unit import UnitOfWork
-from parvis_tenancy.service import contacts, rights, viewings
+from parvis_tenancy.service import contacts, decisions, rights, viewings
 from parvis_tenancy.store.known import Known
 
 
@@ -52,3 +53,29 @@ class RightsRpc:
 
     async def Check(self, unit: UnitOfWork, request: tenancy_pb2.CheckRequest) -> tenancy_pb2.Decision:
         return await rights.check(unit, self.known, request.right, parse_optional(request.contact_id, "contact_id"))
+
+    async def BatchCheck(
+        self, unit: UnitOfWork, request: tenancy_pb2.BatchCheckRequest
+    ) -> tenancy_pb2.BatchCheckResponse:
+        return await decisions.batch(unit, request)
+
+    async def Explain(self, unit: UnitOfWork, request: tenancy_pb2.ExplainRequest) -> tenancy_pb2.Explanation:
+        return await decisions.explain(unit, request)
+
+    async def ListObjects(
+        self, unit: UnitOfWork, request: tenancy_pb2.ListObjectsRequest
+    ) -> tenancy_pb2.ListObjectsResponse:
+        return await decisions.objects(unit, request)
+
+    async def ListSubjects(
+        self, unit: UnitOfWork, request: tenancy_pb2.ListSubjectsRequest
+    ) -> tenancy_pb2.ListSubjectsResponse:
+        return await decisions.subjects(unit, request)
+
+    async def GetRightsAt(self, unit: UnitOfWork, request: tenancy_pb2.GetRightsAtRequest) -> tenancy_pb2.RightsAt:
+        at = request.at.ToDatetime(unit.now.tzinfo) if request.HasField("at") else None
+        return await decisions.rights_at(unit, parse(request.membership_id, "membership_id"), at)
+
+    @in_steps
+    async def Watch(self, begin: Begin, request: tenancy_pb2.WatchRequest) -> tenancy_pb2.WatchResponse:
+        return await decisions.watch(begin, request.after_revision, request.wait_seconds)

@@ -13,6 +13,8 @@ from parvis_tenancy.domain.states import MembershipKind, MembershipState
 from parvis_tenancy.models import Membership
 from parvis_tenancy.store import decisions, rights
 
+_MOST_NAMED = 5
+
 
 async def own_rights(unit: UnitOfWork) -> Rights:
     """What the caller holds now, as the tables say."""
@@ -36,7 +38,8 @@ async def granters(unit: UnitOfWork, right: str, scope: Scope = Scope.ALL) -> li
     if meant is None:
         return []
     through = ("members.manage", "profiles.manage")
-    return await decisions.granters(unit, meant, scope, through, but=unit.caller.membership_id)
+    found = await decisions.granters(unit, meant, scope, through)
+    return [name for each, name in found if each != unit.caller.membership_id][:_MOST_NAMED]
 
 
 async def refusal(unit: UnitOfWork, reason: str, right: str) -> ServiceError:

@@ -65,6 +65,11 @@ async def compiled(unit: UnitOfWork, membership_id: UUID) -> tenancy_pb2.GrantSe
     found = await rights.holder(unit, membership_id)
     if found is None or found.state != MembershipState.ACTIVE:
         raise not_found("no_membership")
+    return compiled_message(unit, membership_id, found)
+
+
+def compiled_message(unit: UnitOfWork, membership_id: UUID, found: rights.Holder) -> tenancy_pb2.GrantSet:
+    """What a membership may do, as it travels."""
     return tenancy_pb2.GrantSet(
         membership_id=str(membership_id),
         organisation_id=str(unit.organisation_id),

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from asyncpg import Record
+
 from parvis_kit.paging import Cursor
 from parvis_kit.unit import UnitOfWork
 from parvis_tenancy.domain.catalogue import CATALOGUE, PORTAL_RIGHTS, RIGHTS, Right
@@ -112,14 +114,19 @@ SELECT EXISTS (SELECT FROM mine WHERE scope = {Scope.ALL:d}) AS everything, EXIS
 
 _GRANTERS = f"""
 WITH {_OWN}
-SELECT m.given_name || ' ' || m.family_name AS name FROM own o
+SELECT m.id, m.given_name || ' ' || m.family_name AS name FROM own o
 JOIN memberships m ON m.organisation_id = $1 AND m.id = o.holder
-WHERE o.scope = ANY($6) AND m.id IS DISTINCT FROM $8 AND (m.profile_built_in = 'administrator' OR EXISTS (
+WHERE o.scope = ANY($6) AND (m.profile_built_in = 'administrator' OR EXISTS (
     SELECT FROM unnest($7::varchar[]) AS needed (code)
     LEFT JOIN personal_rights p ON p.organisation_id = $1 AND p.membership_id = m.id AND p.code = needed.code
     LEFT JOIN profile_rights r ON r.organisation_id = $1 AND r.profile_id = m.profile_id AND r.code = needed.code
-    WHERE coalesce(p.scope, r.scope, 0) <> 0 AND NOT (needed.code = ANY($9) AND m.tier_id IS NOT NULL)))
-ORDER BY m.sort_key, m.id LIMIT 5"""  # noqa: S608
+    WHERE coalesce(p.scope, r.scope, 0) <> 0 AND NOT (needed.code = ANY($8) AND m.tier_id IS NOT NULL)))
+ORDER BY m.sort_key, m.id LIMIT 6"""  # noqa: S608
+
+
+_MEMBERS_OF = """
+SELECT id, sort_key FROM memberships WHERE organisation_id = $1 AND kind = 1 AND state IN (1, 2)
+AND ($2::uuid[] IS NULL OR structure_id = ANY($2)) AND (sort_key, id) > ($3, $4) ORDER BY sort_key, id LIMIT $5"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +162,15 @@ async def names_of_holders(unit: UnitOfWork, code: str, *, but: UUID | None) -> 
     return [each.name for each in found if each.id != but][:_MOST_NAMED]
 
 
+async def members_of(
+    unit: UnitOfWork, structures: frozenset[UUID] | None, *, after: Cursor | None, size: int
+) -> list[Record]:
+    """Members who belong to the organisation now, by name after the cursor; of these structures only, where named."""
+    start = after or FIRST
+    limited = list(structures) if structures is not None else None
+    return await unit.fetch(_MEMBERS_OF, unit.organisation_id, limited, start.key, start.id, size)
+
+
 async def reach(unit: UnitOfWork, right: Right, membership_id: UUID) -> frozenset[UUID] | None:
     """The advisers whose contacts a member reaches with a right; None: every contact. Nobody: the right is not held."""
     rows = await unit.fetch(
@@ -163,14 +179,12 @@ async def reach(unit: UnitOfWork, right: Right, membership_id: UUID) -> frozense
     return None if rows[0]["everything"] else frozenset(rows[0]["advisers"])
 
 
-async def granters(
-    unit: UnitOfWork, right: Right, scope: Scope, through: Sequence[str], *, but: UUID | None = None
-) -> list[str]:
-    """Names of five members at most who hold a right at least as far as `scope`, of their own, and one of the rights
-    `through` which they can pass it on; `but` is left out.
+async def granters(unit: UnitOfWork, right: Right, scope: Scope, through: Sequence[str]) -> list[tuple[UUID, str]]:
+    """Six members at most, with their names, who hold a right at least as far as `scope`, of their own, and one of the
+    rights `through` which they can pass it on.
     """
     wide = [int(each) for each in Scope if each.rank >= scope.rank]
     asked = (unit.organisation_id, unit.now, right.code, right.scoped, right.whole)
     whole = [each.code for each in CATALOGUE if each.whole]
-    rows = await unit.fetch(_GRANTERS, *asked, wide, list(through), but, whole)
-    return [row["name"] for row in rows]
+    rows = await unit.fetch(_GRANTERS, *asked, wide, list(through), whole)
+    return [(row["id"], row["name"]) for row in rows]

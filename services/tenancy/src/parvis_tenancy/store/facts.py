@@ -12,6 +12,8 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
+from asyncpg import Record
+
 from parvis_kit.unit import UnitOfWork
 from parvis_tenancy.domain.catalogue import Right, existing
 from parvis_tenancy.domain.facts import Delegation, Facts, Member, Portal, Profile
@@ -57,15 +59,15 @@ people AS (
     SELECT m.* FROM memberships m WHERE m.organisation_id = $1
     AND (m.id IN ($3, $5) OR m.id IN (SELECT from_id FROM standing))),
 chain AS (
-    SELECT m.id, m.manager_id FROM contact_advisers a
-    JOIN memberships m ON m.organisation_id = $1 AND m.id = a.membership_id
-    WHERE a.organisation_id = $1 AND a.contact_id = $4
+    SELECT m.id, m.manager_id FROM memberships m WHERE m.organisation_id = $1 AND (m.id = $3 OR m.id IN (
+        SELECT a.membership_id FROM contact_advisers a WHERE a.organisation_id = $1 AND a.contact_id = $4))
     UNION SELECT m.id, m.manager_id FROM chain c JOIN memberships m ON m.organisation_id = $1 AND m.id = c.manager_id)
 SELECT json_build_object({_SHARED},
     'members', (SELECT json_agg({_MEMBER}) FROM people m),
     'advisers', (SELECT json_agg(a.membership_id) FROM contact_advisers a
                  WHERE a.organisation_id = $1 AND a.contact_id = $4),
     'superiors', (SELECT json_object_agg(c.id, c.manager_id) FROM chain c),
+    'known', (SELECT EXISTS (SELECT FROM contacts c WHERE c.organisation_id = $1 AND c.id = $4)),
     'structures', CASE WHEN EXISTS (SELECT FROM people WHERE tier_id IS NOT NULL) THEN
         (SELECT json_object_agg(s.id, s.parent_id) FROM structures s WHERE s.organisation_id = $1) END
 )::text AS facts"""  # noqa: S608
@@ -89,6 +91,8 @@ class Read:
 
     facts: Facts
     revisions: tuple[int, int]
+    #: Whether the contact that was asked about exists.
+    contact_known: bool
     #: Membership → its state, of those that were asked for.
     states: Mapping[UUID, int]
     #: Of a portal access: contact → folder templates that it is limited to.
@@ -171,6 +175,7 @@ def _read(found: Mapping[str, Any], contact_id: UUID | None) -> Read:
     return Read(
         facts=facts,
         revisions=tuple(found["revisions"] or (0, 0)),
+        contact_known=bool(found.get("known")),
         states={UUID(each["id"]): each["state"] for each in (*members, *portals)},
         folders={
             UUID(contact): tuple(map(UUID, folders))
@@ -221,3 +226,32 @@ def _id(value: str | None) -> UUID | None:
 
 def _ids(found: Mapping[str, str | None] | None) -> Mapping[UUID, UUID | None]:
     return {UUID(key): _id(value) for key, value in (found or {}).items()}
+
+
+_NAMES = """
+SELECT id, trim(given_name || ' ' || family_name) AS name FROM memberships WHERE organisation_id = $1 AND id = ANY($2)
+UNION ALL SELECT id, name FROM contacts WHERE organisation_id = $1 AND id = ANY($2)
+UNION ALL SELECT id, name FROM profiles WHERE organisation_id = $1 AND id = ANY($2)
+UNION ALL SELECT id, name FROM structures WHERE organisation_id = $1 AND id = ANY($2)
+UNION ALL SELECT p.id, p.name FROM products p WHERE p.id = ANY($2)"""
+
+_CHANGES = """
+SELECT c.revision, c.at, c.membership_id, trim(m.given_name || ' ' || m.family_name) AS name, c.service, c.act, c.reason
+FROM rights_changes c LEFT JOIN memberships m ON m.organisation_id = $1 AND m.id = c.membership_id
+WHERE c.organisation_id = $1 AND c.revision > $2 ORDER BY c.revision LIMIT $3"""
+
+
+async def names(unit: UnitOfWork, ids: Sequence[UUID]) -> Mapping[UUID, str]:
+    """What members, contacts, profiles, structures and products are called."""
+    return {row["id"]: row["name"] for row in await unit.fetch(_NAMES, unit.organisation_id, list(ids))}
+
+
+async def changes_after(unit: UnitOfWork, revision: int, most: int) -> list[Record]:
+    """The changes of rights after a revision, oldest first."""
+    return await unit.fetch(_CHANGES, unit.organisation_id, revision, most)
+
+
+async def revision_now(unit: UnitOfWork) -> int:
+    """The revision that the rights of the organisation have reached."""
+    rows = await unit.fetch("SELECT revision FROM rights_revisions WHERE organisation_id = $1", unit.organisation_id)
+    return int(rows[0]["revision"]) if rows else 0
