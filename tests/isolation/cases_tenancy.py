@@ -3,7 +3,7 @@
 import secrets
 
 import cases_identity
-from cases import NOT_FOUND, OWN, Refused, Rightful, case
+from cases import NOT_FOUND, OWN, STAFF_ONLY, Refused, Rightful, case
 from people import FIRM
 from world import World
 
@@ -381,27 +381,30 @@ async def check(world: World) -> pb.CheckRequest:
     return pb.CheckRequest(right="contacts.read", contact_id=world.contact.id)
 
 
-@case("RightsService.BatchCheck", others=NOT_FOUND)
+CLIENTS = {"other-firm-client": STAFF_ONLY}
+
+
+@case("RightsService.BatchCheck", others=NOT_FOUND, differs=CLIENTS)
 async def batch_check(world: World) -> pb.BatchCheckRequest:
     return pb.BatchCheckRequest(questions=[_question(world)])
 
 
-@case("RightsService.Explain", others=NOT_FOUND)
+@case("RightsService.Explain", others=NOT_FOUND, differs=CLIENTS)
 async def explain(world: World) -> pb.ExplainRequest:
     return pb.ExplainRequest(question=_question(world))
 
 
-@case("RightsService.ListObjects", others=NOT_FOUND)
+@case("RightsService.ListObjects", others=NOT_FOUND, differs=CLIENTS)
 async def list_objects(world: World) -> pb.ListObjectsRequest:
     return pb.ListObjectsRequest(membership_id=world.member.id, right="contacts.read", type="contact")
 
 
-@case("RightsService.ListSubjects", others=NOT_FOUND)
+@case("RightsService.ListSubjects", others=NOT_FOUND, differs=CLIENTS)
 async def list_subjects(world: World) -> pb.ListSubjectsRequest:
     return pb.ListSubjectsRequest(right="contacts.read", resource=_question(world).resource)
 
 
-@case("RightsService.GetRightsAt", others=NOT_FOUND)
+@case("RightsService.GetRightsAt", others=NOT_FOUND, differs=CLIENTS)
 async def get_rights_at(world: World) -> pb.GetRightsAtRequest:
     return pb.GetRightsAtRequest(membership_id=world.member.id)
 
