@@ -187,6 +187,13 @@ async def save_profile(world: World) -> pb.SaveProfileRequest:
     return pb.SaveProfileRequest(profile=profile)
 
 
+@case("MemberService.SetPersonalRights")
+async def set_personal_rights(world: World) -> pb.SetPersonalRightsRequest:
+    invited = await world.cast.invite(world.member.profile_id)
+    granted = [pb.GrantedRight(code="members.read", scope=pb.SCOPE_ALL)]
+    return pb.SetPersonalRightsRequest(member_id=invited.id, version=invited.version, rights=granted)
+
+
 @case("MemberService.ListRights", others=OWN)
 async def list_rights(_: World) -> pb.ListRightsRequest:
     return pb.ListRightsRequest()

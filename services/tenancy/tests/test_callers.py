@@ -205,6 +205,7 @@ CASES = {
         "mail": "x@armor.example", "given_name": "X", "family_name": "Y", "profile_id": w.profile.id,
         "structure_id": w.structure.id,
     },
+    "SetPersonalRights": lambda w: {"member_id": w.member.id, "version": w.member.version},
     "SaveProfile": lambda w: {"profile": w.profile},
     "CreateStructure": lambda w: {"name": "Sous", "parent_id": w.structure.id},
     "UpdateStructure": lambda w: {"id": w.structure.id, "name": "Siège", "version": 1},

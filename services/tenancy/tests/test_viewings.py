@@ -28,9 +28,11 @@ async def viewed(stage, viewer, subject):
 
 
 async def hired(stage, admin, rights):
-    """A colleague who holds exactly these rights."""
+    """A colleague who holds exactly these rights, as a profile may that was saved before rights carried each other."""
     granted = [tenancy_pb2.GrantedRight(code=code, scope=scope) for code, scope in rights.items()]
     profile = await admin.call("SaveProfile", profile=tenancy_pb2.Profile(name=str(rights)[:60], rights=granted))
+    carried = "DELETE FROM profile_rights WHERE profile_id = $1::uuid AND code <> ALL($2)"
+    await stage.rows(admin, carried, profile.id, list(rights))
     colleague = await stage.colleague(admin, "junior")
     member = await admin.call("GetMember", id=colleague.membership_id)
     await admin.call("UpdateMember", id=member.id, profile_id=profile.id, version=member.version)

@@ -29,6 +29,11 @@ class Right:
         """Whether it can be limited to some contacts."""
         return self.limited_by == "contact"
 
+    @property
+    def tiered(self) -> bool:
+        """Whether it is held over the members of a part of the organisation only, by whoever administers that part."""
+        return self.limited_by == "member"
+
 
 CATALOGUE: tuple[Right, ...] = (
     Right("members.read", "people"),

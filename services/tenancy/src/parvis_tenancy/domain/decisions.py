@@ -72,8 +72,8 @@ def grants_of(facts: Facts, member: Member, right: str, at: datetime) -> Iterato
         yield Grant(scope, member)
     if not facts.catalogue[right].scoped:
         return
-    for delegation in facts.delegations:
-        if delegation.deputy != member.id or right not in delegation.codes or not delegation.holds(at):
+    for delegation in facts.lent.get(member.id, ()):
+        if right not in delegation.codes or not delegation.holds(at):
             continue
         delegator = facts.members.get(delegation.delegator)
         if delegator is not None and delegator.active and (lent := facts.own_rights(delegator).get(right)) is not None:

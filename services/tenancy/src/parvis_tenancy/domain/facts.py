@@ -86,6 +86,14 @@ class Facts:
         """Who is attached to whom."""
         return Hierarchy({**self.superiors, **{member.id: member.superior for member in self.members.values()}})
 
+    @cached_property
+    def lent(self) -> Mapping[UUID, Sequence[Delegation]]:
+        """Deputy → what was delegated to them, whenever it counts."""
+        found: dict[UUID, list[Delegation]] = {}
+        for delegation in self.delegations:
+            found.setdefault(delegation.deputy, []).append(delegation)
+        return found
+
     def of_profile(self, profile: Profile) -> Rights:
         """What a profile grants."""
         return of_profile(profile.built_in, profile.rights, self.catalogue)
@@ -94,6 +102,17 @@ class Facts:
         """What a member holds through their profile and their personal difference: the ceiling of what they can grant,
         and what they can delegate. Nobody's difference takes anything from *Administrator*.
         """
+        known = self._own.get(member.id)
+        if known is None or known[0] is not member:
+            known = self._own[member.id] = (member, self._rights_of(member))
+        return known[1]
+
+    @cached_property
+    def _own(self) -> dict[UUID, tuple[Member, Rights]]:
+        """What was found out about members, once for all their rights."""
+        return {}
+
+    def _rights_of(self, member: Member) -> Rights:
         held = self.of_profile(member.profile)
         if member.personal and member.profile.built_in != ADMINISTRATOR:
             held = with_difference(held, member.personal, self.catalogue)

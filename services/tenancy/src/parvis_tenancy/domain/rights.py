@@ -41,6 +41,11 @@ def difference(profile: Rights, wanted: Rights) -> Mapping[str, int]:
     }
 
 
+def told(rights: Rights) -> str:
+    """Rights as the trail tells them: "contacts.read:mine members.read:all"."""
+    return " ".join(f"{code}:{scope.name.lower()}" for code, scope in sorted(rights.items()))
+
+
 def above(wanted: Rights, held: Rights) -> tuple[str, ...]:
     """The codes of `wanted` above the ceiling `held`: rights that are not held, or held with a shorter reach."""
     return tuple(code for code, scope in wanted.items() if code not in held or held[code].rank < scope.rank)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.ids import parse, parse_optional
 from parvis_kit.unit import UnitOfWork
-from parvis_tenancy.service import members, profiles
+from parvis_tenancy.service import members, personal, profiles
 from parvis_tenancy.service.accounts import Identity
 from parvis_tenancy.service.members import MemberChange
 
@@ -52,6 +52,7 @@ class MemberRpc:
             profile_id=parse(request.profile_id, "profile_id"),
             structure_id=request.structure_id,
             version=request.version,
+            reason=request.reason,
         )
         return await members.update(unit, parse(request.id), change)
 
@@ -61,7 +62,16 @@ class MemberRpc:
         return tenancy_pb2.ListProfilesResponse(profiles=await profiles.every(unit))
 
     async def SaveProfile(self, unit: UnitOfWork, request: tenancy_pb2.SaveProfileRequest) -> tenancy_pb2.Profile:
-        return await profiles.save(unit, request.profile, parse_optional(request.profile.id, "profile.id"))
+        profile_id = parse_optional(request.profile.id, "profile.id")
+        return await profiles.save(unit, request.profile, profile_id, request.reason)
+
+    async def SetPersonalRights(
+        self, unit: UnitOfWork, request: tenancy_pb2.SetPersonalRightsRequest
+    ) -> tenancy_pb2.Member:
+        member_id = parse(request.member_id, "member_id")
+        return await personal.set_rights(
+            unit, member_id, request.rights, version=request.version, reason=request.reason
+        )
 
     async def ListRights(self, unit: UnitOfWork, _: tenancy_pb2.ListRightsRequest) -> tenancy_pb2.ListRightsResponse:
         return tenancy_pb2.ListRightsResponse(rights=await profiles.catalogue(unit))

@@ -1,17 +1,27 @@
-"""The ceiling, and telling everyone that rights changed. What changes rights never rests on a cached grant set."""
+"""The ceiling, and telling everyone that rights changed. What changes rights never rests on a cached grant set.
 
+Acts that could lift somebody are first held against the rights of whoever acts, which names what is missing; then what
+they did is measured on the facts (`below_law`), whichever way it took.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from uuid import UUID
 
 from parvis.tenancy.v1 import events_pb2
 from parvis_kit.errors import ServiceError, forbidden, invalid, not_found, precondition
 from parvis_kit.unit import UnitOfWork
-from parvis_tenancy.domain import catalogue
+from parvis_tenancy.domain import catalogue, ceiling
 from parvis_tenancy.domain import rights as rules
 from parvis_tenancy.domain.catalogue import Right, Rights
+from parvis_tenancy.domain.facts import Facts
 from parvis_tenancy.domain.scopes import Scope
 from parvis_tenancy.domain.states import MembershipKind, MembershipState
 from parvis_tenancy.models import Membership
-from parvis_tenancy.store import decisions, rights
+from parvis_tenancy.store import decisions, facts, members, rights, structures
+from parvis_tenancy.store.facts import Moment
+
+INVITE, MANAGE = "members.invite", "members.manage"
 
 _MOST_NAMED = 5
 
@@ -54,6 +64,16 @@ async def below_ceiling(unit: UnitOfWork, codes: tuple[str, ...]) -> None:
         raise forbidden("above_ceiling", right=codes[0], rights=", ".join(codes), helpers=helpful)
 
 
+async def may_change(unit: UnitOfWork, old: Rights, asked: Rights, new: Rights) -> None:
+    """Raises FORBIDDEN above_ceiling when a change of rights touches what the caller does not hold: what was `asked`
+    first, then what it carried along.
+    """
+    held = await own_rights(unit)
+    first = rules.above_when_saving(old, asked, held)
+    codes = (*first, *(code for code in rules.above_when_saving(old, new, held) if code not in first))
+    await below_ceiling(unit, codes)
+
+
 async def rights_of_profile(unit: UnitOfWork, profile_id: UUID) -> Rights:
     """The rights of a profile named in a request. Raises NOT_FOUND profile_not_found."""
     found = await rights.rights_of_profile(unit, profile_id)
@@ -62,17 +82,83 @@ async def rights_of_profile(unit: UnitOfWork, profile_id: UUID) -> Rights:
     return found
 
 
-async def may_act_on(unit: UnitOfWork, membership: Membership, new_profile: UUID | None = None) -> None:
-    """Raises FORBIDDEN above_ceiling when the member, or the profile that they would get, is above the caller."""
+async def may_act_on(
+    unit: UnitOfWork, membership: Membership, new_profile: UUID | None = None, *, right: str = MANAGE
+) -> None:
+    """Raises FORBIDDEN out_of_tier when the member is not in the part that the caller administers, above_ceiling when
+    they, or the profile that they would get, are above the caller.
+    """
+    tier = await own_tier(unit)
+    await in_tier(unit, membership.structure_id, right=right, tier=tier)
     held = await own_rights(unit)
-    old = await rights_of_profile(unit, _profile(membership))
-    new = await rights_of_profile(unit, new_profile) if new_profile is not None else old
-    await below_ceiling(unit, rules.above_when_moving(old, new, held))
+    found = await rights.holder(unit, membership.id)
+    if found is None or found.kind != MembershipKind.STAFF:
+        raise not_found()
+    new = await rights_of_profile(unit, new_profile) if new_profile is not None else {}
+    above = set(rules.above_when_moving(found.rights, new, held))
+    if tier is not None and membership.tier_id not in tier:
+        above |= {code for code in found.rights if code in catalogue.RIGHTS and catalogue.RIGHTS[code].tiered}
+    await below_ceiling(unit, tuple(sorted(above)))
+
+
+async def limit(unit: UnitOfWork) -> UUID | None:
+    """The structure to which the caller's administration of people is limited; None: it is not."""
+    own = unit.caller.membership_id
+    found = await unit.get(Membership, (unit.organisation_id, own)) if own is not None else None
+    return None if found is None else found.tier_id
+
+
+async def own_tier(unit: UnitOfWork) -> frozenset[UUID] | None:
+    """That structure with all its parts."""
+    top = await limit(unit)
+    return None if top is None else Facts({}, structures=await structures.parents(unit)).structures_within(top)
+
+
+async def in_tier(
+    unit: UnitOfWork, structure_id: UUID | None, *, right: str, tier: frozenset[UUID] | None = None
+) -> None:
+    """Raises FORBIDDEN out_of_tier when a place (None: no structure) is outside the part that the caller administers.
+    `tier`: as `own_tier` says, when it was asked already.
+    """
+    tier = tier if tier is not None else await own_tier(unit)
+    if tier is not None and structure_id not in tier:
+        top = await limit(unit)
+        place = await members.structure(unit, top) if top is not None else None
+        name = "" if place is None else place.name
+        raise forbidden("out_of_tier", right=right, structure=name, helpers=await helpers(unit, right))
+
+
+@asynccontextmanager
+async def below_law(unit: UnitOfWork) -> AsyncIterator[None]:
+    """What is done inside lifts nobody above what the caller could give: else raises FORBIDDEN above_ceiling. Only
+    under `next_revision`, so that nobody else changes what is measured.
+    """
+    if await _gives_anything(unit):
+        yield
+        return
+    before = await everybody(unit)
+    yield
+    await below_ceiling(unit, ceiling.beyond(before, await everybody(unit), unit.caller.membership_id, unit.now))
+
+
+async def everybody(unit: UnitOfWork) -> Facts:
+    """All facts about members as the ceiling looks at them: who is invited counts as active."""
+    read = await facts.of_staff(unit, Moment(unit.now))
+    invited = [each for each, state in read.states.items() if state == MembershipState.INVITED]
+    return ceiling.as_when_all_arrived(read.facts, invited)
+
+
+async def _gives_anything(unit: UnitOfWork) -> bool:
+    """Whether the caller holds all that exists, over everything and everybody: there is nothing to measure then."""
+    held = await own_rights(unit)
+    exist = await rights.existing(unit)
+    return all(held.get(code) is Scope.ALL for code in exist) and await own_tier(unit) is None
 
 
 async def keep_an_administrator(unit: UnitOfWork, membership: Membership) -> None:
     """Raises PRECONDITION last_administrator when nobody else could give rights. Only under `next_revision`."""
-    administers = membership.profile_built_in == catalogue.ADMINISTRATOR and membership.state == MembershipState.ACTIVE
+    active = membership.state == MembershipState.ACTIVE
+    administers = active and membership.profile_built_in == catalogue.ADMINISTRATOR and membership.tier_id is None
     if administers and await rights.other_administrators(unit, membership.id) == 0:
         raise precondition("last_administrator")
 
@@ -107,7 +193,8 @@ async def known_right(unit: UnitOfWork, code: str) -> Right:
     return found
 
 
-def _profile(membership: Membership) -> UUID:
-    if membership.kind != MembershipKind.STAFF or membership.profile_id is None:
+def profile_of(membership: Membership) -> UUID:
+    """The profile of a member. Raises NOT_FOUND for a portal access, which has none."""
+    if membership.profile_id is None:
         raise not_found()
     return membership.profile_id

@@ -1,6 +1,6 @@
 """Checks of what was typed: all fields of a request are looked at before the first answer."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import IntEnum
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -10,6 +10,9 @@ from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.errors import Violation, invalid
 from parvis_kit.text import reads_as_link
 from parvis_tenancy.domain import records
+from parvis_tenancy.domain.catalogue import Right, Rights
+from parvis_tenancy.domain.rights import wrong_rights
+from parvis_tenancy.domain.scopes import Scope
 
 NAME = 200
 PERSON_NAME = 100  # as identity keeps it
@@ -42,6 +45,17 @@ class Fields:
         elif not clean.isprintable():
             self.wrong(field, "control_characters")
         return clean
+
+    def reason(self, value: str) -> str:
+        """Why somebody changes rights, in their own words; may be empty: what `text` says."""
+        return self.text("reason", value, longest=LINE)
+
+    def rights(self, field: str, asked: Sequence[tuple[str, int]], existing: Mapping[str, Right]) -> Rights:
+        """Rights with their scopes: what `domain.rights.wrong_rights` says, with `right`."""
+        wrong = wrong_rights(asked, existing)
+        for each in wrong:
+            self.wrong(field, each.reason, right=each.code)
+        return {} if wrong else {code: Scope(scope) for code, scope in asked}
 
     def person_name(self, field: str, value: str) -> str:
         """A given or family name: what `text` says, "required", and "link_in_name": names stand in mails, and mail

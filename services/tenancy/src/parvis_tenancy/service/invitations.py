@@ -13,7 +13,7 @@ from parvis_tenancy.domain.states import MembershipKind, MembershipState, Reques
 from parvis_tenancy.models import Membership, Organisation, Profile
 from parvis_tenancy.service import authority
 from parvis_tenancy.service.accounts import PersonName
-from parvis_tenancy.store import members, organisations, requests
+from parvis_tenancy.store import members, organisations, personal, requests
 from parvis_tenancy.store.search import sort_key
 
 
@@ -35,7 +35,7 @@ async def enrol(
     Names are those that the firm typed, until the person changes their own: an invitation does not tell whose mail
     it is. Raises CONFLICT already_member.
     """
-    account_id = UUID(account.id)
+    account_id, tier_id = UUID(account.id), await authority.limit(unit)
     membership = await members.of_account(unit, account_id)
     if membership is not None and membership.state != MembershipState.WITHDRAWN:
         raise conflict("already_member", membership=str(membership.id))
@@ -61,6 +61,10 @@ async def enrol(
     membership.locale = account.locale or invitation.name.locale
     membership.function = invitation.function
     membership.structure_id = invitation.structure_id
+    # Whoever administers a part of the organisation makes nobody who administers more. Of what somebody was before
+    # their invitation was withdrawn, nothing is left.
+    membership.tier_id = tier_id
+    membership.manager_id = membership.access_quota = None
     membership.profile_id = profile.id
     membership.profile_name = profile.name
     membership.profile_built_in = profile.built_in
@@ -69,6 +73,7 @@ async def enrol(
     membership.version += 1
     refresh_keys(membership)
     await unit.flush()
+    await personal.replace(unit, membership.id, {})
     # Whoever is a member by now waits for nothing any more, whether they were accepted or invited meanwhile.
     await requests.settle(unit, account_id, RequestState.ACCEPTED)
     authority.membership_changed(unit, membership)

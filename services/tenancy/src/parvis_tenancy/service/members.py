@@ -1,5 +1,6 @@
 """The staff of an organisation."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -9,9 +10,10 @@ from parvis_kit.errors import conflict, not_found, precondition
 from parvis_kit.unit import UnitOfWork
 from parvis_tenancy.domain import catalogue
 from parvis_tenancy.domain import rights as rules
+from parvis_tenancy.domain.rights import Carried
 from parvis_tenancy.domain.states import MembershipState
-from parvis_tenancy.models import Membership
-from parvis_tenancy.service import authority, invitations, messages, seats
+from parvis_tenancy.models import Membership, Profile
+from parvis_tenancy.service import authority, differences, invitations, messages, seats
 from parvis_tenancy.service.accounts import Identity, PersonName
 from parvis_tenancy.service.fields import Fields
 from parvis_tenancy.service.invitations import Invitation
@@ -66,29 +68,28 @@ async def invite(
     )
     function = fields.text("function", request.function)
     fields.settle()
-    structure_id = await existing_structure(unit, request.structure_id)
+    structure_id = await place_of_new(unit, request.structure_id)
     await may_give(unit, profile_id)
+    await giveable(unit, profile_id)
     await seats.may_be_taken(unit, product_ids, structure_id)
     # Before anything is locked: nobody waits for identity.
     account = await identity.personal_account(mail, person)
     revision = await rights.next_revision(unit, "member.invited")
     await may_give(unit, profile_id)
-    profile = await members.profile(unit, profile_id)
-    if profile is None:
-        raise not_found("profile_not_found")
     invitation = Invitation(mail, person, function, structure_id)
-    membership = await invitations.enrol(unit, invitation, account, profile, revision)
+    async with authority.below_law(unit):
+        membership = await invitations.enrol(unit, invitation, account, await giveable(unit, profile_id), revision)
     await seats.take(unit, membership, product_ids)
     organisation = await invitations.own_organisation(unit)
     await invitations.announce(unit, membership, organisation, await invitations.own_name(unit))
-    unit.record("member.invited", target_kind="membership", target_id=membership.id, profile=profile.name)
+    unit.record("member.invited", target_kind="membership", target_id=membership.id, profile=membership.profile_name)
     return await one(unit, membership.id)
 
 
 async def resend(unit: UnitOfWork, identity: Identity, membership_id: UUID) -> tenancy_pb2.Member:
     """Sends the welcome mail again with a new link. Raises PRECONDITION not_invited."""
     membership = await _invited(unit, membership_id)
-    await authority.may_act_on(unit, membership)
+    await authority.may_act_on(unit, membership, right=authority.INVITE)
     await identity.revoke_links(membership.account_id)
     membership.invited_at = unit.now
     membership.version += 1
@@ -103,7 +104,7 @@ async def withdraw(unit: UnitOfWork, identity: Identity, membership_id: UUID) ->
     """Takes an invitation back; its link stops working. Raises PRECONDITION not_invited."""
     revision = await rights.next_revision(unit, "member.withdrawn")
     membership = await _invited(unit, membership_id)
-    await authority.may_act_on(unit, membership)
+    await authority.may_act_on(unit, membership, right=authority.INVITE)
     await identity.revoke_links(membership.account_id)
     _set_state(unit, membership, MembershipState.WITHDRAWN, revision)
     await seats.give_up(unit, membership)
@@ -118,7 +119,7 @@ async def cut(unit: UnitOfWork, membership_id: UUID) -> tenancy_pb2.Member:
     above_ceiling.
     """
     revision = await rights.next_revision(unit, "member.cut")
-    membership = await _load(unit, membership_id)
+    membership = await load(unit, membership_id)
     if membership.state != MembershipState.CUT:
         await authority.keep_an_administrator(unit, membership)
         if membership.id == unit.caller.membership_id:
@@ -139,13 +140,14 @@ async def reopen(unit: UnitOfWork, membership_id: UUID) -> tenancy_pb2.Member:
     """
     lost: list[str] = []
     revision = await rights.next_revision(unit, "member.reopened")
-    membership = await _load(unit, membership_id)
+    membership = await load(unit, membership_id)
     if membership.state == MembershipState.WITHDRAWN:
         raise precondition("withdrawn")
     if membership.state == MembershipState.CUT:
         await authority.may_act_on(unit, membership)
         lost = await seats.take_again(unit, membership)
-        _set_state(unit, membership, MembershipState.ACTIVE, revision)
+        async with authority.below_law(unit):
+            _set_state(unit, membership, MembershipState.ACTIVE, revision)
         unit.record("member.reopened", target_kind="membership", target_id=membership.id)
     answer = await one(unit, membership_id)
     answer.products_lost.extend(lost)
@@ -154,38 +156,47 @@ async def reopen(unit: UnitOfWork, membership_id: UUID) -> tenancy_pb2.Member:
 
 @dataclass(frozen=True, slots=True)
 class MemberChange:
-    """What a member becomes."""
+    """What a member becomes, and why."""
 
     function: str
     profile_id: UUID
     structure_id: str
     version: int
+    reason: str = ""
 
 
 async def update(unit: UnitOfWork, membership_id: UUID, change: MemberChange) -> tenancy_pb2.Member:
-    """Changes function, profile or structure.
+    """Changes function, profile or structure. What differs from the profile stays so, as far as it can.
 
-    Raises CONFLICT stale_version, PRECONDITION last_administrator, withdrawn, FORBIDDEN above_ceiling.
+    Raises CONFLICT stale_version, PRECONDITION last_administrator, withdrawn, profile_inactive, FORBIDDEN
+    above_ceiling, out_of_tier, NOT_FOUND, INVALID fields_invalid.
     """
     fields = Fields()
     function = fields.text("function", change.function)
+    reason = fields.reason(change.reason)
     fields.settle()
-    revision = await rights.next_revision(unit, "member.changed")
-    membership = await _load(unit, membership_id)
+    revision = await rights.next_revision(unit, "member.changed", reason)
+    membership = await load(unit, membership_id)
     if membership.version != change.version:
         raise conflict("stale_version", version=str(membership.version))
     if membership.state == MembershipState.WITHDRAWN:
         raise precondition("withdrawn")
-    if change.profile_id != membership.profile_id:
-        await _move(unit, membership, change.profile_id)
+    await authority.in_tier(unit, membership.structure_id, right=authority.MANAGE)
+    structure_id = await existing_structure(unit, change.structure_id)
+    carried: Sequence[Carried] = ()
+    if change.profile_id != membership.profile_id or structure_id != membership.structure_id:
+        async with authority.below_law(unit):
+            await _place(unit, membership, structure_id)
+            carried = await _move(unit, membership, change.profile_id)
         authority.grants_changed(unit, revision, membership.id)
-    membership.structure_id = await existing_structure(unit, change.structure_id)
     membership.function = function
     membership.version += 1
     invitations.refresh_keys(membership)
     authority.membership_changed(unit, membership)
     unit.record("member.changed", target_kind="membership", target_id=membership.id, profile=membership.profile_name)
-    return await one(unit, membership_id)
+    answer = await one(unit, membership_id)
+    answer.carried.extend(messages.carried(carried))
+    return answer
 
 
 def end_access(unit: UnitOfWork, membership: Membership) -> None:
@@ -194,16 +205,27 @@ def end_access(unit: UnitOfWork, membership: Membership) -> None:
     unit.emit(event, aggregate_id=membership.id)
 
 
-async def _move(unit: UnitOfWork, membership: Membership, profile_id: UUID) -> None:
+async def _place(unit: UnitOfWork, membership: Membership, structure_id: UUID | None) -> None:
+    """Moves a member to another structure."""
+    if structure_id == membership.structure_id:
+        return
+    await authority.may_act_on(unit, membership)
+    await authority.in_tier(unit, structure_id, right=authority.MANAGE)
+    membership.structure_id = structure_id
+
+
+async def _move(unit: UnitOfWork, membership: Membership, profile_id: UUID) -> Sequence[Carried]:
+    """Gives a member another profile; returns what it carried away of what they have otherwise."""
+    if profile_id == membership.profile_id:
+        return ()
     await authority.may_act_on(unit, membership, profile_id)
-    profile = await members.profile(unit, profile_id)
-    if profile is None:
-        raise not_found("profile_not_found")
+    profile = await giveable(unit, profile_id)
     if profile.built_in != catalogue.ADMINISTRATOR:
         await authority.keep_an_administrator(unit, membership)
     membership.profile_id = profile.id
     membership.profile_name = profile.name
     membership.profile_built_in = profile.built_in
+    return await differences.follow(unit, membership)
 
 
 def _set_state(unit: UnitOfWork, membership: Membership, state: MembershipState, revision: int) -> None:
@@ -219,6 +241,25 @@ async def may_give(unit: UnitOfWork, profile_id: UUID) -> None:
     await authority.below_ceiling(unit, rules.above(wanted, await authority.own_rights(unit)))
 
 
+async def giveable(unit: UnitOfWork, profile_id: UUID) -> Profile:
+    """A profile that can be given. Raises NOT_FOUND profile_not_found, PRECONDITION profile_inactive."""
+    profile = await members.profile(unit, profile_id)
+    if profile is None:
+        raise not_found("profile_not_found")
+    if profile.inactive:
+        raise precondition("profile_inactive", name=profile.name)
+    return profile
+
+
+async def place_of_new(unit: UnitOfWork, structure_id: str) -> UUID | None:
+    """Where somebody new is: the structure that was chosen; for whoever administers a part, one in it, that part itself
+    by default. Raises FORBIDDEN out_of_tier, and what `existing_structure` raises.
+    """
+    chosen = await existing_structure(unit, structure_id) or await authority.limit(unit)
+    await authority.in_tier(unit, chosen, right=authority.INVITE)
+    return chosen
+
+
 async def existing_structure(unit: UnitOfWork, structure_id: str) -> UUID | None:
     """A structure that was chosen, or none. Raises NOT_FOUND structure_not_found, INVALID fields_invalid."""
     fields = Fields()
@@ -229,7 +270,8 @@ async def existing_structure(unit: UnitOfWork, structure_id: str) -> UUID | None
     return chosen
 
 
-async def _load(unit: UnitOfWork, membership_id: UUID) -> Membership:
+async def load(unit: UnitOfWork, membership_id: UUID) -> Membership:
+    """A member to change, locked. Raises NOT_FOUND member_not_found."""
     membership = await members.load(unit, membership_id)
     if membership is None:
         raise not_found("member_not_found")
@@ -237,7 +279,7 @@ async def _load(unit: UnitOfWork, membership_id: UUID) -> Membership:
 
 
 async def _invited(unit: UnitOfWork, membership_id: UUID) -> Membership:
-    membership = await _load(unit, membership_id)
+    membership = await load(unit, membership_id)
     if membership.state != MembershipState.INVITED:
         raise precondition("not_invited")
     return membership

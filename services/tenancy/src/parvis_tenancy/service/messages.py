@@ -1,7 +1,7 @@
 """Rows as the contract's messages."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
@@ -10,6 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.grants import ALL, GrantSet
+from parvis_tenancy.domain.rights import Carried
 from parvis_tenancy.domain.states import OrganisationKind
 from parvis_tenancy.models import DirectoryEntry
 
@@ -135,7 +136,26 @@ def member(row: Row, myself: UUID | None) -> tenancy_pb2.Member:
         activated_at=instant(row["activated_at"]),
         version=row["version"],
         myself=row["id"] == myself,
+        personal=[
+            tenancy_pb2.PersonalRight(code=code, scope=scope)
+            for code, scope in zip(row["personal_codes"], row["personal_scopes"], strict=True)
+        ],
+        manager_id=str(row["manager_id"] or ""),
+        manager_name=row["manager_name"] or "",
+        tier_id=str(row["tier_id"] or ""),
+        tier_name=row["tier_name"] or "",
+        access_quota=row["access_quota"],
+        is_adviser=row["is_adviser"],
+        absent_from=instant(row["absent_from"]),
+        absent_until=instant(row["absent_until"]),
     )
+
+
+def carried(found: Iterable[Carried]) -> Iterator[tenancy_pb2.CarriedRight]:
+    """What rights carried along."""
+    for each in found:
+        scope: Any = 0 if each.scope is None else int(each.scope)
+        yield tenancy_pb2.CarriedRight(code=each.code, scope=scope, because=each.because)
 
 
 def contact(row: Row) -> tenancy_pb2.Contact:
@@ -203,6 +223,7 @@ def profile(row: Row, rights: Mapping[str, int]) -> tenancy_pb2.Profile:
         rights=[_granted(code, int(scope)) for code, scope in rights.items()],
         members=row["members"],
         version=row["version"],
+        inactive=row["inactive"],
     )
 
 

@@ -10,9 +10,8 @@ from parvis_kit.ids import uuid7
 from parvis_kit.unit import UnitOfWork
 from parvis_tenancy.domain import rights as rules
 from parvis_tenancy.domain.catalogue import ADMINISTRATOR, Rights
-from parvis_tenancy.domain.scopes import Scope
 from parvis_tenancy.models import Profile
-from parvis_tenancy.service import authority, messages
+from parvis_tenancy.service import authority, differences, messages
 from parvis_tenancy.service.fields import Fields
 from parvis_tenancy.store import declared, members, rights
 from parvis_tenancy.store.search import sort_key
@@ -32,26 +31,41 @@ async def catalogue(unit: UnitOfWork) -> list[tenancy_pb2.Right]:
     ]
 
 
-async def save(unit: UnitOfWork, wanted: tenancy_pb2.Profile, profile_id: UUID | None) -> tenancy_pb2.Profile:
+async def save(
+    unit: UnitOfWork, wanted: tenancy_pb2.Profile, profile_id: UUID | None, reason: str
+) -> tenancy_pb2.Profile:
     """Makes (no id) or changes a profile. A starter profile that is renamed becomes the organisation's own.
 
     Raises FORBIDDEN above_ceiling, PRECONDITION built_in (*Administrator* never changes), CONFLICT stale_version or
     name_taken, INVALID fields_invalid.
     """
-    fields = Fields()
+    fields, existing = Fields(), await rights.existing(unit)
     name = fields.text("name", wanted.name, required=True, longest=80)
-    asked = [(right.code, int(right.scope)) for right in wanted.rights]
-    for wrong in rules.wrong_rights(asked, await rights.existing(unit)):
-        fields.wrong("rights", wrong.reason, right=wrong.code)
+    clean = fields.reason(reason)
+    asked = fields.rights("rights", [(right.code, int(right.scope)) for right in wanted.rights], existing)
     fields.settle()
-    new: Rights = {code: Scope(scope) for code, scope in asked}
     act = "profile.made" if profile_id is None else "profile.changed"
-    revision = await rights.next_revision(unit, act)
+    revision = await rights.next_revision(unit, act, clean)
     profile, old = await _load(unit, profile_id, wanted.version)
-    await authority.below_ceiling(unit, rules.above_when_saving(old, new, await authority.own_rights(unit)))
+    new, carried = rules.settle(old, asked, existing)
+    await authority.may_change(unit, old, asked, new)
+    async with authority.below_law(unit):
+        await _write(unit, profile, name, new, inactive=wanted.inactive)
+        await differences.follow_profile(unit, profile.id)
+    if profile_id is not None:
+        authority.grants_changed(unit, revision)
+    unit.record(act, target_kind="profile", target_id=profile.id, name=name, rights=rules.told(new))
+    answer = (await _messages(unit, profile.id))[0]
+    answer.carried.extend(messages.carried(carried))
+    return answer
+
+
+async def _write(unit: UnitOfWork, profile: Profile, name: str, new: Rights, *, inactive: bool = False) -> None:
+    """Raises CONFLICT name_taken."""
     renamed = profile.name != name
     if renamed:
         profile.name, profile.built_in, profile.sort_key = name, "", sort_key(name)
+    profile.inactive = inactive
     profile.version += 1
     unit.add(profile)
     try:
@@ -61,11 +75,6 @@ async def save(unit: UnitOfWork, wanted: tenancy_pb2.Profile, profile_id: UUID |
     if renamed:
         await members.rename_profile(unit, profile.id, name, "")
     await members.replace_rights(unit, profile.id, new)
-    if profile_id is not None:
-        authority.grants_changed(unit, revision)
-    granted = " ".join(f"{code}:{scope.name.lower()}" for code, scope in sorted(new.items()))
-    unit.record(act, target_kind="profile", target_id=profile.id, name=name, rights=granted)
-    return (await _messages(unit, profile.id))[0]
 
 
 async def _load(unit: UnitOfWork, profile_id: UUID | None, version: int) -> tuple[Profile, Rights]:

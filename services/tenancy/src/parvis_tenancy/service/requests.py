@@ -20,7 +20,7 @@ from parvis_kit.unit import Database, UnitOfWork
 from parvis_tenancy.domain.catalogue import RIGHTS
 from parvis_tenancy.domain.states import MembershipState, RequestOutcome, RequestState
 from parvis_tenancy.models import AccessRequest, Membership
-from parvis_tenancy.service import invitations, members, messages, provision, seats
+from parvis_tenancy.service import authority, invitations, members, messages, provision, seats
 from parvis_tenancy.service import rights as decisions
 from parvis_tenancy.service.accounts import Identity, PersonName
 from parvis_tenancy.service.fields import Fields
@@ -130,19 +130,18 @@ async def accept(
     clean = fields.text("function", wanted.function)
     product_ids = fields.identifiers("product_ids", wanted.product_ids)
     fields.settle()
-    structure = await members.existing_structure(unit, wanted.structure_id)
+    structure = await members.place_of_new(unit, wanted.structure_id)
     revision = await rights.next_revision(unit, "request.accepted")
     request = await _open(unit, request_id)
     await members.may_give(unit, profile_id)
-    profile = await memberships.profile(unit, profile_id)
-    if profile is None:
-        raise not_found("profile_not_found")
+    profile = await members.giveable(unit, profile_id)
     person = PersonName(request.given_name, request.family_name, request.locale)
     # The address that the person proved may be somebody else's by now.
     account = await identity.account(request.account_id)
     request.mail = account.mail
     invitation = Invitation(request.mail, person, clean, structure)
-    membership = await invitations.enrol(unit, invitation, account, profile, revision)
+    async with authority.below_law(unit):
+        membership = await invitations.enrol(unit, invitation, account, profile, revision)
     await seats.take(unit, membership, product_ids)
     await decisions.activate(unit, membership)
     request.state, request.answered_at = int(RequestState.ACCEPTED), unit.now

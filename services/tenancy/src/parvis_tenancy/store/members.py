@@ -15,9 +15,16 @@ from parvis_tenancy.store.search import FIRST
 
 _COLUMNS = """m.id, m.account_id, m.given_name, m.family_name, m.mail, m.function, m.profile_id, m.profile_name,
        m.profile_built_in, m.structure_id, s.name AS structure_name, m.state, m.invited_at, m.activated_at,
-       m.version, m.sort_key"""
+       m.version, m.sort_key, m.manager_id, u.given_name || ' ' || u.family_name AS manager_name,
+       m.tier_id, t.name AS tier_name, m.access_quota, m.is_adviser, m.absent_from, m.absent_until,
+       ARRAY(SELECT r.code FROM personal_rights r WHERE r.organisation_id = m.organisation_id
+             AND r.membership_id = m.id ORDER BY r.code) AS personal_codes,
+       ARRAY(SELECT r.scope FROM personal_rights r WHERE r.organisation_id = m.organisation_id
+             AND r.membership_id = m.id ORDER BY r.code) AS personal_scopes"""
 _FROM = """memberships m
-LEFT JOIN structures s ON s.organisation_id = m.organisation_id AND s.id = m.structure_id"""
+LEFT JOIN structures s ON s.organisation_id = m.organisation_id AND s.id = m.structure_id
+LEFT JOIN structures t ON t.organisation_id = m.organisation_id AND t.id = m.tier_id
+LEFT JOIN memberships u ON u.organisation_id = m.organisation_id AND u.id = m.manager_id"""
 _MATCH = "m.organisation_id = $1 AND m.kind = 1 AND m.state = ANY($2) AND m.search_key LIKE ALL($3)"
 _COUNT = f"SELECT count(*) FROM memberships m WHERE {_MATCH}"  # noqa: S608 - constants
 _PAGE = f"""
@@ -26,7 +33,7 @@ ORDER BY m.sort_key, m.id LIMIT $6"""  # noqa: S608 - constants
 _ONE = f"SELECT {_COLUMNS} FROM {_FROM} WHERE m.organisation_id = $1 AND m.kind = 1 AND m.id = $2"  # noqa: S608
 
 _PROFILES = """
-SELECT p.id, p.name, p.built_in, p.version,
+SELECT p.id, p.name, p.built_in, p.version, p.inactive,
        ARRAY(SELECT r.code FROM profile_rights r WHERE r.organisation_id = p.organisation_id
              AND r.profile_id = p.id ORDER BY r.code) AS codes,
        ARRAY(SELECT r.scope FROM profile_rights r WHERE r.organisation_id = p.organisation_id
