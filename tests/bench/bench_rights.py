@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
+import rights_freshness
 import rights_lists
 from machine import Watch, median, percentile, quietest, wait_for_quiet
 from report import Figure, console, show
@@ -36,6 +37,7 @@ async def main() -> None:
     """Measures and prints."""
     with running_suite() as suite:
         async with administrator(suite) as seat:
+            await rights_freshness.measure(seat)
             firm = await made(seat, ASKED_ABOUT)
             questions = await drawn(suite, firm, QUESTIONS)
             wait_for_quiet()

@@ -20,6 +20,7 @@ PROGRAMS = {"pdftotext": "poppler-utils", "qpdf": "qpdf", "wrk": "wrk", "git": "
 PARTS = {
     "unit": (
         "kit/tests",
+        "advisers/tests",
         "services/*/tests",
         "gateway/*/tests",
         "deploy/local/tests",

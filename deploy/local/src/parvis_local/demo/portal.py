@@ -153,8 +153,10 @@ class Person:
         return "; ".join(f"{each.name}={each.value}" for each in self._http.cookies.jar)
 
     @asynccontextmanager
-    async def acting_for(self, organisation_id: str) -> AsyncIterator[None]:
-        """Calls inside the block are this person's, for the organisation."""
+    async def acting_for(self, organisation_id: str, *, revisions: dict[str, int] | None = None) -> AsyncIterator[None]:
+        """Calls inside the block are this person's, for the organisation; `revisions` are those that they know of, and
+        learn of.
+        """
         sessions = identity_pb2_grpc.SessionServiceStub(self._portal.peers.channel("identity"))
         with acting_for(None):
             issued = await sessions.GetOrganisationToken(
@@ -162,7 +164,7 @@ class Person:
                     refresh_token=self._refresh_token, organisation_id=organisation_id
                 )
             )
-        with acting_as(Acting(token=issued.token)):
+        with acting_as(Acting(token=issued.token, revisions={} if revisions is None else revisions)):
             yield
 
     async def organisations(self) -> dict[str, str]:
