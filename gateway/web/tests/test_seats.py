@@ -65,9 +65,9 @@ def test_a_number_of_seats_is_read_as_people_write_it(typed, read):
     ("seats", "used", "said"),
     [
         (None, 1, ("1 seat taken, no limit", "ok")),
-        (3, 1, ("1 of 3 taken", "ok")),
-        (3, 3, ("All taken: 3 of 3", "wait")),
-        (3, 5, ("5 of 3 taken: 2 seats too many", "bad")),
+        (3, 1, ("1 of 3 seats taken", "ok")),
+        (3, 3, ("3 of 3 seats taken", "wait")),
+        (3, 5, ("5 of 3 seats taken: 2 too many", "bad")),
     ],
 )
 def test_seats_are_said_in_words(seats, used, said):
@@ -77,18 +77,28 @@ def test_seats_are_said_in_words(seats, used, said):
 async def test_an_application_says_who_has_it_and_what_is_reserved(suite: Suite):
     answer = await suite.get(HERE)
     shown = text_of(answer)
-    assert "1 of 2 taken" in shown
-    assert "All taken: 1 of 1" in shown
-    assert "Reserved to nobody: 0 of 1 taken" in shown
+    assert "1 of 2 seats taken" in shown
+    assert "1 of 1 seats taken" in shown
+    assert "Reserved to nobody: 0 of 1 seats taken" in shown
     assert "Take back from Zoé Abgrall" in answer.text
     assert "Assign to Marc Le Goff" not in answer.text
+
+
+async def test_those_who_have_it_are_shown_first_and_everybody_on_demand(suite: Suite):
+    asked = []
+    for address in (HERE, f"{HERE}?who=all"):
+        await suite.get(address)
+        asked.append(suite.services.last("ListMembers").product_id)
+    suite.services.answers["ListMembers"] = tenancy_pb2.ListMembersResponse()
+    assert asked == ["p1", ""]
+    assert "Nobody has it yet" in text_of(await suite.get(HERE))
 
 
 async def test_more_than_there_are_is_said_before_anything_else(suite: Suite):
     suite.services.answers["ListAssignments"] = tenancy_pb2.ListAssignmentsResponse(products=[paie(used=3, over=True)])
     shown = text_of(await suite.get(HERE))
     assert "More seats are taken than there are" in shown
-    assert "3 of 2 taken: 1 seat too many" in shown
+    assert "3 of 2 seats taken: 1 too many" in shown
 
 
 async def test_who_is_refused_a_seat_stays_on_the_page_and_is_told_what_to_do(suite: Suite):
@@ -120,7 +130,7 @@ async def test_whoever_is_invited_with_applications_is_invited_with_all_of_them(
     typed = {"mail": "x@y.example", "given_name": "X", "family_name": "Y", "profile_id": "p", "product_ids": "p1"}
     suite.services.answers["InviteMember"] = precondition("seats_exhausted", structure="", **EXHAUSTED)
     answer = await suite.post("/o/durand/settings/people/invite", typed)
-    assert "1 of 2 taken" in text_of(page)
+    assert "1 of 2 seats taken" in text_of(page)
     assert list(suite.services.last("InviteMember").product_ids) == ["p1"]
     assert answer.status_code == 422
     assert 'value="p1" id="f-product_ids" checked' in answer.text
@@ -138,7 +148,7 @@ async def test_whose_seat_is_gone_comes_back_and_it_is_said(suite: Suite):
 async def test_a_customer_s_products_count_what_was_bought_before_tenancy_has_heard_of_it(suite: Suite):
     answer = await suite.get("/o/durand/customers/c1/subscribe")
     shown = text_of(answer)
-    assert "2 of 1 taken: 1 seat too many" in shown
+    assert "2 of 1 seats taken: 1 too many" in shown
     assert shown.index("Paie") < shown.index("Actes")
 
 

@@ -72,6 +72,17 @@ async def test_a_thousand_assignments_at_once_take_the_seats_that_there_are(stag
     assert (found.seats, found.used, len(found.membership_ids), found.over) == (SEATS, SEATS, SEATS, False)
 
 
+async def test_those_who_hold_a_seat_are_listed_alone(stage, admin, product):
+    colleagues = [await stage.colleague(admin, "junior") for _ in range(3)]
+    for each in colleagues[:2]:
+        await assign(admin, product, each.membership_id)
+    await admin.call("CutMember", id=colleagues[0].membership_id)
+    found = await admin.call("ListMembers", product_id=product.id)
+    assert ([each.id for each in found.members], found.total) == ([colleagues[1].membership_id], 1)
+    with refused(Kind.INVALID, "fields_invalid"):
+        await admin.call("ListMembers", product_id="nothing")
+
+
 async def test_who_is_refused_a_seat_learns_what_is_missing_and_who_can_help(stage, admin, product):
     await bought(stage, admin, product, 0)
     manager = await stage.colleague(admin, "manager")

@@ -5,7 +5,7 @@ from starlette.responses import Response
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.errors import ServiceError, not_found
 from parvis_ui.forms import Errors
-from parvis_ui.lists import Column, changed
+from parvis_ui.lists import Chip, Column, changed
 from parvis_ui.translations import Words
 from parvis_web.access import Area, staff
 from parvis_web.navigation import settings_tabs
@@ -55,12 +55,11 @@ def taken(words: Words, seats: int | None, used: int) -> tuple[str, str]:
     """How many seats are taken, as `ui.state` shows it: label and kind."""
     if seats is None:
         return words.plural("%(num)s seat taken, no limit", "%(num)s seats taken, no limit", used), "ok"
+    some = words.plural("%(num)s of %(seats)s seats taken", "%(num)s of %(seats)s seats taken", used, seats=seats)
     if used > seats:
-        over = words.plural("%(num)s seat too many", "%(num)s seats too many", used - seats)
-        return words("%(used)s of %(seats)s taken: %(over)s", used=used, seats=seats, over=over), "bad"
-    if used == seats:
-        return words("All taken: %(used)s of %(seats)s", used=used, seats=seats), "wait"
-    return words("%(used)s of %(seats)s taken", used=used, seats=seats), "ok"
+        over = words.plural("%(num)s too many", "%(num)s too many", used - seats)
+        return words("%(some)s: %(over)s", some=some, over=over), "bad"
+    return some, "ok" if used < seats else "wait"
 
 
 def offers(words: Words, assigned: tenancy_pb2.ListAssignmentsResponse | None) -> list[tuple[str, str, str]]:
@@ -96,8 +95,12 @@ async def application(visit: OrganisationVisit) -> Response:
 
 
 async def _application(visit: OrganisationVisit, problem: str, status: int = 200) -> Response:
-    _, query = visit.words, visit.query.get("q", "")
-    wanted = tenancy_pb2.ListMembersRequest(query=query, page_token=visit.query.get("after", ""))
+    _, query, everybody = visit.words, visit.query.get("q", ""), visit.query.get("who") == "all"
+    wanted = tenancy_pb2.ListMembersRequest(
+        query=query,
+        page_token=visit.query.get("after", ""),
+        product_id="" if everybody else visit.request.path_params["id"],
+    )
     _frame, assigned, found, structures = await visit.together(
         visit.clients.products.ListAssignments(tenancy_pb2.ListAssignmentsRequest()),
         visit.clients.members.ListMembers(wanted),
@@ -115,8 +118,14 @@ async def _application(visit: OrganisationVisit, problem: str, status: int = 200
         "holders": frozenset(product.membership_ids),
         "members": found.members,
         "total": found.total,
-        "next": changed(here, q=query, after=found.next_page_token) if found.next_page_token else "",
+        "next": changed(visit.address, after=found.next_page_token) if found.next_page_token else "",
         "query": query,
+        "everybody": everybody,
+        "now": visit.address,
+        "chips": [
+            Chip(_("Has it"), changed(visit.address, who="", after=""), active=not everybody, count=product.used),
+            Chip(_("Everyone"), changed(visit.address, who="all", after=""), active=everybody),
+        ],
         "columns": [
             Column(_("Name")), Column(_("Structure"), wide=True), Column(_("Application")),
             Column(_("Action"), hidden=True),

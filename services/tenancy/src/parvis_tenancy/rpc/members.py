@@ -19,9 +19,7 @@ class MemberRpc:
     async def ListMembers(
         self, unit: UnitOfWork, request: tenancy_pb2.ListMembersRequest
     ) -> tenancy_pb2.ListMembersResponse:
-        page, token, total = await members.page(
-            unit, request.query, request.state, request.page_size, request.page_token
-        )
+        page, token, total = await members.page(unit, request)
         return tenancy_pb2.ListMembersResponse(members=page, next_page_token=token, total=total)
 
     async def GetMember(self, unit: UnitOfWork, request: tenancy_pb2.GetMemberRequest) -> tenancy_pb2.Member:

@@ -23,19 +23,19 @@ from parvis_tenancy.store.search import by_name, patterns
 _SHOWN = (MembershipState.INVITED, MembershipState.ACTIVE, MembershipState.CUT)
 
 
-async def page(
-    unit: UnitOfWork, query: str, state: int, page_size: int, page_token: str
-) -> tuple[list[tenancy_pb2.Member], str, int]:
+async def page(unit: UnitOfWork, request: tenancy_pb2.ListMembersRequest) -> tuple[list[tenancy_pb2.Member], str, int]:
     """A page of members by name, the token of the next page, and how many match. State 0: all but withdrawn."""
     fields = Fields()
-    states = fields.choice("state", state, MembershipState)
+    states = fields.choice("state", request.state, MembershipState)
+    product_id = fields.identifier("product_id", request.product_id)
     fields.settle()
-    size = paging.size(page_size)
+    size = paging.size(request.page_size)
     rows, total = await members.page(
         unit,
-        states=states if state else [int(each) for each in _SHOWN],
-        patterns=patterns(query),
-        after=paging.cursor(page_token),
+        states=states if request.state else [int(each) for each in _SHOWN],
+        patterns=patterns(request.query),
+        product_id=product_id,
+        after=paging.cursor(request.page_token),
         size=size + 1,
     )
     shown, token = paging.cut(rows, size, by_name(total))

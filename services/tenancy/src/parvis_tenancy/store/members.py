@@ -25,11 +25,13 @@ _FROM = """memberships m
 LEFT JOIN structures s ON s.organisation_id = m.organisation_id AND s.id = m.structure_id
 LEFT JOIN structures t ON t.organisation_id = m.organisation_id AND t.id = m.tier_id
 LEFT JOIN memberships u ON u.organisation_id = m.organisation_id AND u.id = m.manager_id"""
-_MATCH = "m.organisation_id = $1 AND m.kind = 1 AND m.state = ANY($2) AND m.search_key LIKE ALL($3)"
+_MATCH = """m.organisation_id = $1 AND m.kind = 1 AND m.state = ANY($2) AND m.search_key LIKE ALL($3)
+AND ($4::uuid IS NULL OR m.state IN (1, 2) AND EXISTS (SELECT 1 FROM assignments a
+     WHERE a.organisation_id = $1 AND a.product_id = $4 AND a.membership_id = m.id))"""
 _COUNT = f"SELECT count(*) FROM memberships m WHERE {_MATCH}"  # noqa: S608 - constants
 _PAGE = f"""
-SELECT {_COLUMNS} FROM {_FROM} WHERE {_MATCH} AND (m.sort_key, m.id) > ($4, $5)
-ORDER BY m.sort_key, m.id LIMIT $6"""  # noqa: S608 - constants
+SELECT {_COLUMNS} FROM {_FROM} WHERE {_MATCH} AND (m.sort_key, m.id) > ($5, $6)
+ORDER BY m.sort_key, m.id LIMIT $7"""  # noqa: S608 - constants
 _ONE = f"SELECT {_COLUMNS} FROM {_FROM} WHERE m.organisation_id = $1 AND m.kind = 1 AND m.id = $2"  # noqa: S608
 
 _PROFILES = """
@@ -52,11 +54,17 @@ WHERE s.organisation_id = $1 ORDER BY p.sort_key, p.id"""
 
 
 async def page(
-    unit: UnitOfWork, *, states: Sequence[int], patterns: Sequence[str], after: Cursor | None, size: int
+    unit: UnitOfWork,
+    *,
+    states: Sequence[int],
+    patterns: Sequence[str],
+    product_id: UUID | None,
+    after: Cursor | None,
+    size: int,
 ) -> tuple[list[Record], int]:
-    """Members by name after the cursor, and how many there are."""
+    """Members (those who hold a seat of the product, when one is named) by name after the cursor, and how many."""
     start = after or FIRST
-    matched = (unit.organisation_id, list(states), list(patterns))
+    matched = (unit.organisation_id, list(states), list(patterns), product_id)
     rows = await unit.fetch(_PAGE, *matched, start.key, start.id, size)
     if after is not None:
         return rows, after.total
