@@ -3,13 +3,14 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
+from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.caller import Caller
 from parvis_kit.errors import ServiceError
-from parvis_kit.grants import ALL, GrantCache, GrantSet
+from parvis_kit.grants import ALL, GrantCache, GrantSet, _reaches, from_message
 
 ORGANISATION, MEMBERSHIP = uuid4(), uuid4()
 CALLER = Caller("web", account_id=uuid4(), organisation_id=ORGANISATION, membership_id=MEMBERSHIP, kind="staff")
@@ -133,3 +134,20 @@ def test_a_scope_reaches_only_what_carries_its_advisers():
     assert grants.reaches("contacts.read", frozenset({mine, uuid4()}))
     assert not grants.reaches("contacts.read", frozenset({uuid4()}))
     assert grants.reaches("members.read", frozenset())
+
+
+def test_advisers_that_several_rights_and_members_reach_are_kept_once_and_not_for_ever():
+    group, own = sorted(str(uuid4()) for _ in range(3)), [str(uuid4())]
+
+    def received(ids):
+        rights = [tenancy_pb2.CompiledRight(code=code, adviser_ids=ids) for code in ("contacts.read", "documents.read")]
+        return from_message(
+            tenancy_pb2.GrantSet(membership_id=str(uuid4()), organisation_id=str(ORGANISATION), rights=rights)
+        )
+
+    first, second, other = received(group), received(group), received(own)
+    assert first.rights["contacts.read"] is first.rights["documents.read"] is second.rights["contacts.read"]
+    assert other.rights["contacts.read"] == frozenset(map(UUID, own))
+    kept = len(_reaches)
+    del first, second, other
+    assert len(_reaches) == kept - 2

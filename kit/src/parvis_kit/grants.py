@@ -7,11 +7,13 @@ Scopes are resolved to advisers (memberships), never to lists of contacts; a res
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Final, Literal
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.caller import Caller, MembershipKind
@@ -71,6 +73,16 @@ class GrantSet:
         return scope == ALL or (scope is not None and not scope.isdisjoint(advisers))
 
 
+#: Sets of advisers by their digest, as long as a grant set has them: what several rights, or all members of a group,
+#: reach is kept once.
+_reaches: WeakValueDictionary[bytes, frozenset[UUID]] = WeakValueDictionary()
+
+
+def _reach(ids: Sequence[str]) -> frozenset[UUID]:
+    digest = sha256("".join(ids).encode()).digest()
+    return _reaches.get(digest) or _reaches.setdefault(digest, frozenset(map(UUID, ids)))
+
+
 def from_message(message: tenancy_pb2.GrantSet) -> GrantSet:
     """A grant set as it travels."""
     return GrantSet(
@@ -78,7 +90,7 @@ def from_message(message: tenancy_pb2.GrantSet) -> GrantSet:
         organisation_id=UUID(message.organisation_id),
         kind="portal" if message.kind == tenancy_pb2.MEMBERSHIP_KIND_PORTAL else "staff",
         revision=message.revision,
-        rights={right.code: ALL if right.all else frozenset(map(UUID, right.adviser_ids)) for right in message.rights},
+        rights={right.code: ALL if right.all else _reach(right.adviser_ids) for right in message.rights},
         portal_contacts={
             UUID(contact.contact_id): frozenset(map(UUID, contact.folder_template_ids)) or None
             for contact in message.contacts
