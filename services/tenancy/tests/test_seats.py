@@ -247,6 +247,27 @@ async def test_a_structure_is_assigned_a_product_as_a_whole_or_not(stage, admin,
     assert (await admin.call("SetStructureAssignments", **whole, assigned=False)).changed == 3
 
 
+async def test_who_administers_a_part_gives_seats_there_and_shares_none_out(stage, admin, product):
+    brest = await structure(admin, "Brest")
+    port = await structure(admin, "Le Port", brest)
+    manager = await stage.colleague(admin, "manager")
+    tier = "UPDATE memberships SET tier_id = $2::uuid, structure_id = $2::uuid WHERE id = $1::uuid"
+    await stage.rows(admin, tier, manager.membership_id, brest)
+    inside = await colleague_in(admin, stage, port)
+    await assign(manager, product, inside.id)
+    whole = {"product_id": product.id, "structure_id": port}
+    assert (await manager.call("SetStructureAssignments", **whole, assigned=False)).changed == 1
+    outside = await structure(admin, "Nantes")
+    refusals = [
+        ("SetAssignment", {"product_id": product.id, "membership_id": admin.membership_id, "assigned": True}),
+        ("SetStructureAssignments", {"product_id": product.id, "structure_id": outside, "assigned": True}),
+        ("SetStructureSeats", {**whole, "seats": 0}),
+    ]
+    for method, fields in refusals:
+        with refused(Kind.FORBIDDEN, "out_of_tier"):
+            await manager.call(method, **fields)
+
+
 async def test_seats_of_a_structure_are_of_a_subscribed_product_and_an_own_structure(stage, provider, admin, product):
     stranger = await stage.firm(provider, "Cabinet Voisin")
     elsewhere = await structure(stranger, "Ailleurs")

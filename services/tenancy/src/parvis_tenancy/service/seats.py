@@ -28,13 +28,14 @@ MOST = 1_000_000
 async def assign(unit: UnitOfWork, product_id: UUID, membership_id: UUID, *, assigned: bool) -> None:
     """Assigns a product to a member, or takes it back; does nothing when it is so.
 
-    Raises PRECONDITION not_subscribed, seats_exhausted, NOT_FOUND member_not_found.
+    Raises PRECONDITION not_subscribed, seats_exhausted, NOT_FOUND member_not_found, FORBIDDEN out_of_tier.
     """
     act = "product.assigned" if assigned else "product.taken_back"
     revision = await rights.next_revision(unit, act)
     membership = await members.load(unit, membership_id)
     if membership is None or (assigned and membership.state not in OPEN_STATES):
         raise not_found("member_not_found")
+    await authority.in_tier(unit, membership.structure_id, right=RIGHT)
     product, counted = await _counted(unit, product_id)
     if assigned == (product_id in await seats.products_of(unit, membership_id)):
         return
@@ -50,12 +51,13 @@ async def assign(unit: UnitOfWork, product_id: UUID, membership_id: UUID, *, ass
 async def assign_structure(unit: UnitOfWork, product_id: UUID, structure_id: UUID, *, assigned: bool) -> int:
     """Assigns a product to all invited and active members of a structure and of those below it, or takes it back from
     all of them; returns for how many it changed. All or none: raises PRECONDITION not_subscribed, seats_exhausted,
-    NOT_FOUND structure_not_found.
+    NOT_FOUND structure_not_found, FORBIDDEN out_of_tier.
     """
     act = "product.assigned_to_structure" if assigned else "product.taken_back_from_structure"
     revision = await rights.next_revision(unit, act)
     if await members.structure(unit, structure_id) is None:
         raise not_found("structure_not_found")
+    await authority.in_tier(unit, structure_id, right=RIGHT)
     product, counted = await _counted(unit, product_id)
     if assigned:
         lacking = await seats.lacking(unit, product_id, structure_id)
@@ -75,9 +77,11 @@ async def reserve(
     unit: UnitOfWork, product_id: UUID, structure_id: UUID, wanted: int | None
 ) -> tenancy_pb2.ProductAssignments:
     """Reserves a part of a product's seats to a structure, or (None) nothing any more. What is reserved never exceeds
-    what is bought, nor leaves those who hold a seat without one.
+    what is bought, nor leaves those who hold a seat without one. What one structure gets, others have no more: it takes
+    somebody who administers all of them.
 
-    Raises PRECONDITION not_subscribed, seats_short, seats_held, NOT_FOUND structure_not_found, INVALID fields_invalid.
+    Raises PRECONDITION not_subscribed, seats_short, seats_held, NOT_FOUND structure_not_found, INVALID fields_invalid,
+    FORBIDDEN out_of_tier.
     """
     fields = Fields()
     if wanted is not None and not 0 <= wanted <= MOST:
@@ -86,6 +90,7 @@ async def reserve(
     await rights.next_revision(unit, "seats.reserved")
     if await members.structure(unit, structure_id) is None:
         raise not_found("structure_not_found")
+    await authority.in_tier(unit, None, right=RIGHT)
     product, counted = await _counted(unit, product_id)
     if wanted is not None:
         # Where nothing was reserved yet, nobody has asked for the tree.
@@ -103,12 +108,13 @@ async def may_be_taken(
 ) -> list[tuple[Record, Seats]]:
     """The products, when whoever joins at this place can be given them all by the caller.
 
-    Raises FORBIDDEN right_missing, PRECONDITION not_subscribed, seats_exhausted.
+    Raises FORBIDDEN right_missing, out_of_tier, PRECONDITION not_subscribed, seats_exhausted.
     """
     if not product_ids:
         return []
     if RIGHT not in await authority.own_rights(unit):
         raise await authority.refusal(unit, "right_missing", RIGHT)
+    await authority.in_tier(unit, place, right=RIGHT)
     if locked:
         await seats.lock(unit, product_ids)
     found = await seats.subscribed(unit, product_ids)

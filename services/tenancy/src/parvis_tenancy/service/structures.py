@@ -12,9 +12,6 @@ from parvis_tenancy.service.fields import Fields
 from parvis_tenancy.store import members, organisations, rights, structures
 from parvis_tenancy.store.search import sort_key
 
-#: Rights that an administrator of a structure holds over the people in it.
-OVER_PEOPLE = ("members.invite", "members.manage", "members.view_as", "products.assign")
-
 
 async def every(unit: UnitOfWork) -> list[tenancy_pb2.Structure]:
     """All structures: parents before children, siblings by name."""
@@ -62,8 +59,11 @@ async def update(
         raise conflict("stale_version", version=str(found.version))
     if parent_id != found.parent_id:
         await _may_move(unit, structure_id, parent_id)
+        async with authority.below_law(unit):
+            found.parent_id = parent_id
+            await unit.flush()
         authority.grants_changed(unit, revision)
-    found.name, found.sort_key, found.parent_id = clean, sort_key(clean), parent_id
+    found.name, found.sort_key = clean, sort_key(clean)
     found.version += 1
     await unit.flush()
     details = {"name": clean, "parent": str(parent_id or "")}
@@ -91,29 +91,14 @@ async def delete(unit: UnitOfWork, structure_id: UUID) -> None:
 
 
 async def _may_move(unit: UnitOfWork, structure_id: UUID, parent_id: UUID | None) -> None:
-    """Raises INVALID structure_cycle, NOT_FOUND; FORBIDDEN above_ceiling where somebody who administers the new place
-    would hold rights over more people than before, and the caller does not hold these rights.
-    """
-    tree = await structures.parents(unit)
-    if parent_id is not None and parent_id not in tree:
+    """Raises INVALID structure_cycle, NOT_FOUND structure_not_found."""
+    tree, place = await structures.parents(unit), parent_id
+    if place is not None and place not in tree:
         raise not_found("structure_not_found")
-    before, after = _above(tree, tree[structure_id]), _above(tree, parent_id)
-    if structure_id in after:
-        raise invalid("structure_cycle")
-    gained = set()
-    for membership_id in await structures.administrators(unit, set(after) - set(before)):
-        holder = await rights.holder(unit, membership_id)
-        gained |= set() if holder is None else set(holder.rights) & set(OVER_PEOPLE)
-    await authority.below_ceiling(unit, tuple(sorted(gained - set(await authority.own_rights(unit)))))
-
-
-def _above(tree: dict[UUID, UUID | None], place: UUID | None) -> list[UUID]:
-    """A structure and those that it is part of, the nearest first."""
-    found = []
     while place is not None:
-        found.append(place)
+        if place == structure_id:
+            raise invalid("structure_cycle")
         place = tree[place]
-    return found
 
 
 def _name(name: str) -> str:

@@ -1,6 +1,5 @@
 """The tree of structures, and what uses them."""
 
-from collections.abc import Collection
 from uuid import UUID
 
 from parvis_kit.unit import UnitOfWork
@@ -32,13 +31,3 @@ async def uses(unit: UnitOfWork, structure_id: UUID) -> dict[str, int]:
 async def forget_withdrawn(unit: UnitOfWork, structure_id: UUID) -> None:
     """Takes invitations that were withdrawn out of a structure."""
     await unit.fetch(_FORGET, unit.organisation_id, structure_id)
-
-
-async def administrators(unit: UnitOfWork, structure_ids: Collection[UUID]) -> list[UUID]:
-    """Members whose administration of people is limited to one of these structures."""
-    rows = await unit.fetch(
-        "SELECT id FROM memberships WHERE organisation_id = $1 AND tier_id = ANY($2) AND state <> 4",
-        unit.organisation_id,
-        list(structure_ids),
-    )
-    return [row["id"] for row in rows]
