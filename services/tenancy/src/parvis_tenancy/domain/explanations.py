@@ -235,8 +235,10 @@ def apply(facts: Facts, change: Change) -> Facts:
     """The facts as they would be after a change."""
     if (portal := facts.portals.get(change.subject)) is not None:
         if change.kind is ChangeKind.ACT_FOR and change.object is not None:
-            portal = replace(portal, contacts=portal.contacts | {change.object})
-        return replace(facts, portals={**facts.portals, portal.id: replace(portal, active=True)})
+            changed = replace(portal, contacts=portal.contacts | {change.object})
+        else:
+            changed = replace(portal, active=True)
+        return replace(facts, portals={**facts.portals, portal.id: changed})
     if change.kind is ChangeKind.SUBSCRIBE and change.object is not None:
         return replace(facts, subscribed=facts.subscribed | {change.object})
     if change.kind is ChangeKind.ADVISE and change.object is not None:
