@@ -10,6 +10,7 @@ The third finds all answers about one contact, or one right, at once.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from itertools import groupby
 from uuid import UUID
 
@@ -72,6 +73,13 @@ class Place:
 
 async def compare(unit: UnitOfWork, place: Place, questions: Sequence[Question], verdict: Verdict) -> None:
     """Puts questions to all evaluators, in a transaction of the organisation."""
+    for at, asked in groupby(sorted(questions, key=lambda each: each.at), key=lambda each: each.at):
+        unit.now = at
+        await _at(unit, place, await everything_at(unit, place, at), list(asked), verdict)
+
+
+async def everything_at(unit: UnitOfWork, place: Place, at: datetime) -> ProductFacts:
+    """All facts of an organisation at a moment, those of contacts and portal accesses included."""
     advisers: dict[UUID, frozenset[UUID]] = {place.id("contact", each): frozenset() for each in place.facts.contacts}
     for row in await unit.fetch(_ADVISERS, unit.organisation_id):
         advisers[row["contact_id"]] |= {row["membership_id"]}
@@ -79,11 +87,7 @@ async def compare(unit: UnitOfWork, place: Place, questions: Sequence[Question],
         row["id"]: Portal(row["id"], row["active"], frozenset(row["contacts"]))
         for row in await unit.fetch(_ACCESSES, unit.organisation_id)
     }
-    for at, asked in groupby(sorted(questions, key=lambda each: each.at), key=lambda each: each.at):
-        unit.now = at
-        read = (await stored.of_staff(unit, Moment(at))).facts
-        everything = replace(read, advisers=advisers, portals=portals)
-        await _at(unit, place, everything, list(asked), verdict)
+    return replace((await stored.of_staff(unit, Moment(at))).facts, advisers=advisers, portals=portals)
 
 
 async def _at(
