@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from uuid import UUID
 
 import rights_freshness
+import rights_http
 import rights_lists
 from machine import Watch, median, percentile, quietest, wait_for_quiet
 from report import Figure, console, show
@@ -43,6 +44,7 @@ async def main() -> None:
             wait_for_quiet()
             report_process(firm, questions)
             await report_peers(firm, questions)
+            await report_products(suite, firm, questions)
             await report_pages(suite, await made(seat, LISTED))
 
 
@@ -100,6 +102,29 @@ async def report_peers(firm: LargeFirm, questions: Sequence[Question]) -> None:
         figures,
         f"a Cerbos decision took {spent:.2f} ms of its CPU; its facts come with the question, gathered beforehand",
         f"{len(questions):,} questions, half of them about contacts near the member: everybody answered alike",
+    )
+
+
+async def report_products(suite: Suite, firm: LargeFirm, questions: Sequence[Question]) -> None:
+    """One evaluation over REST, as a product asks it (AuthZEN): through the gateway, and without it."""
+    await rights_http.subscribed(suite, firm)
+    addresses = {
+        "through the gateway": suite.addresses["portal"],
+        "at tenancy's own listener": f"http://127.0.0.1:{suite.ports.http('tenancy')}",
+    }
+    figures = []
+    for name, address in addresses.items():
+        with rights_http.product_of(suite, firm, address) as ask:
+            timed(ask, questions[:WARMING])
+            took = timed(ask, questions)
+        figures += [
+            Figure(f"an evaluation {name}, p50", median(took), "ms"),
+            Figure(f"an evaluation {name}, p95", percentile(took, 0.95), "ms"),
+        ]
+    show(
+        "A product asks who may do what (AuthZEN over HTTP)",
+        figures,
+        f"{len(questions):,} questions one after the other, each from the tables: no answer is kept anywhere",
     )
 
 
