@@ -2,7 +2,7 @@
 at a desk in French, on a phone in English.
 """
 
-from people import DESK, HELENE, PHONE, Person
+from people import CLAIRE, DESK, HELENE, PHONE, Person
 from playwright.sync_api import expect
 from test_account import english
 from test_products import LIST, is_for_everybody
@@ -41,6 +41,36 @@ def test_a_right_from_its_declaration_to_its_withdrawal_at_a_desk(person, tag):
     helene.press("Retirer le droit")
     helene.is_told(f"{code} est retiré")
     assert not helene.page.get_by_role("row", name=code).count()
+
+
+def test_a_right_that_a_customer_grants_is_withdrawn_by_whoever_was_told_where(person, tag):
+    helene, claire, code = person(HELENE, DESK), person(CLAIRE, DESK), f"releve{tag}.send"
+    fiduvia(helene)
+    helene.follow("Déclarer un droit")
+    label = f"Envoyer des relevés {tag}"
+    helene.write({"Code": code, "Ce qu’il permet, en français": label, "La même chose en anglais": f"Send {tag}"})
+    helene.write({"Rubrique dans la liste des droits": "Révision"})
+    helene.press("Déclarer le droit")
+    helene.is_told(f"{code} est déclaré")
+
+    claire.open("/o/cabinet-orsel/settings/profiles/new")
+    claire.write({"Nom du profil": f"Relevés {tag}"})
+    claire.page.locator(f'input[value="{code}"]').last.check(force=True)
+    claire.press("Enregistrer le profil")
+    claire.is_told("est enregistré")
+    claire.sees("Révision")
+
+    helene.follow(code)
+    helene.press("Retirer", exact=True)
+    helene.press("Retirer le droit")
+    helene.reads_title(f"Retirer {code} ?")
+    helene.sees("Il est utilisé chez 1 client")
+    helene.sees("Cabinet Orsel")
+    is_for_everybody(helene)
+    helene.press("Le retirer quand même")
+    helene.is_told(f"{code} est retiré")
+    claire.open("/o/cabinet-orsel/settings/profiles")
+    assert not claire.page.get_by_text(label).count()
 
 
 def test_a_right_that_others_require_stays_on_a_phone(person, tag):
