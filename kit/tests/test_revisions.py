@@ -23,8 +23,9 @@ RIGHTS = "members.manage"
 class Members:
     """CutMember changes rights; InviteMember, in steps, meets a change of somebody else's between its two."""
 
-    def __init__(self, tenancy):
+    def __init__(self, tenancy, revoked):
         self.tenancy = tenancy
+        self.revoked = revoked
 
     async def CutMember(self, unit, request):
         self.tenancy.change()
@@ -39,6 +40,8 @@ class Members:
     async def UpdateMember(self, begin, request):
         async with begin() as unit:
             first = unit.grants.revision
+        if request.id == "session ends":
+            self.revoked.sessions.add(unit.caller.session_id)
         if request.version:
             self.tenancy.announce(rights={} if request.version == 1 else {RIGHTS: ALL})
         async with begin() as unit:
@@ -91,16 +94,17 @@ async def stage(tenancy, database, tmp_path):
     async def keys():
         return json.dumps(KeySet([key]).as_dict(private=False))
 
+    revoked = Revoked()
     server = GrpcServer(
         authority.settings("tenancy", grpc_listen=address),
         database,
         verifier=TokenVerifier(keys, issuer=ISSUER),
-        revocations=Revoked(),
+        revocations=revoked,
         grants=tenancy.cache,
         confirm=None,
     )
     server.ready = tenancy.ready
-    server.add(tenancy_pb2.DESCRIPTOR.services_by_name["MemberService"], Members(tenancy))
+    server.add(tenancy_pb2.DESCRIPTOR.services_by_name["MemberService"], Members(tenancy, revoked))
     await server.start()
     yield Stage(authority, address, key, None)
     await server.stop(0)
@@ -192,6 +196,12 @@ async def test_a_right_taken_away_during_a_call_in_steps_is_not_used_in_its_next
     async with calling(stage) as (members, _):
         with pytest.raises(ServiceError, match="right_missing"):
             await members.UpdateMember(tenancy_pb2.UpdateMemberRequest(version=1))
+
+
+async def test_a_session_that_ends_during_a_call_in_steps_does_nothing_in_its_next_one(stage):
+    async with calling(stage) as (members, _):
+        with pytest.raises(ServiceError, match="session_ended"):
+            await members.UpdateMember(tenancy_pb2.UpdateMemberRequest(id="session ends"))
 
 
 async def test_a_step_after_an_announced_change_has_the_rights_that_followed(stage):

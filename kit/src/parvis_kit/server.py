@@ -199,7 +199,11 @@ class GrpcServer:
             origin.reset(mark)
 
     async def _rights(self, caller: Caller, rule: access_pb2.Rule, revisions: Mapping[str, int]) -> GrantSet | None:
-        """What the caller may do, no older than the revision that they know of. FORBIDDEN without the RPC's right."""
+        """What the caller may do at this step, no older than the revision that they know of. FORBIDDEN without the
+        RPC's right, UNAUTHENTICATED when the session ended meanwhile.
+        """
+        if self._revocations.is_revoked(caller):
+            raise unauthenticated("session_ended")
         if self._grants is None or caller.membership_id is None:
             return None
         known = revisions.get(str(caller.organisation_id), 0)

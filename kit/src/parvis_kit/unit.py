@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from uuid import UUID
 
@@ -223,20 +224,16 @@ class Database:
         self.service = service
         self.url = url
         self._size = pool
-        self._connections: Connections | None = None
 
-    @property
+    @cached_property
     def connections(self) -> Connections:
         """The connections, made when first asked for: never before a fork."""
-        if self._connections is None:
-            self._connections = Connections(self.url, name=f"parvis-{self.service}", size=self._size, counted=_count)
-        return self._connections
+        return Connections(self.url, name=f"parvis-{self.service}", size=self._size, counted=_count)
 
     async def close(self) -> None:
-        """Closes every connection."""
-        if self._connections is not None:
-            await self._connections.close()
-            self._connections = None
+        """Closes every connection; whoever asks then gets new ones."""
+        if (made := self.__dict__.pop("connections", None)) is not None:
+            await made.close()
 
     @asynccontextmanager
     async def begin(
