@@ -94,7 +94,7 @@ def _is_scoped(code: str) -> bool:
     return code in OVER_CONTACTS or declared
 
 
-def _settled(rights: dict[str, int]) -> dict[str, int]:
+def with_required(rights: dict[str, int]) -> dict[str, int]:
     """Rights with all that they require, as far as the requiring ones reach."""
     required = {each.code: each.requires for each in CATALOGUE} | {code: need for code, _, _, need in DECLARED}
     waiting = list(rights)
@@ -115,7 +115,7 @@ def _profiles(chance: Random, declared: Sequence[str]) -> dict[int, Profile]:
     for each in range(2, chance.randint(2, 5) + 1):
         known = CODES + list(declared) + ([NEVER_DECLARED] if chance.random() < 0.1 else [])
         chosen = chance.sample(known, chance.choice((0, 1, 2, 4, 8, len(known))))
-        rights = _settled(_scopes(chance, chosen))
+        rights = with_required(_scopes(chance, chosen))
         found[each] = Profile(each, inactive=chance.random() < 0.1, rights=rights)
     return found
 

@@ -16,6 +16,9 @@ __all__ = ["at_work", "wear"]
 def wear(stage: Any, organisation: UUID, member: UUID) -> Any:
     """A member, whose account has the member's identifier, as somebody who calls."""
     membership = tenancy_pb2.Membership(
-        id=str(member), account_id=str(member), organisation_id=str(organisation), kind=1
-    )  # type: ignore[arg-type] # a number of the contract
+        id=str(member),
+        account_id=str(member),
+        organisation_id=str(organisation),
+        kind=tenancy_pb2.MEMBERSHIP_KIND_STAFF,
+    )
     return stage.wear(membership)
