@@ -182,6 +182,13 @@ class Pep:
         return (await self.ask("evaluation", body))["decision"]
 
 
+async def refusal(answer):
+    assert answer.headers["content-type"] == "application/problem+json"
+    told = answer.json()
+    assert (told["status"], bool(told["detail"])) == (answer.status_code, True)
+    return answer.status_code, told["reason"]
+
+
 def proof_of(key, token, *, path="evaluation", issuer="http://localhost:8600", **changes):
     """A DPoP proof (RFC 9449, 4.2) for a request of this stage."""
     ath = base64.urlsafe_b64encode(hashlib.sha256(token.encode()).digest()).decode().rstrip("=")

@@ -1,11 +1,7 @@
-"""Who may ask, about whom, and what is said to whoever asks wrongly. Others' scenarios have files of their own."""
-
-import time
+"""About whom a product may ask, and what is said to whoever asks wrongly. Others' scenarios have files of their own."""
 
 import pytest
-from authzen_stage import ACCESS, Pep, make_world, new_key, proof_of
-from joserfc import jwt
-from joserfc.jwk import ECKey
+from authzen_stage import ACCESS, Pep, make_world, refusal
 
 from parvis_kit.ids import uuid7
 
@@ -31,99 +27,7 @@ def asked(world):
     return world.asked("anne", "read", "kerautret")
 
 
-async def refusal(answer):
-    assert answer.headers["content-type"] == "application/problem+json"
-    told = answer.json()
-    assert (told["status"], bool(told["detail"])) == (answer.status_code, True)
-    return answer.status_code, told["reason"]
-
-
-# Who asks
-
-
-async def test_nobody_asks_without_a_token(pep, asked):
-    answer = await pep.post("evaluation", asked, Authorization=None)
-    assert await refusal(answer) == (401, "token_missing")
-    assert answer.headers["www-authenticate"].startswith("Bearer realm=")
-
-
-def forged(pep):
-    now = int(time.time())
-    claims = {"iss": "http://localhost:8600", "iat": now, "exp": now + 300}
-    claims |= dict.fromkeys(("aud", "sub", "client_id"), pep.client_id)
-    key = ECKey.generate_key("P-256", {"kid": "k"})
-    return jwt.encode({"alg": "ES256", "typ": "at+jwt", "kid": "k"}, claims, key)
-
-
-WORTHLESS = {
-    "not-a-token": (lambda pep: "x.y.z", "token_invalid"),
-    "of-a-person": (
-        lambda pep: pep.token_of(sub=str(uuid7()), sid=str(uuid7()), grant=str(uuid7())),
-        "token_of_a_person",
-    ),
-    "acting-for-a-person": (lambda pep: pep.token_of(act={"sub": "other"}), "token_of_a_person"),
-    "for-another-audience": (lambda pep: pep.token_of(aud="parvis-internal"), "token_of_a_person"),
-    "exchanged-for-another": (lambda pep: pep.token_of(client_id="another"), "token_of_a_person"),
-    "expired": (lambda pep: pep.token_of(exp=int(time.time()) - 1), "token_expired"),
-    "of-another-issuer": (lambda pep: pep.token_of(iss="https://elsewhere.example"), "token_invalid"),
-    "of-the-future": (lambda pep: pep.token_of(iat=int(time.time()) + 60), "token_invalid"),
-    "without-client": (lambda pep: pep.token_of(client_id=None), "token_invalid"),
-    "without-end": (lambda pep: pep.token_of(exp=None), "token_invalid"),
-    "an-id-token": (lambda pep: pep.token_of(typ="JWT"), "token_invalid"),
-    "signed-by-another-key": (forged, "token_invalid"),
-    "bound-to-a-certificate": (lambda pep: pep.token_of(cnf={"x5t#S256": "x"}), "token_invalid"),
-}
-
-
-@pytest.mark.parametrize(("make", "reason"), WORTHLESS.values(), ids=WORTHLESS)
-async def test_a_token_that_is_not_the_products_own_is_worthless(pep, asked, make, reason):
-    answer = await pep.post("evaluation", asked, Authorization=f"Bearer {make(pep)}")
-    assert await refusal(answer) == (401, reason)
-    assert 'error="invalid_token"' in answer.headers["www-authenticate"]
-
-
-async def test_who_asks_is_known_before_what_is_asked_is_read(pep):
-    assert await refusal(await pep.post("evaluation", "{", Authorization=None)) == (401, "token_missing")
-
-
-async def test_a_bound_token_is_no_bearer_token(pep, asked):
-    key = new_key()
-    token = pep.token_of(cnf={"jkt": key.thumbprint()})
-    assert await refusal(await pep.post("evaluation", asked, Authorization=f"Bearer {token}")) == (401, "token_bound")
-
-
-async def test_a_bound_token_counts_with_a_proof_once(pep, asked):
-    key = new_key()
-    token = pep.token_of(cnf={"jkt": key.thumbprint()})
-    sent = {"Authorization": f"DPoP {token}", "DPoP": proof_of(key, token)}
-    first, second = [await pep.post("evaluation", asked, **sent) for _ in range(2)]
-    assert (first.status_code, first.json()["decision"]) == (200, True)
-    assert await refusal(second) == (401, "proof_invalid")
-
-
-BAD_PROOFS = {
-    "another-method": {"htm": "GET"},
-    "another-endpoint": {"path": "evaluations"},
-    "another-origin": {"issuer": "https://elsewhere.example"},
-    "another-token": {"ath": "x"},
-    "old": {"iat": 1},
-    "without-identifier": {"jti": ""},
-}
-
-
-@pytest.mark.parametrize("changes", BAD_PROOFS.values(), ids=BAD_PROOFS)
-async def test_a_proof_for_something_else_proves_nothing(pep, asked, changes):
-    key = new_key()
-    token = pep.token_of(cnf={"jkt": key.thumbprint()})
-    sent = {"Authorization": f"DPoP {token}", "DPoP": proof_of(key, token, **changes)}
-    assert await refusal(await pep.post("evaluation", asked, **sent)) == (401, "proof_invalid")
-
-
-async def test_a_proof_with_another_key_or_none_at_all_proves_nothing(pep, asked):
-    token = pep.token_of(cnf={"jkt": new_key().thumbprint()})
-    for proof in (proof_of(new_key(), token), None, "x.y.z"):
-        answer = await pep.post("evaluation", asked, Authorization=f"DPoP {token}", DPoP=proof)
-        assert await refusal(answer) == (401, "proof_invalid")
+# About whom
 
 
 async def test_a_closed_product_is_told_so(stage, provider):
@@ -135,9 +39,6 @@ async def test_a_closed_product_is_told_so(stage, provider):
     assert await refusal(await pep.post("evaluation", asked)) == (403, "product_closed")
     several = await pep.ask("evaluations", {"evaluations": [asked]})
     assert several["evaluations"][0]["context"]["error"]["status"] == 403
-
-
-# About whom
 
 
 async def test_organisations_that_do_not_subscribe_the_product_do_not_exist_for_it(stage, provider, world, pep):

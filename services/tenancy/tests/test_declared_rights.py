@@ -1,12 +1,17 @@
 """Rights that products declare: what can be declared, what is withdrawn, who hears of it."""
 
+from datetime import UTC, datetime
+
 import pytest
 from tenancy_stage import refused
 
 from parvis.tenancy.v1 import events_pb2, tenancy_pb2
+from parvis_kit.caller import Caller
+from parvis_kit.envelope import Envelope, subject_of
 from parvis_kit.errors import Kind
 from parvis_kit.ids import uuid7
 from parvis_kit.testing import eventually
+from parvis_tenancy.service import declaring
 
 
 def right(code="notes.read", **fields):
@@ -170,6 +175,46 @@ async def test_subscribers_hear_that_rights_changed_and_nobody_else(stage, provi
     newest = (await stage.events(admin, events_pb2.GrantsChanged))[-1]
     assert (list(newest.membership_ids), newest.revision > 1) == ([], True)
     assert len(await stage.events(other, events_pb2.GrantsChanged)) == before[1]
+
+
+async def test_news_of_rights_that_comes_again_goes_on_where_it_stopped(stage, provider, word):
+    firms = [await stage.firm(provider, f"Cabinet {name}") for name in ("Un", "Deux")]
+    product = await stage.product(provider, *firms)
+    event = events_pb2.ProductRightsDeclared(product_id=product.id)
+    envelope = Envelope(
+        uuid7(), subject_of(event), "tenancy", datetime.now(UTC), provider.organisation_id, 0, 1, {}
+    )  # fmt: skip
+
+    async def raised():
+        query = "SELECT revision FROM rights_revisions WHERE organisation_id = $1"
+        return [(await stage.rows(each, query, each.organisation_id))[0]["revision"] for each in firms]
+
+    before = await raised()
+    with pytest.raises(RuntimeError):
+        await declaring.spread(StoppedAfter(stage, envelope, 2), event)
+    between = await raised()
+    for _ in range(2):
+        await declaring.spread(StoppedAfter(stage, envelope, 99), event)
+    after = await raised()
+
+    assert sorted(now - then for now, then in zip(between, before, strict=True)) == [0, 1]
+    assert [now - then for now, then in zip(after, before, strict=True)] == [1, 1]
+
+
+class StoppedAfter:
+    """A delivery whose process ends after so many transactions."""
+
+    def __init__(self, stage, envelope, steps):
+        self.envelope = envelope
+        self._stage = stage
+        self._steps = steps
+
+    def begin(self):
+        if self._steps == 0:
+            raise RuntimeError("stopped")
+        self._steps -= 1
+        own = Caller("tenancy")
+        return self._stage.service.database.begin(own, organisation_id=self.envelope.organisation_id)
 
 
 async def test_only_the_provider_declares_rights(stage, provider, admin, word):

@@ -19,7 +19,7 @@ from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
 
-from parvis_kit.errors import unauthenticated
+from parvis_kit.errors import ServiceError, unauthenticated
 from parvis_kit.tokens import LEEWAY, REFRESH_INTERVAL, FetchKeys
 from parvis_tenancy.domain.questions import Asker
 
@@ -88,8 +88,7 @@ class ProductTokens:
             return self._known[token]
         claims = self._decode(token)
         if claims is None and time.monotonic() - self._fetched >= REFRESH_INTERVAL:
-            self._keys = KeySet.import_key_set(json.loads(await self._fetch_keys()))
-            self._fetched = time.monotonic()
+            await self._refresh_keys()
             claims = self._decode(token)
         if claims is None:
             raise unauthenticated("token_invalid")
@@ -98,6 +97,17 @@ class ProductTokens:
         if len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
         return found
+
+    async def _refresh_keys(self) -> None:
+        """Raises UNAVAILABLE when there are none at all; with some, those that are not known are not ours for now."""
+        try:
+            document = json.loads(await self._fetch_keys())
+        except ServiceError:
+            if self._keys is None:
+                raise
+            return
+        self._fetched = time.monotonic()
+        self._keys = KeySet.import_key_set(document)
 
     def _decode(self, token: str) -> dict[str, Any] | None:
         if self._keys is None:

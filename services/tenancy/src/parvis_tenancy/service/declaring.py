@@ -81,13 +81,16 @@ async def save(
 
 
 async def spread(delivery: Delivery, event: events_pb2.ProductRightsDeclared) -> None:
-    """What members may do changed wherever the product is subscribed: each organisation counts it, and says so."""
+    """What members may do changed wherever the product is subscribed: each organisation counts it, and says so. Those
+    that did when the message came before are passed over.
+    """
     async with delivery.begin() as unit:
         where = await declared.subscribers(unit, UUID(event.product_id))
     for each in where:
         async with delivery.begin() as unit:
             await unit.enter(each.id)
-            authority.grants_changed(unit, await rights.next_revision(unit, "product.rights_declared"))
+            if await declared.first_time(unit, delivery.envelope.id):
+                authority.grants_changed(unit, await rights.next_revision(unit, "product.rights_declared"))
 
 
 async def _check(

@@ -39,6 +39,9 @@ SELECT code, count(*) FILTER (WHERE of_profile) AS profiles, count(*) FILTER (WH
     SELECT code, false FROM personal_rights WHERE organisation_id = $1 AND code = ANY($2) AND scope <> 0) held
 GROUP BY code"""
 
+_STEP = """
+INSERT INTO inbox (message_id, consumer) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING message_id"""
+
 _NAMES = """
 SELECT r.code, r.name_fr, r.name_en FROM product_rights r
 JOIN subscriptions s ON s.organisation_id = $1 AND s.provider_id = r.provider_id AND s.product_id = r.product_id
@@ -86,6 +89,11 @@ async def held(unit: UnitOfWork, codes: Sequence[str]) -> Mapping[str, tuple[int
     """Code → how many profiles of the organisation, and how many members of their own, hold it; those that are."""
     rows = await unit.fetch(_HELD, unit.organisation_id, list(codes))
     return {row["code"]: (row["profiles"], row["members"]) for row in rows}
+
+
+async def first_time(unit: UnitOfWork, message_id: UUID) -> bool:
+    """Whether a message has its effect on the organisation for the first time: this is remembered with the effect."""
+    return bool(await unit.fetch(_STEP, message_id, f"tenancy, organisation {unit.organisation_id}"))
 
 
 async def names(unit: UnitOfWork) -> Mapping[str, dict[str, str]]:
