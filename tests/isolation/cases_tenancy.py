@@ -187,6 +187,26 @@ async def save_profile(world: World) -> pb.SaveProfileRequest:
     return pb.SaveProfileRequest(profile=profile)
 
 
+@case("MemberService.MoveMember")
+async def move_member(world: World) -> pb.MoveMemberRequest:
+    invited = await world.cast.invite(world.member.profile_id)
+    return pb.MoveMemberRequest(member_id=invited.id, manager_id=world.member.id, version=invited.version)
+
+
+@case("MemberService.PreviewMove")
+async def preview_move(world: World) -> pb.PreviewMoveRequest:
+    invited = await world.cast.invite(world.member.profile_id)
+    return pb.PreviewMoveRequest(member_id=invited.id, manager_id=world.member.id)
+
+
+@case("MemberService.SetMemberLimits")
+async def set_member_limits(world: World) -> pb.SetMemberLimitsRequest:
+    invited = await world.cast.invite(world.member.profile_id)
+    return pb.SetMemberLimitsRequest(
+        member_id=invited.id, version=invited.version, tier_id=world.structure_id, access_quota=3
+    )
+
+
 @case("MemberService.SetPersonalRights")
 async def set_personal_rights(world: World) -> pb.SetPersonalRightsRequest:
     invited = await world.cast.invite(world.member.profile_id)

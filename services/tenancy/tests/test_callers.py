@@ -205,6 +205,11 @@ CASES = {
         "mail": "x@armor.example", "given_name": "X", "family_name": "Y", "profile_id": w.profile.id,
         "structure_id": w.structure.id,
     },
+    "MoveMember": lambda w: {"member_id": w.member.id, "manager_id": w.invited.id, "version": w.member.version},
+    "PreviewMove": lambda w: {"member_id": w.member.id, "manager_id": w.invited.id},
+    "SetMemberLimits": lambda w: {
+        "member_id": w.member.id, "version": w.member.version, "tier_id": w.structure.id,
+    },
     "SetPersonalRights": lambda w: {"member_id": w.member.id, "version": w.member.version},
     "SaveProfile": lambda w: {"profile": w.profile},
     "CreateStructure": lambda w: {"name": "Sous", "parent_id": w.structure.id},

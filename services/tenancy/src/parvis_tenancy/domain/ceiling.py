@@ -37,12 +37,14 @@ _NOTHING: frozenset[UUID] = frozenset()
 @dataclass(frozen=True, slots=True)
 class Gain:
     """What a member has more of with a right. `scope`: how far the right is given, where it is given or given further;
-    None where only its reach grew. `more`: what is reached and was not.
+    None where only its reach grew. `more`: what is reached and was not; `had`: what was.
     """
 
     member: UUID
     right: str
+    at: datetime
     scope: Scope | None
+    had: Reached
     more: Reached
 
 
@@ -117,7 +119,7 @@ def gains(before: Facts, after: Facts, now: datetime, codes: Collection[str] | N
     known = frozenset(before.members) | frozenset(before.structures)
     moved = _ground(before) != _ground(after)
     lent = before.delegations or after.delegations
-    differences: dict[tuple[_Branches, _Branches], Reached] = {}
+    differences: dict[tuple[_Branches, _Branches], tuple[Reached, Reached]] = {}
     for member in after.members.values():
         old = before.members.get(member.id)
         if not member.active or (old == member and not moved and not lent):
@@ -132,13 +134,14 @@ def gains(before: Facts, after: Facts, now: datetime, codes: Collection[str] | N
                 old_grants = was.grants(old, code, at)
                 key = was.branches(right, old_grants), becomes.branches(right, new_grants)
                 if key not in differences:
-                    differences[key] = _more(was.reached(key[0]), becomes.reached(key[1]), known)
-                more = differences[key]
+                    reached = was.reached(key[0])
+                    differences[key] = reached, _more(reached, becomes.reached(key[1]), known)
+                had, more = differences[key]
                 given = _given(old_grants, new_grants)
                 if more is not None:
                     more -= {member.id}
                 if given is not None or more is None or more:
-                    yield Gain(member.id, code, given, more)
+                    yield Gain(member.id, code, at, given, had, more)
 
 
 def beyond(before: Facts, after: Facts, actor: UUID | None, now: datetime) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.ids import parse, parse_optional
 from parvis_kit.unit import UnitOfWork
-from parvis_tenancy.service import members, personal, profiles
+from parvis_tenancy.service import hierarchy, limits, members, personal, profiles
 from parvis_tenancy.service.accounts import Identity
 from parvis_tenancy.service.members import MemberChange
 
@@ -70,6 +70,19 @@ class MemberRpc:
         return await personal.set_rights(
             unit, member_id, request.rights, version=request.version, reason=request.reason
         )
+
+    async def MoveMember(self, unit: UnitOfWork, request: tenancy_pb2.MoveMemberRequest) -> tenancy_pb2.Member:
+        member_id, manager_id = parse(request.member_id, "member_id"), parse_optional(request.manager_id, "manager_id")
+        return await hierarchy.move(unit, member_id, manager_id, version=request.version, reason=request.reason)
+
+    async def PreviewMove(self, unit: UnitOfWork, request: tenancy_pb2.PreviewMoveRequest) -> tenancy_pb2.MovePreview:
+        member_id, manager_id = parse(request.member_id, "member_id"), parse_optional(request.manager_id, "manager_id")
+        return await hierarchy.preview(unit, member_id, manager_id)
+
+    async def SetMemberLimits(
+        self, unit: UnitOfWork, request: tenancy_pb2.SetMemberLimitsRequest
+    ) -> tenancy_pb2.Member:
+        return await limits.set_limits(unit, parse(request.member_id, "member_id"), request)
 
     async def ListRights(self, unit: UnitOfWork, _: tenancy_pb2.ListRightsRequest) -> tenancy_pb2.ListRightsResponse:
         return tenancy_pb2.ListRightsResponse(rights=await profiles.catalogue(unit))

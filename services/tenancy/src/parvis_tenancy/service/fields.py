@@ -1,10 +1,13 @@
 """Checks of what was typed: all fields of a request are looked at before the first answer."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from enum import IntEnum
 from urllib.parse import urlsplit
 from uuid import UUID
 from zoneinfo import available_timezones
+
+from google.protobuf.message import Message
 
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.errors import Violation, invalid
@@ -129,6 +132,19 @@ class Fields:
         if not secure or not clean.isascii() or not clean.isprintable() or '"' in clean or len(clean) > LINE:
             self.wrong(field, "required" if not clean else "url_invalid")
         return clean
+
+    def moment(self, field: str, message: Message, *, required: bool = False) -> datetime | None:
+        """A moment that may be unset, UTC: "required", "not_a_moment"."""
+        if not message.HasField(field):
+            if required:
+                self.wrong(field, "required")
+            return None
+        try:
+            found: datetime = getattr(message, field).ToDatetime(UTC)
+        except (ValueError, OverflowError):
+            self.wrong(field, "not_a_moment")
+            return None
+        return found
 
     def choice(self, field: str, value: int, choices: type[IntEnum]) -> list[int]:
         """What a list is limited to: one of the choices, or all when none is named: "unknown"."""

@@ -260,10 +260,10 @@ async def place_of_new(unit: UnitOfWork, structure_id: str) -> UUID | None:
     return chosen
 
 
-async def existing_structure(unit: UnitOfWork, structure_id: str) -> UUID | None:
+async def existing_structure(unit: UnitOfWork, structure_id: str, field: str = "structure_id") -> UUID | None:
     """A structure that was chosen, or none. Raises NOT_FOUND structure_not_found, INVALID fields_invalid."""
     fields = Fields()
-    chosen = fields.identifier("structure_id", structure_id)
+    chosen = fields.identifier(field, structure_id)
     fields.settle()
     if chosen is not None and await members.structure(unit, chosen) is None:
         raise not_found("structure_not_found")

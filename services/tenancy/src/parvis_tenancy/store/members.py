@@ -1,6 +1,6 @@
 """Memberships of staff, profiles, assignments."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
 from asyncpg import Record
@@ -75,6 +75,17 @@ async def one(unit: UnitOfWork, membership_id: UUID) -> Record | None:
     """A member as lists show them."""
     rows = await unit.fetch(_ONE, unit.organisation_id, membership_id)
     return rows[0] if rows else None
+
+
+async def names(unit: UnitOfWork, membership_ids: Collection[UUID]) -> Mapping[UUID, tuple[str, str]]:
+    """Names of members, and what lists sort them by."""
+    rows = await unit.fetch(
+        "SELECT id, given_name || ' ' || family_name AS name, sort_key FROM memberships"
+        " WHERE organisation_id = $1 AND id = ANY($2)",
+        unit.organisation_id,
+        list(membership_ids),
+    )
+    return {row["id"]: (row["name"], row["sort_key"]) for row in rows}
 
 
 async def load(
