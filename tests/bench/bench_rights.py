@@ -1,4 +1,4 @@
-"""Rights: decisions in a process and beside others', pages of contacts under every reach, what a grant set weighs.
+"""Rights: decisions over gRPC, in a process and beside others', pages of contacts under every reach, memory.
 
 The firm has 3,000 members in a hierarchy; for questions 300,000 contacts, for pages 3 million (`PARVIS_BENCH_CONTACTS`
 says another number). Making them takes minutes, which are said.
@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
+import rights_checks
 import rights_freshness
 import rights_http
 import rights_lists
@@ -42,6 +43,7 @@ async def main() -> None:
             firm = await made(seat, ASKED_ABOUT)
             questions = await drawn(suite, firm, QUESTIONS)
             wait_for_quiet()
+            await report_calls(seat, firm, questions)
             report_process(firm, questions)
             await report_peers(firm, questions)
             await report_products(suite, firm, questions)
@@ -55,6 +57,52 @@ async def made(seat: Seat, contacts: int) -> LargeFirm:
     firm = await settled(seat.suite, members=MEMBERS, contacts=contacts, account_id=account)
     console.print(f"made within {firm.seconds:.0f} s", style="dim")
     return firm
+
+
+async def report_calls(seat: Seat, firm: LargeFirm, questions: Sequence[Question]) -> None:
+    """Questions over gRPC beside an RPC that does nothing."""
+    async with rights_checks.empty_server(seat) as (stub, process):
+        bench = rights_checks.Bench(seat, firm, questions, stub, process)
+
+        async def turn(_: int) -> tuple[Watch, rights_checks.Round]:
+            with Watch(lambda: sum(used(seat.suite).values()) + sum(process.cpu_times()[:2])) as watch:
+                result = await bench.round_of()
+            return watch, result
+
+        rounds, note = await quietest(turn, ROUNDS)
+
+    def of(part: str) -> tuple[list[float], float, float]:
+        found = [getattr(each, part) for each in rounds]
+        took = [took for each in found for took in each.took]
+        return took, median(each.server for each in found), median(each.postgres for each in found)
+
+    empty, empty_cpu, _ = of("empty")
+    figures, spent = [], [f"nothing {empty_cpu:.2f} of the empty server's"]
+    for part, name, half, most in (
+        ("own", "Check, of the caller on a contact", 1, 3),
+        ("others", "BatchCheck, one question about any member", None, None),
+        ("yes", "Explain, why", None, 5),
+        ("no", "Explain, why not", None, 5),
+    ):
+        took, server, postgres = of(part)
+        figures += [
+            Figure(
+                f"{name}, p50", median(took), "ms", baseline=median(empty), ratio=median(took) / median(empty),
+                at_most=half,
+            ),
+            Figure(
+                f"{name}, p95", percentile(took, 0.95), "ms", baseline=percentile(empty, 0.95),
+                ratio=percentile(took, 0.95) / percentile(empty, 0.95), at_most=most,
+            ),
+        ]  # fmt: skip
+        spent.append(f"{name} {server:.2f} of tenancy's and {postgres:.2f} of PostgreSQL's")
+    show(
+        f"Questions over gRPC with mutual TLS, {len(firm.members):,} members, {firm.contacts:,} contacts",
+        figures,
+        note,
+        "baseline: the same call by the same caller to a server with nothing behind it (no rule, no database)",
+        f"one after the other; CPU of a call, ms: {'; '.join(spent)}",
+    )
 
 
 def report_process(firm: LargeFirm, questions: Sequence[Question]) -> None:
