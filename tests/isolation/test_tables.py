@@ -28,7 +28,7 @@ FILLED = {
     "tenancy": {"organisations", "memberships", "contacts", "people", "profiles", "structures", "subscriptions"},
     "documents": {"contacts", "documents", "versions", "uploads", "folder_templates", "people"},
     "notify": {"messages", "attempts", "contacts", "organisations"},
-    "billing": {"customers", "sellers"},
+    "billing": {"customers", "entitlements", "sellers"},
     "web": set(),
 }
 

@@ -1,6 +1,7 @@
 """Seats: an assignment never exceeds what is bought, nor what is reserved to a structure."""
 
 import asyncio
+import random
 
 import pytest
 from tenancy_stage import refused
@@ -70,6 +71,35 @@ async def test_a_thousand_assignments_at_once_take_the_seats_that_there_are(stag
     found = await seats_of(admin, product)
     assert (reasons.count(""), reasons.count("seats_exhausted")) == (SEATS, MANY - SEATS)
     assert (found.seats, found.used, len(found.membership_ids), found.over) == (SEATS, SEATS, SEATS, False)
+
+
+async def test_whatever_takes_seats_at_once_no_limit_is_exceeded(stage, admin, product):
+    """Assigned one by one and as a structure, invited with the product, opened again, reserved and bought meanwhile."""
+    await bought(stage, admin, product, 9)
+    brest = await structure(admin, "Brest")
+    await admin.call("SetStructureSeats", product_id=product.id, structure_id=brest, seats=4)
+    inside = [await colleague_in(admin, stage, brest) for _ in range(6)]
+    outside = [await stage.colleague(admin, "junior") for _ in range(6)]
+    for each in outside[:2]:
+        await assign(admin, product, each.membership_id)
+        await admin.call("CutMember", id=each.membership_id)
+    whole = {"product_id": product.id, "structure_id": brest}
+    acts = [
+        *(assign(admin, product, each.id) for each in inside),
+        *(assign(admin, product, each.membership_id) for each in outside[2:]),
+        *(admin.call("ReopenMember", id=each.membership_id) for each in outside[:2]),
+        *(colleague_in(admin, stage, where, product_ids=[product.id]) for where in ("", brest, "", brest)),
+        *(admin.call("SetStructureAssignments", **whole, assigned=True) for _ in range(2)),
+        *(admin.call("SetStructureSeats", **whole, seats=seats) for seats in (3, 5, 6)),
+    ]
+    random.Random(4).shuffle(acts)
+    outcomes = await asyncio.gather(*acts, return_exceptions=True)
+    reasons = {each.reason for each in outcomes if isinstance(each, Exception)}
+    found = await seats_of(admin, product)
+    (part,) = found.reserved
+    assert reasons <= {"seats_exhausted", "seats_held", "seats_short"}
+    assert (found.over, part.used <= part.seats, found.open_used <= found.open_seats) == (False, True, True)
+    assert found.used == part.used + found.open_used <= 9
 
 
 async def test_those_who_hold_a_seat_are_listed_alone(stage, admin, product):
