@@ -17,6 +17,11 @@ from parvis_tenancy.store.search import FIRST
 
 _MOST_NAMED = 5
 
+# Few profiles and few personal differences concern a right: whoever has none of them is passed over without a look-up.
+_NAMED_IN = """(m.profile_built_in = 'administrator'
+    OR m.profile_id = ANY(ARRAY(SELECT profile_id FROM profile_rights WHERE organisation_id = $1 AND {condition}))
+    OR m.id = ANY(ARRAY(SELECT membership_id FROM personal_rights WHERE organisation_id = $1 AND {condition})))"""
+
 # $1 organisation, $2 moment, $3 code, $4 whether it has a scope, $5 whether it concerns the whole organisation.
 # A personal difference takes the place of what the profile says, but for administrators, who hold everything.
 _OWN = """
@@ -28,8 +33,13 @@ own AS (
     LEFT JOIN personal_rights p ON p.organisation_id = $1 AND p.membership_id = m.id AND p.code = $3
     LEFT JOIN profile_rights r ON r.organisation_id = $1 AND r.profile_id = m.profile_id AND r.code = $3
     WHERE m.organisation_id = $1 AND m.kind = 1 AND m.state = 2 AND NOT ($5 AND m.tier_id IS NOT NULL)
-    AND $2::timestamptz IS NOT NULL
+    AND $2::timestamptz IS NOT NULL {candidates}
     AND (m.profile_built_in = 'administrator' OR coalesce(p.scope, r.scope, 0) <> 0))"""
+_HOLDING = f"AND {_NAMED_IN.format(condition='code = $3')}"
+# Whom a grant of less than everything lets reach a contact stands in its chain, or has a superior there.
+_NEAR = f"""{_HOLDING} AND (NOT $4
+    OR m.id = ANY(ARRAY(SELECT member FROM chain)) OR m.manager_id = ANY(ARRAY(SELECT member FROM chain))
+    OR {_NAMED_IN.format(condition=f"code = $3 AND scope = {Scope.ALL:d}")})"""  # noqa: S608
 _GRANTS = """
 grants AS (
     SELECT holder AS subject, holder, superior, scope FROM own
@@ -85,7 +95,7 @@ def _tops() -> str:
 
 
 _SUBJECTS = f"""
-WITH RECURSIVE {_OWN}, {_GRANTS}, {_CHAIN},
+WITH RECURSIVE {_CHAIN}, {_OWN.format(candidates=_NEAR)}, {_GRANTS},
 found AS (
     SELECT g.subject AS id FROM grants g WHERE NOT $4 OR {_reaches_contact()}
     UNION
@@ -97,13 +107,13 @@ JOIN memberships m ON m.organisation_id = $1 AND m.id = f.id
 WHERE (m.sort_key, m.id) > ($8, $9) ORDER BY m.sort_key, m.id LIMIT $10"""  # noqa: S608
 
 _HOLDERS = f"""
-WITH {_OWN}, {_GRANTS}, found AS (SELECT DISTINCT subject AS id FROM grants)
+WITH {_OWN.format(candidates=_HOLDING)}, {_GRANTS}, found AS (SELECT DISTINCT subject AS id FROM grants)
 SELECT m.id, m.kind, m.given_name, m.family_name, m.sort_key FROM found f
 JOIN memberships m ON m.organisation_id = $1 AND m.id = f.id
 WHERE (m.sort_key, m.id) > ($6, $7) ORDER BY m.sort_key, m.id LIMIT $8"""  # noqa: S608
 
 _ADVISERS = f"""
-WITH RECURSIVE {_OWN}, {_GRANTS},
+WITH RECURSIVE {_OWN.format(candidates=_HOLDING)}, {_GRANTS},
 mine AS (SELECT * FROM grants WHERE subject = $6),
 tops AS ({_tops()}),
 below AS (
@@ -113,14 +123,17 @@ SELECT EXISTS (SELECT FROM mine WHERE scope = {Scope.ALL:d}) AS everything, EXIS
        ARRAY(SELECT holder FROM mine UNION SELECT id FROM below ORDER BY 1) AS advisers"""  # noqa: S608
 
 _GRANTERS = f"""
-WITH {_OWN}
-SELECT m.id, m.given_name || ' ' || m.family_name AS name FROM own o
-JOIN memberships m ON m.organisation_id = $1 AND m.id = o.holder
-WHERE o.scope = ANY($6) AND (m.profile_built_in = 'administrator' OR EXISTS (
-    SELECT FROM unnest($7::varchar[]) AS needed (code)
-    LEFT JOIN personal_rights p ON p.organisation_id = $1 AND p.membership_id = m.id AND p.code = needed.code
-    LEFT JOIN profile_rights r ON r.organisation_id = $1 AND r.profile_id = m.profile_id AND r.code = needed.code
-    WHERE coalesce(p.scope, r.scope, 0) <> 0 AND NOT (needed.code = ANY($8) AND m.tier_id IS NOT NULL)))
+SELECT m.id, m.given_name || ' ' || m.family_name AS name FROM memberships m
+LEFT JOIN personal_rights p ON p.organisation_id = $1 AND p.membership_id = m.id AND p.code = $2
+LEFT JOIN profile_rights r ON r.organisation_id = $1 AND r.profile_id = m.profile_id AND r.code = $2
+WHERE m.organisation_id = $1 AND m.kind = 1 AND m.state = 2 AND NOT ($4 AND m.tier_id IS NOT NULL)
+AND {_NAMED_IN.format(condition="code = $2")} AND {_NAMED_IN.format(condition="code = ANY($6)")}
+AND (m.profile_built_in = 'administrator' OR (
+    coalesce(p.scope, r.scope, 0) <> 0 AND (NOT $3 OR coalesce(p.scope, r.scope) = ANY($5)) AND EXISTS (
+        SELECT FROM unnest($6::varchar[]) AS needed (code)
+        LEFT JOIN personal_rights p ON p.organisation_id = $1 AND p.membership_id = m.id AND p.code = needed.code
+        LEFT JOIN profile_rights r ON r.organisation_id = $1 AND r.profile_id = m.profile_id AND r.code = needed.code
+        WHERE coalesce(p.scope, r.scope, 0) <> 0 AND NOT (needed.code = ANY($7) AND m.tier_id IS NOT NULL))))
 ORDER BY m.sort_key, m.id LIMIT 6"""  # noqa: S608
 
 
@@ -184,7 +197,7 @@ async def granters(unit: UnitOfWork, right: Right, scope: Scope, through: Sequen
     rights `through` which they can pass it on.
     """
     wide = [int(each) for each in Scope if each.rank >= scope.rank]
-    asked = (unit.organisation_id, unit.now, right.code, right.scoped, right.whole)
     whole = [each.code for each in CATALOGUE if each.whole]
+    asked = (unit.organisation_id, right.code, right.scoped, right.whole)
     rows = await unit.fetch(_GRANTERS, *asked, wide, list(through), whole)
     return [(row["id"], row["name"]) for row in rows]
