@@ -2,6 +2,7 @@
 
 import pytest
 from authzen_stage import ACCESS, Pep, make_world, refusal
+from prometheus_client import REGISTRY
 
 from parvis_kit.ids import uuid7
 
@@ -282,6 +283,16 @@ async def test_a_request_identifier_that_could_do_harm_is_not_repeated(pep, aske
 
 async def test_answers_are_kept_by_nobody(pep, asked):
     assert (await pep.post("evaluation", asked)).headers["cache-control"] == "no-store"
+
+
+async def test_operators_see_how_long_products_wait(pep, asked):
+    def answered():
+        labels = {"endpoint": "evaluation", "status": "200"}
+        return REGISTRY.get_sample_value("parvis_authzen_seconds_count", labels) or 0
+
+    before = answered()
+    await pep.decides(asked)
+    assert answered() == before + 1
 
 
 async def test_other_methods_and_addresses_are_problems_too(pep):

@@ -177,6 +177,17 @@ async def test_subscribers_hear_that_rights_changed_and_nobody_else(stage, provi
     assert len(await stage.events(other, events_pb2.GrantsChanged)) == before[1]
 
 
+async def test_another_name_for_a_right_is_no_news_to_anybodys_rights(stage, provider, admin, word):
+    product = await stage.product(provider, admin)
+    await declare(provider, product, right(f"{word}.read"))
+    told = [each.product_id for each in await stage.events(provider, events_pb2.ProductRightsDeclared)]
+
+    await declare(provider, product, right(f"{word}.read", name_en="See notes"), version=2)
+
+    after = [each.product_id for each in await stage.events(provider, events_pb2.ProductRightsDeclared)]
+    assert (told.count(product.id), after.count(product.id)) == (1, 1)
+
+
 async def test_news_of_rights_that_comes_again_goes_on_where_it_stopped(stage, provider, word):
     firms = [await stage.firm(provider, f"Cabinet {name}") for name in ("Un", "Deux")]
     product = await stage.product(provider, *firms)

@@ -1,12 +1,14 @@
 """The REST interface as an application: problems (RFC 9457), request identifiers, metadata of the decision point."""
 
 import re
+import time
 from http import HTTPStatus
 from typing import Any, Final
 
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from prometheus_client import Histogram
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -31,6 +33,21 @@ _STATUS: Final = {
 #: What a request identifier may look like to be said again; anything else is not repeated into headers and logs.
 _IDENTIFIER = re.compile(r"[\x21-\x7e]{1,200}")
 _WELL_KNOWN = "/.well-known/authzen-configuration"
+#: Where the metadata says that something is asked.
+_ENDPOINTS: Final = {
+    "access_evaluation_endpoint": "evaluation",
+    "access_evaluations_endpoint": "evaluations",
+    "search_subject_endpoint": "search/subject",
+    "search_resource_endpoint": "search/resource",
+    "search_action_endpoint": "search/action",
+}
+_PATHS: Final = {f"{PREFIX}/{path}": path for path in _ENDPOINTS.values()}
+SECONDS = Histogram(
+    "parvis_authzen_seconds",
+    "Time to answer a product, in seconds",
+    ["endpoint", "status"],
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2),
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -49,14 +66,7 @@ def make_app(asking: Asking, tokens: ProductTokens, *, public_url: str) -> "Edge
     )
 
     async def metadata() -> JSONResponse:
-        endpoints = {
-            "access_evaluation_endpoint": "evaluation",
-            "access_evaluations_endpoint": "evaluations",
-            "search_subject_endpoint": "search/subject",
-            "search_resource_endpoint": "search/resource",
-            "search_action_endpoint": "search/action",
-        }
-        described = {name: f"{public_url}{PREFIX}/{path}" for name, path in endpoints.items()}
+        described = {name: f"{public_url}{PREFIX}/{path}" for name, path in _ENDPOINTS.items()}
         answer = {"policy_decision_point": public_url, **described}
         return JSONResponse(answer, headers={"Cache-Control": "public, max-age=3600"})
 
@@ -76,10 +86,12 @@ class Edge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
-        identifier = headers.get("x-request-id", "")
+        identifier, began = headers.get("x-request-id", ""), time.perf_counter()
 
         async def say(message: Message) -> None:
             if message["type"] == "http.response.start":
+                endpoint = _PATHS.get(scope["path"], "other")
+                SECONDS.labels(endpoint, str(message["status"])).observe(time.perf_counter() - began)
                 told = MutableHeaders(scope=message)
                 if _IDENTIFIER.fullmatch(identifier):
                     told["X-Request-ID"] = identifier

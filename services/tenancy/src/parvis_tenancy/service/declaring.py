@@ -61,15 +61,14 @@ async def save(
     async with begin() as unit:
         product = await catalogue.owned(unit, product_id, lock=True)
         await _check(unit, product_id, request, wanted, fields)  # somebody may have been faster than we counted
+        before = await _reaching(unit, product_id)
         if taken := await declared.replace(unit, product_id, wanted):
             raise conflict("right_code_taken", right=taken)
         product.version += 1
         await unit.flush()
-        unit.emit(
-            events_pb2.ProductRightsDeclared(product_id=str(product_id)),
-            aggregate_id=product_id,
-            version=product.version,
-        )
+        if before != await _reaching(unit, product_id):  # else words changed, and nobody's rights
+            event = events_pb2.ProductRightsDeclared(product_id=str(product_id))
+            unit.emit(event, aggregate_id=product_id, version=product.version)
         unit.record(
             "product.rights_declared",
             target_kind="product",
@@ -109,6 +108,11 @@ async def _check(
     fields.settle()
     kept = {each.code for each in wanted}
     return [row["code"] for row in await declared.of_product(unit, product_id) if row["code"] not in kept]
+
+
+async def _reaching(unit: UnitOfWork, product_id: UUID) -> dict[str, bool]:
+    """What decisions rest on: the codes, and whether each can be limited."""
+    return {row["code"]: row["scoped"] for row in await declared.of_product(unit, product_id)}
 
 
 def _written(fields: Fields, sent: Sequence[tenancy_pb2.DeclaredRight]) -> list[Declared]:
