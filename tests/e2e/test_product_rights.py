@@ -57,7 +57,7 @@ def test_a_right_that_a_customer_grants_is_withdrawn_by_whoever_was_told_where(p
     claire.write({"Nom du profil": f"Relevés {tag}"})
     everything = f'input[value="{code}"][name="all"], input[name$="{code}"][value="2"]'
     claire.page.locator(everything).evaluate("box => { box.checked = true }")  # under whatever heading it stands
-    claire.press("Enregistrer le profil")
+    claire.press("Enregistrer")
     claire.is_told("est enregistré")
     claire.sees("Révision")
 

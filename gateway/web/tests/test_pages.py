@@ -197,15 +197,6 @@ async def test_a_profile_above_ones_own_rights_cannot_be_given(suite: Suite):
     assert "rights that they do not hold themselves" in text_of(answer)
 
 
-async def test_a_profile_is_saved_with_its_scopes(suite: Suite):
-    await suite.post(
-        f"/o/durand/settings/profiles/{ID}",
-        {"name": "Paie", "mine": ["contacts.read", "documents.read"], "all": ["documents.read"]},
-    )
-    rights = {right.code: right.scope for right in suite.services.last("SaveProfile").profile.rights}
-    assert rights == {"contacts.read": tenancy_pb2.SCOPE_MINE, "documents.read": tenancy_pb2.SCOPE_ALL}
-
-
 async def test_the_record_is_saved_whole(suite: Suite):
     suite.services.answers["GetOrganisation"] = tenancy_pb2.Organisation(version=7)
     await suite.post(

@@ -1,16 +1,18 @@
 """Profiles: named sets of rights, seen side by side and changed one at a time."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 from starlette.responses import Response
 
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.errors import Kind, ServiceError, not_found
 from parvis_ui.forms import Errors
+from parvis_ui.frame import Flash
+from parvis_web import grids
 from parvis_web.access import Area, staff
 from parvis_web.navigation import settings_tabs
 from parvis_web.pages.contacts import whole
-from parvis_web.rights import group_label, right_label
 from parvis_web.sentences import N_
 from parvis_web.visit import OrganisationVisit
 
@@ -26,6 +28,45 @@ pages = Area(
 ADMINISTRATOR = "administrator"
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What the form of a profile rests on. `held`: what the reader holds."""
+
+    profiles: Sequence[tenancy_pb2.Profile]
+    rights: Sequence[tenancy_pb2.Right]
+    held: grids.Granted
+
+    def profile(self, profile_id: str) -> tenancy_pb2.Profile | None:
+        """A profile; None when there is none."""
+        return next((each for each in self.profiles if each.id == profile_id), None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What the form shows instead of what is saved."""
+
+    name: str
+    inactive: bool
+    reason: str
+    granted: grids.Granted
+    errors: Errors = field(default_factory=Errors)
+    #: Somebody else saved since the form was opened.
+    stale: bool = False
+    #: All rights were applied, and nothing is saved yet.
+    applied: bool = False
+    status: int = 200
+
+
+async def _read(visit: OrganisationVisit) -> _Read:
+    members = visit.clients.members
+    _frame, found, rights, own = await visit.together(
+        members.ListProfiles(tenancy_pb2.ListProfilesRequest()),
+        members.ListRights(tenancy_pb2.ListRightsRequest()),
+        visit.clients.rights.GetRightsAt(tenancy_pb2.GetRightsAtRequest()),
+    )
+    return _Read(found.profiles, rights.rights, grids.granted(own.rights))
+
+
 @pages.get("/o/{slug}/settings/profiles", staff("members.read"))
 async def profiles(visit: OrganisationVisit) -> Response:
     """All profiles side by side."""
@@ -33,68 +74,77 @@ async def profiles(visit: OrganisationVisit) -> Response:
     _frame, found, rights = await visit.together(
         members.ListProfiles(tenancy_pb2.ListProfilesRequest()), members.ListRights(tenancy_pb2.ListRightsRequest())
     )
-    scopes = {profile.id: {right.code: right.scope for right in profile.rights} for profile in found.profiles}
+    reaches = {profile.id: grids.granted(profile.rights) for profile in found.profiles}
     context = {
         "tabs": settings_tabs(visit),
         "profiles": found.profiles,
-        "groups": grouped(visit, rights.rights),
-        "scope": lambda profile, code: scopes[profile.id].get(code, 0),
+        "groups": grids.grid(visit.words, rights.rights, stored={}, chosen={}, held={}),
+        "scopes": grids.scopes(visit.words),
+        "scope": lambda profile, code: reaches[profile.id].get(code, 0),
     }
     return visit.render("profiles/list.html", context)
 
 
-def grouped(
-    visit: OrganisationVisit, rights: Iterable[tenancy_pb2.Right]
-) -> list[tuple[str, list[tuple[str, str, bool]]]]:
-    """Rights by group, in words: (heading, [(code, label, scoped)])."""
-    groups: dict[str, list[tuple[str, str, bool]]] = {}
-    for right in rights:
-        declared = right.name_fr if visit.words.language == "fr" else right.name_en
-        row = (right.code, declared or right_label(visit.words, right.code), right.scoped)
-        groups.setdefault(group_label(visit.words, right.group), []).append(row)
-    return list(groups.items())
-
-
 @pages.get("/o/{slug}/settings/profiles/new", staff("profiles.manage"))
 async def new(visit: OrganisationVisit) -> Response:
-    """A new profile, empty or as a copy (`from`)."""
-    return await _form(visit, "", None, Errors())
+    """A new profile, empty or as a copy (`from`): of what is copied, as much as the reader may give."""
+    read = await _read(visit)
+    source = read.profile(visit.query.get("from", ""))
+    if source is None:
+        return _form(visit, read, "", None)
+    name = visit.words("%(name)s (copy)", name=source.name)
+    granted = grids.within(grids.granted(source.rights), read.held)
+    return _form(visit, read, "", _Shown(name, inactive=False, reason="", granted=granted))
 
 
 @pages.get("/o/{slug}/settings/profiles/{id}", staff("members.read"))
 async def profile(visit: OrganisationVisit) -> Response:
     """One profile: its rights, changed here by who may."""
-    return await _form(visit, visit.request.path_params["id"], None, Errors())
+    return _form(visit, await _read(visit), visit.request.path_params["id"], None)
 
 
-async def _form(
-    visit: OrganisationVisit, profile_id: str, typed: tenancy_pb2.Profile | None, errors: Errors, status: int = 200
-) -> Response:
-    members = visit.clients.members
-    _frame, found, rights = await visit.together(
-        members.ListProfiles(tenancy_pb2.ListProfilesRequest()), members.ListRights(tenancy_pb2.ListRightsRequest())
-    )
-    wanted = profile_id or visit.query.get("from", "")
-    stored = next((each for each in found.profiles if each.id == wanted), None)
-    if profile_id and stored is None:
+def _form(visit: OrganisationVisit, read: _Read, profile_id: str, shown: _Shown | None) -> Response:
+    stored = read.profile(profile_id) if profile_id else tenancy_pb2.Profile()
+    if stored is None:
         raise not_found()
-    source = typed or stored or tenancy_pb2.Profile()
+    saved = grids.granted(stored.rights)
+    shown = shown or _Shown(stored.name, stored.inactive, "", saved)
+    administrator = stored.built_in == ADMINISTRATOR
     context = {
         "tabs": settings_tabs(visit),
         "profile_id": profile_id,
-        "name": source.name if profile_id or typed else "",
-        "title": stored.name if stored is not None and profile_id else "",
-        "members": stored.members if stored is not None and profile_id else 0,
-        "version": stored.version if stored is not None and profile_id else 0,
-        "fixed": (stored is not None and profile_id and stored.built_in == ADMINISTRATOR)
-        or not visit.may("profiles.manage"),
-        "administrator": stored is not None and profile_id and stored.built_in == ADMINISTRATOR,
-        "groups": grouped(visit, rights.rights),
-        "granted": {right.code: right.scope for right in source.rights},
-        "errors": errors,
+        "title": stored.name,
+        "members": stored.members,
+        "version": stored.version,
+        "inactive": stored.inactive,
+        "administrator": administrator,
+        "fixed": administrator or not visit.may("profiles.manage"),
+        "groups": grids.grid(visit.words, read.rights, stored=saved, chosen=shown.granted, held=read.held),
+        "scopes": grids.scopes(visit.words),
+        "shown": shown,
+        "theirs": list(_differences(visit, read, stored, shown)) if shown.stale else (),
+        "errors": shown.errors,
+        "tab": visit.form["tab"],
         "action": f"{visit.base}/settings/profiles/{profile_id or 'new'}",
     }
-    return visit.render("profiles/form.html", context, status=status)
+    return visit.render("profiles/form.html", context, status=shown.status)
+
+
+def _differences(
+    visit: OrganisationVisit, read: _Read, stored: tenancy_pb2.Profile, shown: _Shown
+) -> Iterator[tuple[str, str, str]]:
+    """Where what is saved and what was typed differ: (what, theirs, yours)."""
+    _, saved = visit.words, grids.granted(stored.rights)
+    if stored.name != shown.name:
+        yield _("Name of the profile"), stored.name, shown.name
+    if stored.inactive != shown.inactive:
+        states = {True: _("Inactive"), False: _("Active")}
+        yield _("State"), states[stored.inactive], states[shown.inactive]
+    for right in read.rights:
+        theirs, yours = saved.get(right.code, 0), shown.granted.get(right.code, 0)
+        if theirs != yours:
+            label = grids.label_of(_, right)
+            yield label, grids.reach_of(_, right, theirs), grids.reach_of(_, right, yours)
 
 
 @pages.post("/o/{slug}/settings/profiles/new", staff("profiles.manage"))
@@ -109,25 +159,42 @@ async def save(visit: OrganisationVisit) -> Response:
     return await _save(visit, visit.request.path_params["id"])
 
 
+def _typed(visit: OrganisationVisit, granted: grids.Granted, **told: object) -> _Shown:
+    form = visit.form
+    return _Shown(form["name"], "inactive" in form, form["reason"], granted, **told)  # type: ignore[arg-type] # as declared
+
+
 async def _save(visit: OrganisationVisit, profile_id: str) -> Response:
     _, form = visit.words, visit.form
-    everything, mine = set(form.all("all")), set(form.all("mine"))
-    typed = tenancy_pb2.Profile(
-        id=profile_id,
-        name=form["name"],
-        version=whole(form["version"]),
-        rights=[
-            tenancy_pb2.GrantedRight(
-                code=code, scope=tenancy_pb2.SCOPE_ALL if code in everything else tenancy_pb2.SCOPE_MINE
-            )
-            for code in sorted(everything | mine)
-        ],
+    rights = grids.typed(form)
+    if form["act"] == "everything":
+        read = await _read(visit)
+        granted = grids.everything(grids.granted(rights), read.held)
+        return _form(visit, read, profile_id, _typed(visit, granted, applied=True))
+    wanted = tenancy_pb2.Profile(
+        id=profile_id, name=form["name"], version=whole(form["version"]), rights=rights, inactive="inactive" in form
     )
+    request = tenancy_pb2.SaveProfileRequest(profile=wanted, reason=form["reason"])
     try:
-        await visit.clients.members.SaveProfile(tenancy_pb2.SaveProfileRequest(profile=typed))
+        saved = await visit.clients.members.SaveProfile(request)
     except ServiceError as error:
         if error.kind is Kind.NOT_FOUND:
             raise
-        errors = visit.errors(error, "name", name_taken="name", above_ceiling="")
-        return await _form(visit, profile_id, typed, errors, status=422)
-    return visit.redirect(f"{visit.base}/settings/profiles", _("The profile “%(name)s” is saved.", name=typed.name))
+        return await _again(visit, profile_id, rights, error)
+    said = _("The profile “%(name)s” is saved.", name=wanted.name)
+    here = f"{visit.base}/settings/profiles/{saved.id or profile_id}"
+    if not saved.carried:
+        return visit.redirect(here, said)
+    exist = await visit.clients.members.ListRights(tenancy_pb2.ListRightsRequest())
+    carried = grids.said_of_carried(_, saved.carried, exist.rights)
+    return visit.redirect(here, Flash("info", f"{said} {carried}"))
+
+
+async def _again(
+    visit: OrganisationVisit, profile_id: str, rights: Sequence[tenancy_pb2.GrantedRight], error: ServiceError
+) -> Response:
+    """The form with what was typed, and why it was not saved."""
+    stale = error.reason == "stale_version"
+    errors = Errors() if stale else visit.errors(error, "name", "reason", name_taken="name", above_ceiling="")
+    shown = _typed(visit, grids.granted(rights), errors=errors, stale=stale, status=409 if stale else 422)
+    return _form(visit, await _read(visit), profile_id, shown)

@@ -74,7 +74,7 @@ class RightsRpc:
 
     async def GetRightsAt(self, unit: UnitOfWork, request: tenancy_pb2.GetRightsAtRequest) -> tenancy_pb2.RightsAt:
         at = request.at.ToDatetime(unit.now.tzinfo) if request.HasField("at") else None
-        return await decisions.rights_at(unit, parse(request.membership_id, "membership_id"), at)
+        return await decisions.rights_at(unit, request.membership_id, at)
 
     @in_steps
     async def Watch(self, begin: Begin, request: tenancy_pb2.WatchRequest) -> tenancy_pb2.WatchResponse:

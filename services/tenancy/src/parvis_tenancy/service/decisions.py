@@ -154,8 +154,9 @@ async def subjects(unit: UnitOfWork, request: tenancy_pb2.ListSubjectsRequest) -
     )
 
 
-async def rights_at(unit: UnitOfWork, membership_id: UUID, at: datetime | None) -> tenancy_pb2.RightsAt:
+async def rights_at(unit: UnitOfWork, asked: str, at: datetime | None) -> tenancy_pb2.RightsAt:
     """See RightsService.GetRightsAt."""
+    membership_id = await _subject(unit, asked)
     if at is not None and at > unit.now:
         raise invalid("moment_in_the_future")
     found = await rights.holder(unit, membership_id, at)
