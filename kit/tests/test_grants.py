@@ -1,5 +1,6 @@
 """Grant sets are kept under a lease, and an older one is never used once a newer was announced."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -100,6 +101,25 @@ async def test_whoever_knows_of_the_set_s_revision_costs_nothing():
     await cache.get(CALLER, at_least=1)
     await cache.get(CALLER, at_least=1)
     assert tenancy.asked == 1
+
+
+async def test_an_older_answer_that_comes_late_never_takes_the_place_of_a_newer_one():
+    tenancy, held_up = Tenancy(), asyncio.Event()
+
+    async def fetch(caller):
+        answer = await tenancy.fetch(caller)
+        if tenancy.asked == 1:
+            await held_up.wait()
+        return answer
+
+    cache = GrantCache(fetch)
+    late = asyncio.create_task(cache.get(CALLER))
+    await asyncio.sleep(0)
+    tenancy.grants = replace(tenancy.grants, revision=2, rights={})
+    assert (await cache.get(CALLER, at_least=2)).revision == 2
+    held_up.set()
+    assert (await late).revision == 2
+    assert (await cache.get(CALLER)).revision == 2
 
 
 async def test_a_revision_of_the_future_is_an_error_that_says_so():

@@ -18,6 +18,7 @@ from uuid import UUID
 
 from parvis.tenancy.v1 import events_pb2, tenancy_pb2
 from parvis_kit.caller import Caller, acting_for
+from parvis_kit.errors import unavailable
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -75,17 +76,25 @@ class AdviserIndex:
             await self._keep(unit, event.contact)
 
     async def ready(self, grants: "GrantSet") -> None:
-        """Returns once the copy is as new as these rights. Raises UNAVAILABLE when tenancy is needed and down."""
-        organisation_id, give_up = grants.organisation_id, time.monotonic() + PATIENCE
-        while self._reached.get(organisation_id, 0) < grants.advisers_revision:
+        """Returns once the copy is as new as these rights. Raises UNAVAILABLE when tenancy is needed and down, or does
+        not have what is missing (index_behind).
+        """
+        give_up = time.monotonic() + PATIENCE
+        while not await self._has(grants):
+            if time.monotonic() > give_up:
+                await self.catch_up(grants.organisation_id, self._reached[grants.organisation_id])
+                if not await self._has(grants):
+                    raise unavailable("index_behind", service="tenancy")
+                return
+            await asyncio.sleep(PAUSE)
+
+    async def _has(self, grants: "GrantSet") -> bool:
+        organisation_id = grants.organisation_id
+        if self._reached.get(organisation_id, 0) < grants.advisers_revision:
             async with self._begin(organisation_id) as unit:
                 rows = await unit.fetch(_REACHED, organisation_id)
-            reached = self._reached[organisation_id] = rows[0]["reached"] if rows else 0
-            if reached < grants.advisers_revision:
-                if time.monotonic() > give_up:
-                    await self.catch_up(organisation_id, reached)
-                else:
-                    await asyncio.sleep(PAUSE)
+            self._reached[organisation_id] = rows[0]["reached"] if rows else 0
+        return self._reached.get(organisation_id, 0) >= grants.advisers_revision
 
     async def catch_up(self, organisation_id: UUID, after: int) -> None:
         """Keeps what tenancy changed after a revision, as it is now."""

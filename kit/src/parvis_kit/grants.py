@@ -111,7 +111,7 @@ class GrantCache:
         self._size = size
         #: When each was asked for, and what the answer was.
         self._sets: OrderedDict[UUID, tuple[float, GrantSet]] = OrderedDict()
-        #: Revision that an organisation has reached, as far as broadcasts told.
+        #: Revision that an organisation has reached, as far as broadcasts and answers told.
         self._reached: dict[UUID, int] = {}
 
     async def get(self, caller: Caller, *, at_least: int = 0) -> GrantSet:
@@ -137,6 +137,7 @@ class GrantCache:
             if grants.revision < at_least:
                 raise precondition("revision_ahead", revision=str(at_least), reached=str(grants.revision))
             raise unavailable("grants_behind", service="tenancy")
+        self._reached[grants.organisation_id] = grants.revision  # an older answer that is still on its way is too late
         self._sets[caller.membership_id] = (now, grants)
         self._sets.move_to_end(caller.membership_id)
         if len(self._sets) > self._size:
