@@ -1,6 +1,7 @@
 """Requests of tenancy: organisations, members, products, rights."""
 
 import secrets
+from datetime import UTC, datetime, timedelta
 
 import cases_identity
 from cases import NOT_FOUND, OWN, STAFF_ONLY, Refused, Rightful, case
@@ -185,6 +186,45 @@ async def save_profile(world: World) -> pb.SaveProfileRequest:
     profile = await world.cast.profile(f"Isolation {secrets.token_hex(4)}", {"members.read": pb.SCOPE_ALL})
     profile.rights[0].code = "members.invite"
     return pb.SaveProfileRequest(profile=profile)
+
+
+@case("MemberService.DuplicateProfile")
+async def duplicate_profile(world: World) -> pb.DuplicateProfileRequest:
+    profile = await world.cast.profile(f"Isolation {secrets.token_hex(4)}", {"members.read": pb.SCOPE_ALL})
+    return pb.DuplicateProfileRequest(id=profile.id, name=f"Isolation {secrets.token_hex(4)}")
+
+
+@case("MemberService.DeleteProfile")
+async def delete_profile(world: World) -> pb.DeleteProfileRequest:
+    profile = await world.cast.profile(f"Isolation {secrets.token_hex(4)}", {"members.read": pb.SCOPE_ALL})
+    return pb.DeleteProfileRequest(id=profile.id, version=profile.version, replacement_id=world.member.profile_id)
+
+
+async def _delegation(world: World) -> pb.CreateDelegationRequest:
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    lent = {"codes": ["contacts.read"], "ends_at": tomorrow}
+    return pb.CreateDelegationRequest(from_id=world.member.id, to_id=(await world.active_member()).id, **lent)
+
+
+NOT_THEIRS = Refused((Kind.FORBIDDEN,), ("right_missing",))
+NOBODY_ELSES = {"other-firm": NOT_FOUND, "two-firms": NOT_FOUND, "no-right": NOT_THEIRS}
+
+
+@case("MemberService.CreateDelegation", differs=NOBODY_ELSES)
+async def create_delegation(world: World) -> pb.CreateDelegationRequest:
+    return await _delegation(world)
+
+
+@case("MemberService.EndDelegation", differs=NOBODY_ELSES)
+async def end_delegation(world: World) -> pb.EndDelegationRequest:
+    made = await world.call("MemberService.CreateDelegation", await _delegation(world))
+    return pb.EndDelegationRequest(id=made.id)
+
+
+@case("MemberService.ListDelegations", others=OWN, differs={"no-right": NOT_THEIRS})
+async def list_delegations(world: World) -> pb.ListDelegationsRequest:
+    made = await world.call("MemberService.CreateDelegation", await _delegation(world))
+    return pb.ListDelegationsRequest(member_id=made.to_id)
 
 
 @case("MemberService.MoveMember")

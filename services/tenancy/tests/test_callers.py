@@ -1,6 +1,7 @@
 """Every RPC as every kind of caller. A new RPC is covered by its rule; one that takes identifiers needs a case here."""
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from tenancy_stage import METHODS, refused
@@ -161,6 +162,9 @@ class World:
     structure: tenancy_pb2.Structure
     profile: tenancy_pb2.Profile
     account_id: str
+    colleague: tenancy_pb2.Member
+    delegation: tenancy_pb2.Delegation
+    tomorrow: datetime
 
 
 @pytest.fixture
@@ -175,7 +179,9 @@ async def world(stage, provider, admin):
         for place in (0, 1)
     ]
     await stage.arrive(accesses[0].account_id, str(admin.organisation_id))
-    colleague = await stage.colleague(admin, "adviser")
+    colleague, other = await stage.colleague(admin, "adviser"), await stage.colleague(admin, "adviser", "Ida Roux")
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    lent = {"to_id": other.membership_id, "codes": ["contacts.read"], "ends_at": tomorrow}
     return World(
         member=await admin.call("GetMember", id=colleague.membership_id),
         invited=await stage.invite(admin, "junior"),
@@ -186,6 +192,9 @@ async def world(stage, provider, admin):
         structure=await admin.call("CreateStructure", name="Siège"),
         profile=await admin.call("SaveProfile", profile=tenancy_pb2.Profile(name="Maison")),
         account_id=admin.account_id,
+        colleague=await admin.call("GetMember", id=other.membership_id),
+        delegation=await admin.call("CreateDelegation", from_id=colleague.membership_id, **lent),
+        tomorrow=tomorrow,
     )
 
 
@@ -205,6 +214,12 @@ CASES = {
         "mail": "x@armor.example", "given_name": "X", "family_name": "Y", "profile_id": w.profile.id,
         "structure_id": w.structure.id,
     },
+    "DuplicateProfile": lambda w: {"id": w.profile.id, "name": "Copie"},
+    "DeleteProfile": lambda w: {"id": w.profile.id, "version": w.profile.version},
+    "CreateDelegation": lambda w: {
+        "from_id": w.member.id, "to_id": w.colleague.id, "codes": ["contacts.read"], "ends_at": w.tomorrow,
+    },
+    "EndDelegation": lambda w: {"id": w.delegation.id},
     "MoveMember": lambda w: {"member_id": w.member.id, "manager_id": w.invited.id, "version": w.member.version},
     "PreviewMove": lambda w: {"member_id": w.member.id, "manager_id": w.invited.id},
     "SetMemberLimits": lambda w: {
@@ -255,6 +270,7 @@ ELSEWHERE = {
     "ResolveMembership", "ResolveProduct", "GetGrantSet", "ListRequests", "SetRequestsAccepted", "ListMyRequests",
     "AcceptRequest", "DeclineRequest", "WithdrawMyRequest", "ResolveViewing", "ListSubscriptions",
     "ListAdviserChanges", "ListReferents", "ListProviderStaff", "ListProductRights", "SaveProductRights", "Watch",
+    "ListDelegations",
 }  # fmt: skip
 
 

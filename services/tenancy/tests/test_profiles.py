@@ -158,3 +158,106 @@ async def test_a_right_that_an_organisation_has_not_is_given_by_nobody_there(sta
     at_the_provider = await junior.call("Check", right="organisations.manage")
     assert (here.allowed, list(here.granters)) == (False, [])
     assert at_the_provider.granters
+
+
+async def invited(admin, made, count=1):
+    fields = {"given_name": "Ida", "profile_id": made.id}
+    return [
+        await admin.call("InviteMember", mail=f"{place}.{made.id}@armor.example", family_name=f"R{place}", **fields)
+        for place in range(count)
+    ]
+
+
+async def test_a_copy_grants_what_the_original_does(stage, admin):
+    made = await admin.call("SaveProfile", profile=profile("Paie", {"contacts.read": MINE, "members.read": ALL}))
+    copy = await admin.call("DuplicateProfile", id=made.id, name="Paie (bis)")
+    assert (list(copy.rights), copy.name, copy.members) == (list(made.rights), "Paie (bis)", 0)
+    everything = await admin.call("DuplicateProfile", id=await stage.profile(admin, "administrator"), name="Tout")
+    assert (len(everything.rights), everything.built_in) == (len((await admin.call("ListRights")).rights), "")
+    with refused(Kind.CONFLICT, "name_taken"):
+        await admin.call("DuplicateProfile", id=made.id, name="PAIE")
+
+
+async def test_nobody_copies_a_profile_above_themselves(stage, deputy):
+    with refused(Kind.FORBIDDEN, "above_ceiling"):
+        await deputy.call("DuplicateProfile", id=await stage.profile(deputy, "manager"), name="Presque")
+
+
+async def test_a_profile_that_is_used_is_deleted_with_a_replacement_only(stage, admin):
+    made = await admin.call("SaveProfile", profile=profile("Paie", {"members.read": ALL}))
+    people = await invited(admin, made, 6)
+    with refused(Kind.PRECONDITION, "profile_in_use") as caught:
+        await admin.call("DeleteProfile", id=made.id, version=made.version)
+    told = caught.value.params
+    assert (told["name"], told["members"]) == ("Paie", "6")
+    assert told["names"] == "Ida R0, Ida R1, Ida R2, Ida R3, Ida R4"
+    heir = await stage.profile(admin, "junior")
+    answer = await admin.call("DeleteProfile", id=made.id, version=made.version, replacement_id=heir)
+    assert answer.moved == 6
+    assert {(await admin.call("GetMember", id=each.id)).profile_id for each in people} == {heir}
+    assert made.id not in {each.id for each in (await admin.call("ListProfiles")).profiles}
+    assert list((await stage.events(admin, events_pb2.GrantsChanged))[-1].membership_ids) == []
+    assert "profile.deleted" in await stage.acts(admin)
+
+
+async def test_a_profile_of_withdrawn_invitations_is_deleted(admin):
+    made = await admin.call("SaveProfile", profile=profile("Paie", {"members.read": ALL}))
+    (member,) = await invited(admin, made)
+    await admin.call("WithdrawInvitation", id=member.id)
+    assert (await admin.call("DeleteProfile", id=made.id, version=made.version)).moved == 0
+
+
+async def test_the_administrator_profile_is_not_deleted_nor_an_older_version(stage, admin):
+    with refused(Kind.PRECONDITION, "built_in"):
+        await admin.call("DeleteProfile", id=await stage.profile(admin, "administrator"), version=1)
+    made = await admin.call("SaveProfile", profile=profile("Paie", {"members.read": ALL}))
+    await admin.call("SaveProfile", profile=made)
+    with refused(Kind.CONFLICT, "stale_version"):
+        await admin.call("DeleteProfile", id=made.id, version=made.version)
+
+
+async def test_a_replacement_is_another_profile_that_can_be_given(admin):
+    made = await admin.call("SaveProfile", profile=profile("Paie", {"members.read": ALL}))
+    old = await admin.call("SaveProfile", profile=profile("Ancien", {"members.read": ALL}, inactive=True))
+    await invited(admin, made)
+    told = {"id": made.id, "version": made.version}
+    with refused(Kind.PRECONDITION, "profile_inactive"):
+        await admin.call("DeleteProfile", **told, replacement_id=old.id)
+    with refused(Kind.INVALID, "fields_invalid"):
+        await admin.call("DeleteProfile", **told, replacement_id=made.id)
+
+
+async def test_nobody_deletes_a_profile_above_themselves_nor_lifts_others_by_it(stage, admin, deputy):
+    manager = next(each for each in (await admin.call("ListProfiles")).profiles if each.built_in == "manager")
+    made = await admin.call("SaveProfile", profile=profile("Paie", {"members.read": ALL}))
+    await invited(admin, made)
+    with refused(Kind.FORBIDDEN, "above_ceiling"):
+        await deputy.call("DeleteProfile", id=manager.id, version=manager.version)
+    with refused(Kind.FORBIDDEN, "above_ceiling"):
+        await deputy.call("DeleteProfile", id=made.id, version=made.version, replacement_id=manager.id)
+
+
+async def test_a_profile_that_is_deleted_while_it_is_given_is_given_to_nobody(admin):
+    made = await admin.call("SaveProfile", profile=profile("Paie", {"members.read": ALL}))
+    fields = {"given_name": "Ida", "family_name": "Roux", "profile_id": made.id}
+    calls = [admin.call("InviteMember", mail=f"{place}@armor.example", **fields) for place in range(3)]
+    outcomes = await asyncio.gather(
+        *calls, admin.call("DeleteProfile", id=made.id, version=made.version), return_exceptions=True
+    )
+    *invitations, deleted = outcomes
+    refusals = {each.reason for each in outcomes if isinstance(each, Exception)}
+    if isinstance(deleted, Exception):
+        assert refusals == {"profile_in_use"}
+    else:
+        assert refusals == {"profile_not_found"}
+        assert all(isinstance(each, Exception) for each in invitations)
+
+
+async def test_of_two_who_save_one_profile_at_once_one_is_told(admin):
+    made = await admin.call("SaveProfile", profile=profile("Paie", {"members.read": ALL}))
+    wanted = [profile("Paie", {code: ALL}, id=made.id, version=1) for code in ("members.read", "notifications.read")]
+    outcomes = await asyncio.gather(
+        *(admin.call("SaveProfile", profile=each) for each in wanted), return_exceptions=True
+    )
+    (error,) = [each for each in outcomes if isinstance(each, Exception)]
+    assert (error.reason, error.params["version"]) == ("stale_version", "2")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.ids import parse, parse_optional
 from parvis_kit.unit import UnitOfWork
-from parvis_tenancy.service import hierarchy, limits, members, personal, profiles
+from parvis_tenancy.service import delegations, hierarchy, limits, members, personal, profiles
 from parvis_tenancy.service.accounts import Identity
 from parvis_tenancy.service.members import MemberChange
 
@@ -83,6 +83,32 @@ class MemberRpc:
         self, unit: UnitOfWork, request: tenancy_pb2.SetMemberLimitsRequest
     ) -> tenancy_pb2.Member:
         return await limits.set_limits(unit, parse(request.member_id, "member_id"), request)
+
+    async def DuplicateProfile(
+        self, unit: UnitOfWork, request: tenancy_pb2.DuplicateProfileRequest
+    ) -> tenancy_pb2.Profile:
+        return await profiles.duplicate(unit, parse(request.id), request.name, request.reason)
+
+    async def DeleteProfile(
+        self, unit: UnitOfWork, request: tenancy_pb2.DeleteProfileRequest
+    ) -> tenancy_pb2.DeleteProfileResponse:
+        heir = parse_optional(request.replacement_id, "replacement_id")
+        return await profiles.delete(unit, parse(request.id), heir, version=request.version, reason=request.reason)
+
+    async def CreateDelegation(
+        self, unit: UnitOfWork, request: tenancy_pb2.CreateDelegationRequest
+    ) -> tenancy_pb2.Delegation:
+        return await delegations.create(unit, request)
+
+    async def EndDelegation(
+        self, unit: UnitOfWork, request: tenancy_pb2.EndDelegationRequest
+    ) -> tenancy_pb2.Delegation:
+        return await delegations.end(unit, parse(request.id), request.reason)
+
+    async def ListDelegations(
+        self, unit: UnitOfWork, request: tenancy_pb2.ListDelegationsRequest
+    ) -> tenancy_pb2.ListDelegationsResponse:
+        return await delegations.page(unit, request, parse_optional(request.member_id, "member_id"))
 
     async def ListRights(self, unit: UnitOfWork, _: tenancy_pb2.ListRightsRequest) -> tenancy_pb2.ListRightsResponse:
         return tenancy_pb2.ListRightsResponse(rights=await profiles.catalogue(unit))

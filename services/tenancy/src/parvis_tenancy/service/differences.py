@@ -26,9 +26,13 @@ async def follow(unit: UnitOfWork, membership: Membership) -> Sequence[Carried]:
     return await _settle(unit, membership.id, granted, stored, await rights.existing(unit))
 
 
-async def follow_profile(unit: UnitOfWork, profile_id: UUID) -> None:
-    """The same for everybody whose profile this is, after it was changed."""
+async def follow_profile(unit: UnitOfWork, profile_id: UUID, built_in: str = "") -> None:
+    """The same for everybody whose profile this is, after it was changed or given to more of them."""
     stored = await personal.of_profile(unit, profile_id)
+    if built_in == ADMINISTRATOR:
+        for membership_id in stored:
+            await personal.replace(unit, membership_id, {})
+        return
     if not stored:
         return
     granted, existing = await authority.rights_of_profile(unit, profile_id), await rights.existing(unit)

@@ -70,7 +70,6 @@ async def invite(
     fields.settle()
     structure_id = await place_of_new(unit, request.structure_id)
     await may_give(unit, profile_id)
-    await giveable(unit, profile_id)
     await seats.may_be_taken(unit, product_ids, structure_id)
     # Before anything is locked: nobody waits for identity.
     account = await identity.personal_account(mail, person)

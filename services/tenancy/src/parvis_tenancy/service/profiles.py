@@ -12,9 +12,13 @@ from parvis_tenancy.domain import rights as rules
 from parvis_tenancy.domain.catalogue import ADMINISTRATOR, Rights
 from parvis_tenancy.models import Profile
 from parvis_tenancy.service import authority, differences, messages
+from parvis_tenancy.service import members as staff
 from parvis_tenancy.service.fields import Fields
 from parvis_tenancy.store import declared, members, rights
 from parvis_tenancy.store.search import sort_key
+
+#: Of those who have a profile that is to be deleted.
+_NAMED = 5
 
 
 async def every(unit: UnitOfWork) -> list[tenancy_pb2.Profile]:
@@ -58,6 +62,73 @@ async def save(
     answer = (await _messages(unit, profile.id))[0]
     answer.carried.extend(messages.carried(carried))
     return answer
+
+
+async def duplicate(unit: UnitOfWork, profile_id: UUID, name: str, reason: str) -> tenancy_pb2.Profile:
+    """Makes a profile that grants what another one does; of *Administrator*, all that exists now.
+
+    Raises FORBIDDEN above_ceiling, CONFLICT name_taken, NOT_FOUND profile_not_found, INVALID fields_invalid.
+    """
+    fields, existing = Fields(), await rights.existing(unit)
+    clean = fields.text("name", name, required=True, longest=80)
+    why = fields.reason(reason)
+    fields.settle()
+    await rights.next_revision(unit, "profile.duplicated", why)
+    copied = await authority.rights_of_profile(unit, profile_id)
+    new, _ = rules.settle({}, copied, existing)
+    await authority.may_change(unit, {}, copied, new)
+    made, _ = await _load(unit, None, 0)
+    await _write(unit, made, clean, new)
+    details = {"name": clean, "rights": rules.told(new), "of": str(profile_id)}
+    unit.record("profile.duplicated", target_kind="profile", target_id=made.id, **details)
+    return (await _messages(unit, made.id))[0]
+
+
+async def delete(
+    unit: UnitOfWork, profile_id: UUID, replacement_id: UUID | None, *, version: int, reason: str
+) -> tenancy_pb2.DeleteProfileResponse:
+    """Deletes a profile; whoever has it gets the replacement, all at once.
+
+    Raises PRECONDITION profile_in_use (how many have it, and names), built_in, profile_inactive, FORBIDDEN
+    above_ceiling, CONFLICT stale_version, NOT_FOUND profile_not_found, INVALID fields_invalid.
+    """
+    fields = Fields()
+    why = fields.reason(reason)
+    if replacement_id == profile_id:
+        fields.wrong("replacement_id", "unknown")
+    fields.settle()
+    revision = await rights.next_revision(unit, "profile.deleted", why)
+    profile, old = await _load(unit, profile_id, version)
+    held = await authority.own_rights(unit)
+    await authority.below_ceiling(unit, rules.above(old, held))
+    count, names = await members.holders(unit, profile_id, _NAMED)
+    if count and replacement_id is None:
+        raise precondition("profile_in_use", name=profile.name, members=str(count), names=", ".join(names))
+    # Invitations that were withdrawn keep a profile, which is given by nobody: they are invited anew with another.
+    heir = replacement_id or await members.least_profile(unit, profile_id)
+    if heir is not None:
+        async with authority.below_law(unit):
+            await _replace(unit, profile_id, heir, count)
+    await members.replace_rights(unit, profile_id, {})
+    await unit.session.delete(profile)
+    await unit.flush()
+    if count:
+        authority.grants_changed(unit, revision)
+    details = {"name": profile.name, "members": str(count), "replacement": str(replacement_id or "")}
+    unit.record("profile.deleted", target_kind="profile", target_id=profile_id, **details)
+    return tenancy_pb2.DeleteProfileResponse(moved=count)
+
+
+async def _replace(unit: UnitOfWork, profile_id: UUID, heir: UUID, count: int) -> None:
+    if not count:
+        found = await members.profile(unit, heir)
+        if found is not None:
+            await members.give_instead(unit, profile_id, found)
+        return
+    await staff.may_give(unit, heir)
+    replacement = await staff.giveable(unit, heir)
+    await members.give_instead(unit, profile_id, replacement)
+    await differences.follow_profile(unit, heir, replacement.built_in)
 
 
 async def _write(unit: UnitOfWork, profile: Profile, name: str, new: Rights, *, inactive: bool = False) -> None:

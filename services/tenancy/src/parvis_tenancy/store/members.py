@@ -44,6 +44,14 @@ SELECT p.id, p.name, p.built_in, p.version, p.inactive,
         AND m.profile_id = p.id AND m.state <> 4) AS members
 FROM profiles p WHERE p.organisation_id = $1 AND ($2::uuid IS NULL OR p.id = $2) ORDER BY p.sort_key, p.id"""
 
+_HOLDERS = """
+SELECT given_name || ' ' || family_name AS name, count(*) OVER () AS total FROM memberships
+WHERE organisation_id = $1 AND profile_id = $2 AND state <> 4 ORDER BY sort_key, id LIMIT $3"""
+_LEAST = """
+SELECT p.id FROM profiles p WHERE p.organisation_id = $1 AND p.id <> $2
+ORDER BY p.built_in = 'administrator', (SELECT count(*) FROM profile_rights r
+         WHERE r.organisation_id = $1 AND r.profile_id = p.id), p.id LIMIT 1"""
+
 _ASSIGNMENTS = """
 SELECT p.id, p.name, ARRAY(SELECT a.membership_id FROM assignments a
        JOIN memberships m ON m.organisation_id = $1 AND m.id = a.membership_id AND m.state IN (1, 2)
@@ -157,6 +165,31 @@ def _rows(organisation: UUID, profile_id: UUID, rights: Mapping[str, int]) -> li
         ProfileRight(organisation_id=organisation, profile_id=profile_id, code=code, scope=int(scope))
         for code, scope in rights.items()
     ]
+
+
+async def holders(unit: UnitOfWork, profile_id: UUID, most: int) -> tuple[int, list[str]]:
+    """How many have a profile (withdrawn invitations apart), and the names of the first."""
+    rows = await unit.fetch(_HOLDERS, unit.organisation_id, profile_id, most)
+    return (rows[0]["total"] if rows else 0), [row["name"] for row in rows]
+
+
+async def least_profile(unit: UnitOfWork, but: UUID) -> UUID | None:
+    """The profile that grants the least, beside one."""
+    rows = await unit.fetch(_LEAST, unit.organisation_id, but)
+    return rows[0]["id"] if rows else None
+
+
+async def give_instead(unit: UnitOfWork, profile_id: UUID, replacement: Profile) -> None:
+    """Gives everybody who has a profile another one."""
+    await unit.fetch(
+        "UPDATE memberships SET profile_id = $3, profile_name = $4, profile_built_in = $5, version = version + 1"
+        " WHERE organisation_id = $1 AND profile_id = $2",
+        unit.organisation_id,
+        profile_id,
+        replacement.id,
+        replacement.name,
+        replacement.built_in,
+    )
 
 
 async def rename_profile(unit: UnitOfWork, profile_id: UUID, name: str, built_in: str) -> None:
