@@ -5,12 +5,14 @@ Half of what they try is above their ceiling: it is to be refused, and to leave 
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
 import reference
 from facts import ACTIVE, ALL, CATALOGUE, SCOPES, Facts, Kind
 from generator import NEVER_DECLARED
+from google.protobuf.timestamp_pb2 import Timestamp
 from reading import Reader
 
 from parvis.tenancy.v1 import tenancy_pb2
@@ -93,6 +95,65 @@ async def set_personal_rights(at: Moment) -> Request | None:
     return "SetPersonalRights", {"member_id": identifier, "version": version, "rights": at.rights()}
 
 
+async def move_member(at: Moment) -> Request | None:
+    who = at.somebody()
+    if who is None:
+        return None
+    identifier = at.id("member", who)
+    superior = at.id("member", at.any_of(at.facts.members))
+    version = await at.version("memberships", identifier)
+    return "MoveMember", {"member_id": identifier, "manager_id": superior, "version": version}
+
+
+async def set_limits(at: Moment) -> Request | None:
+    who = at.somebody()
+    if who is None:
+        return None
+    identifier = at.id("member", who)
+    tier = at.id("structure", at.any_of(at.facts.structures))
+    version = await at.version("memberships", identifier)
+    return "SetMemberLimits", {"member_id": identifier, "tier_id": tier, "version": version, "is_adviser": True}
+
+
+async def duplicate_profile(at: Moment) -> Request:
+    source = at.chance.choice(list(at.facts.profiles))
+    return "DuplicateProfile", {"id": at.id("profile", source), "name": f"Profil {at.chance.randint(1, 60)}"}
+
+
+async def delete_profile(at: Moment) -> Request:
+    gone = at.id("profile", at.chance.choice(list(at.facts.profiles)))
+    replacement = at.id("profile", at.any_of(at.facts.profiles))
+    version = await at.version("profiles", gone)
+    return "DeleteProfile", {"id": gone, "version": version, "replacement_id": replacement}
+
+
+async def delegate(at: Moment) -> Request | None:
+    giver, taker = at.chance.choice((None, at.actor, at.somebody(ACTIVE))), at.somebody(ACTIVE)
+    if taker is None:
+        return None
+    held = reference.own_rights(at.facts, giver or at.actor)
+    codes = [code for code in held if reference.limited_by(at.facts, code) == "contact"] or ["contacts.read"]
+    return "CreateDelegation", {
+        "from_id": at.id("member", giver),
+        "to_id": at.id("member", taker),
+        "codes": at.chance.sample(codes, 1),
+        "starts_at": _in(at.chance.choice((0, 2))),
+        "ends_at": _in(at.chance.choice((3, 9))),
+    }
+
+
+def _in(days: int) -> Timestamp:
+    found = Timestamp()
+    found.FromDatetime(datetime.now(UTC) + timedelta(days=days))
+    return found
+
+
+async def end_delegation(at: Moment) -> Request | None:
+    if not at.facts.delegations:
+        return None
+    return "EndDelegation", {"id": at.id("delegation", at.chance.choice(at.facts.delegations).id)}
+
+
 async def invite(at: Moment) -> Request:
     again = at.somebody(4) if at.chance.random() < 0.5 else None
     mail = f"m{again or at.chance.randint(100, 10**6)}@armor.example"
@@ -150,6 +211,12 @@ ACTS: dict[Callable[[Moment], Awaitable[Request | None]], int] = {
     save_profile: 6,
     update_member: 6,
     set_personal_rights: 5,
+    move_member: 6,
+    set_limits: 4,
+    duplicate_profile: 1,
+    delete_profile: 2,
+    delegate: 4,
+    end_delegation: 1,
     invite: 4,
     to_a_member("CutMember"): 2,
     to_a_member("ReopenMember"): 3,

@@ -38,18 +38,18 @@ def administrators(facts: Facts) -> list[int]:
 
 
 def _lifted(before: Facts, after: Facts, actor: int, who: int) -> Iterator[str]:
-    for code in _held(after, who):
+    for code in sorted({*_held(after, who), *_borrowed(after, who)}):
         gained = _reach(after, who, code) & frozenset(before.members) - _reach(before, who, code) - {who}
-        scope, earlier = _scope(after, who, code), _scope(before, who, code)
-        widened = SCOPES.index(scope) > SCOPES.index(earlier) if earlier and scope else scope is not None
+        scope, earlier = _widest(after, who, code), _widest(before, who, code)
+        widened = scope is not None and (earlier is None or SCOPES.index(scope) > SCOPES.index(earlier))
         if not gained and not widened:
             continue
-        ceiling = _scope(before, actor, code)
+        ceiling = _held(before, actor).get(code)
         if ceiling is None:
             yield f"member {who} gained {code} from member {actor}, who does not hold it"
-        elif widened and scope is not None and earlier != scope and SCOPES.index(scope) > SCOPES.index(ceiling):
+        elif widened and scope is not None and SCOPES.index(scope) > SCOPES.index(ceiling):
             yield f"member {who} got {code} with scope {scope} from member {actor}, who has {ceiling}"
-        elif beyond := gained - _reach(before, actor, code):
+        elif beyond := gained - _own_reach(before, actor, code):
             yield f"member {who} gained {code} over {sorted(beyond)} from member {actor}, who does not reach them"
 
 
@@ -61,13 +61,34 @@ def _held(facts: Facts, who: int) -> dict[str, int]:
     return reference.own_rights(facts, who) if _counts(facts, who) else {}
 
 
-def _scope(facts: Facts, who: int, code: str) -> int | None:
-    return _held(facts, who).get(code)
+def _borrowed(facts: Facts, who: int) -> dict[str, frozenset[int]]:
+    """Rights that are lent to a member, now or later, with those who lend them."""
+    found: dict[str, frozenset[int]] = {}
+    for loan in facts.delegations if _counts(facts, who) else ():
+        if loan.taker != who or loan.ended is not None or not _counts(facts, loan.giver):
+            continue
+        for code in set(loan.codes) & _held(facts, loan.giver).keys():
+            if reference.limited_by(facts, code) == "contact":
+                found[code] = found.get(code, frozenset()) | {loan.giver}
+    return found
+
+
+def _widest(facts: Facts, who: int, code: str) -> int | None:
+    """The scope that reaches furthest, of one's own or of those who lend it."""
+    holders = (who, *_borrowed(facts, who).get(code, ()))
+    scopes = [_held(facts, each)[code] for each in holders if code in _held(facts, each)]
+    return max(scopes, key=SCOPES.index, default=None)
 
 
 def _reach(facts: Facts, who: int, code: str) -> Reach:
+    """The members whom a right is about, of one's own and of those who lend it."""
+    own = _own_reach(facts, who, code)
+    return own.union(*(_own_reach(facts, each, code) for each in _borrowed(facts, who).get(code, ())))
+
+
+def _own_reach(facts: Facts, who: int, code: str) -> Reach:
     """The members whom a right, held of one's own, is about: whose contacts it reaches, or whom it administers."""
-    scope = _scope(facts, who, code)
+    scope = _held(facts, who).get(code)
     if scope is None:
         return frozenset()
     if reference.limited_by(facts, code) == "member":

@@ -30,9 +30,9 @@ OF_RIGHTS = [
     Fault("a personal scope is ignored", "tenancy.domain.rights:with_difference",
           "int(scope) for code, scope in rights.items()} | dict(difference)",
           "scope for code, scope in difference.items()} | {code: int(scope) for code, scope in rights.items()}"),
-    Fault("an administrator's difference counts", f"{FACTS}.own_rights",
+    Fault("an administrator's difference counts", f"{FACTS}._rights_of",
           "member.personal and member.profile.built_in != ADMINISTRATOR", "member.personal"),
-    Fault("what concerns everybody is held in a tier", f"{FACTS}.own_rights", "member.tier is None", "True"),
+    Fault("what concerns everybody is held in a tier", f"{FACTS}._rights_of", "member.tier is None", "True"),
     Fault("a tier is its structure alone", f"{FACTS}.is_within",
           "while structure is not None and structure != tier", "if False"),
     Fault("a tier ends one level below", f"{FACTS}.is_within", "while structure", "if structure"),
@@ -119,6 +119,30 @@ OF_QUERIES = [
           "ORDER BY key, id LIMIT $4", "ORDER BY key, id LIMIT $4 - 1"),
     Fault("a page of contacts is out of order", f"{LISTS}:_MERGED",
           "ORDER BY key, id LIMIT $4", "ORDER BY id LIMIT $4"),
+]  # fmt: skip
+
+#: Noticed by whoever walks (test_ceiling.py): what acts may do, and what is remembered from one question to the next.
+OF_ACTS = [
+    Fault("nobody measures what an act gives", "tenancy.domain.ceiling:beyond", "return tuple(sorted(found))",
+          "return ()"),
+    Fault("what is reached further is not measured", "tenancy.domain.ceiling:_more", "(becomes & known) - was",
+          "_NOTHING"),
+    Fault("tiers are no ceiling", "tenancy.domain.ceiling:unlimited",
+          'not (member.tier is not None and facts.catalogue[code].limited_by == "member")', "True"),
+    Fault("members outside a tier are changed", "tenancy.service.authority:in_tier", "structure_id not in tier",
+          "False"),
+    Fault("the last administrator goes", "tenancy.service.authority:keep_an_administrator",
+          "(unit, membership.id) == 0", "(unit, membership.id) < 0"),
+    Fault("an administrator of a part is enough", "tenancy.store.rights:_OTHER_ADMINISTRATORS", "AND tier_id IS NULL",
+          ""),
+    Fault("what requires a right stays without it", "tenancy.domain.rights:settle", "while bare := [",
+          "while bare := 0 and ["),
+    Fault("what was known is never asked again", "tenancy.store.known:Known.for_question",
+          'not rows[0]["fresh"]', "False"),
+    Fault("every change counts as one of advisers", "tenancy.store.known:_SINCE", "AND c.act = ANY($4)",
+          "AND c.act <> ALL($4)"),
+    Fault("the past is what it was an act later", "tenancy.store.facts:_past", "AND h.until > {int(revision)}",
+          "AND h.until >= {int(revision)}"),
 ]  # fmt: skip
 
 FAULTS = [*OF_SCOPES, *OF_RIGHTS, *OF_DELEGATIONS, *OF_DECISIONS, *OF_READING, *OF_QUERIES]

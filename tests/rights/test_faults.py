@@ -6,7 +6,7 @@ import pytest
 from asking import asked
 from evaluators import Place, Verdict, compare
 from facts import organisation_uuid
-from faults import FAULTS
+from faults import FAULTS, OF_ACTS
 from generator import organisation
 from seeding import Fault, seeded
 from writing import write
@@ -47,6 +47,13 @@ async def test_a_seeded_fault_is_noticed(fault: Fault, database, organisations, 
 
     request.node.user_properties += [("fault", fault.name), ("noticed", found)]
     assert found, f"nobody notices: {fault.name}"
+
+
+@pytest.mark.parametrize("fault", [*FAULTS, *OF_ACTS], ids=lambda each: each.name)
+def test_every_fault_still_changes_something(fault: Fault):
+    """Raises NotThere where the product says something else by now."""
+    with seeded(fault):
+        pass
 
 
 def test_there_are_at_least_thirty_faults_and_each_is_another():

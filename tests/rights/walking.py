@@ -1,0 +1,156 @@
+"""A walk: one organisation, and whoever may act in it, acting at random over gRPC.
+
+After each act the rules as written are asked who holds what: nobody was lifted above the ceiling, nobody outside a tier
+was changed, a refused act left nothing behind, an administrator of everything remains, no right stands without what it
+requires, and whoever asks is answered by the facts as they are. At the end the past is asked for.
+"""
+
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime
+from random import Random
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import reference
+from acts import ACTS, Moment
+from ceiling import administrators, broken, outside_tier, settled
+from facts import ACTIVE, ALL, SCOPES, Answer, Facts, Profile, Question, organisation_uuid
+from generator import OVER_CONTACTS, organisation, with_required
+from reading import Reader
+from standing import METHODS, wear
+from writing import write
+
+from parvis_kit.caller import Caller
+from parvis_kit.errors import ServiceError
+from parvis_tenancy.store import rights
+
+#: Who asks what they may do after each act, and moments of the past that are asked about after a walk.
+CHECKS, LOOKS_BACK = 2, 8
+DEPUTY = 9
+OVER_PEOPLE = ("members.read", "members.invite", "members.manage", "profiles.manage", "organisation.manage")
+
+
+class Broken(AssertionError):
+    """A law was broken: which, and the acts that led there."""
+
+
+def beginning(seed: int) -> Facts:
+    """An organisation that somebody administers, member 1, active and over everything; others do so below a ceiling."""
+    chance = Random(f"beginning {seed}")
+    facts = organisation(seed, size=4 + seed % 6, depth=5)
+    over_contacts = chance.sample(OVER_CONTACTS, 3)
+    deputy = dict.fromkeys(OVER_PEOPLE, ALL) | {
+        code: chance.choice(SCOPES) for code in ("contacts.read", *over_contacts)
+    }
+    members = {
+        who: replace(member, personal={}, **({"profile": DEPUTY, "state": ACTIVE} if chance.random() < 0.5 else {}))
+        for who, member in facts.members.items()
+    }
+    members[1] = replace(members[1], profile=1, state=ACTIVE, tier=None)
+    profiles = {**facts.profiles, DEPUTY: Profile(DEPUTY, rights=with_required(deputy))}
+    return replace(facts, members=members, profiles=profiles, provider=False, delegations=())
+
+
+class Walk:
+    """One organisation, and what was done to it."""
+
+    def __init__(self, stage: Any, reader: Reader, chance: Random) -> None:
+        self.stage = stage
+        self.reader = reader
+        self.chance = chance
+        self.trail: list[str] = []
+        self.outcomes: Counter[str] = Counter()
+        self.past: list[tuple[datetime, Facts]] = []
+
+    async def step(self, before: Facts) -> Facts:
+        """One act of one active member, and the facts after it; raises when it broke a law."""
+        active = [who for who, member in before.members.items() if member.state == ACTIVE]
+        able = [who for who in active if reference.own_rights(before, who).keys() & set(OVER_PEOPLE)] or active
+        below = [who for who in able if not before.profiles[before.members[who].profile].administrator] or able
+        actor = self.chance.choice(self.chance.choice((active, able, below, below, below)))
+        act = self.chance.choices(list(ACTS), list(ACTS.values()))[0]
+        asked = await act(Moment(self.chance, before, self.reader, actor))
+        if asked is None or asked[0] not in METHODS:
+            return before
+        method, request = asked
+        try:
+            await self.wear(actor).call(method, **request)
+            outcome = "done"
+        except ServiceError as error:
+            outcome = error.reason
+        after = await self.reader.read()
+        self.outcomes[f"{method} {outcome}"] += 1
+        self.trail.append(f"member {actor}: {method} {request}: {outcome}".replace("\n", " "))
+        if outcome != "done" and after != before:
+            raise Broken(self.tell("a refused act left something behind"))
+        bare = sorted({*settled(after)} - {*settled(before)})
+        if wrong := [*broken(before, after, actor), *outside_tier(before, after, actor), *bare]:
+            raise Broken(self.tell("\n".join(wrong)))
+        if not administrators(after):
+            raise Broken(self.tell("nobody is left who administers everything"))
+        await self.check(after)
+        self.past.append((await self.reader.connection.fetchval("SELECT clock_timestamp()"), after))
+        return after
+
+    async def remember(self) -> None:
+        """What members held at moments of the walk, asked now, is what they held then."""
+        own = Caller("tenancy")
+        async with self.stage.service.database.begin(own, organisation_id=self.reader.organisation) as unit:
+            for at, facts in self.chance.sample(self.past, min(len(self.past), LOOKS_BACK)):
+                who = self.chance.choice(list(facts.members))
+                found = await rights.holder(unit, UUID(self.reader.identifier("member", who)), at)
+                told = (
+                    None if found is None else (found.state, {code: int(scope) for code, scope in found.rights.items()})
+                )
+                expected = facts.members[who].state, reference.own_rights(facts, who)
+                if told != expected:
+                    raise Broken(self.tell(f"member {who} had {told} at {at}, by the rules {expected}"))
+
+    async def check(self, facts: Facts) -> None:
+        """Some active members ask what they may do just after the act: nothing of before it counts any more."""
+        active = [who for who, member in facts.members.items() if member.state == ACTIVE]
+        for who in self.chance.sample(active, min(len(active), CHECKS)):
+            right, contact = self.chance.choice(OVER_CONTACTS), self.chance.choice([0, *facts.contacts])
+            target = "contact" if contact else ""
+            asked = Question("member", who, right, target, contact, datetime.now(UTC))
+            told = await self.told(asked)
+            if told.reason == "session_ended":  # cut and opened again within the second in which the token was made
+                continue
+            seen = not contact or reference.decide(facts, replace(asked, right="contacts.read")).allowed
+            expected = reference.decide(facts, asked) if seen else Answer(allowed=False, reason="contact_not_found")
+            if told != expected:
+                raise Broken(self.tell(f"{asked} was answered {told}, the rules say {expected}"))
+
+    async def told(self, asked: Question) -> Answer:
+        """What a member is told of itself."""
+        contact = self.reader.identifier("contact", asked.what) if asked.what else ""
+        try:
+            answer = await self.wear(asked.who).call("Check", right=asked.right, contact_id=contact)
+        except ServiceError as error:
+            return Answer(allowed=False, reason=error.reason)
+        return Answer(answer.allowed, answer.reason)
+
+    def wear(self, who: int) -> Any:
+        """A member as somebody who calls."""
+        return wear(self.stage, self.reader.organisation, UUID(self.reader.identifier("member", who)))
+
+    def tell(self, what: str) -> str:
+        """What went wrong, and the last acts."""
+        return f"{what}\n" + "\n".join(self.trail[-3:])
+
+
+async def walk(stage: Any, url: str, number: int, steps: int) -> Counter[str]:
+    """Walks in a new organisation with this number, and counts what came of the acts. Raises Broken."""
+    await write(url, {number: beginning(number)})
+    connection = await asyncpg.connect(url)
+    try:
+        walker = Walk(stage, Reader(connection, organisation_uuid(number)), Random(number))
+        facts = await walker.reader.read()
+        for _ in range(steps):
+            facts = await walker.step(facts)
+        await walker.remember()
+    finally:
+        await connection.close()
+    return walker.outcomes
