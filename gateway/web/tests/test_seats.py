@@ -6,8 +6,9 @@ from parvis.billing.v1 import billing_pb2
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.errors import Violation, conflict, invalid, precondition
 from parvis_kit.ids import uuid7
-from parvis_ui.translations import Words
+from parvis_ui.translations import Words, words
 from parvis_web.pages.seats import number, taken
+from parvis_web.sentences import sentence
 from parvis_web.testing import Suite, text_of
 
 HERE = "/o/durand/settings/applications/p1"
@@ -211,3 +212,16 @@ async def test_of_one_duty_one_is_chosen_and_nobody_is_a_choice(suite: Suite):
     sent = suite.services.last("SetReferents")
     assert (sent.duty, list(sent.membership_ids)) == (tenancy_pb2.DUTY_TECHNICAL, [])
     assert (await suite.get("/o/durand/settings/referents/unknown")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("helpers", "said"), [("", "an administrator can raise"), ("Anne", "ask for a higher number: Anne.")]
+)
+def test_whoever_granted_enough_accesses_is_told_who_can_help(helpers, said):
+    error = precondition("access_quota_reached", quota="3", used="3", helpers=helpers)
+    assert said in sentence(Words("en"), error)
+
+
+def test_french_shortens_before_a_name_in_what_errors_say():
+    error = precondition("seats_short", structure="Angers", **EXHAUSTED)
+    assert "licences d’Angers" in sentence(words("fr", "parvis_web"), error)

@@ -5,6 +5,7 @@ import random
 
 import pytest
 from tenancy_stage import refused
+from test_requests import ask
 
 from parvis.tenancy.v1 import events_pb2, tenancy_pb2
 from parvis_kit.errors import Kind, ServiceError
@@ -111,6 +112,17 @@ async def test_those_who_hold_a_seat_are_listed_alone(stage, admin, product):
     assert ([each.id for each in found.members], found.total) == ([colleagues[1].membership_id], 1)
     with refused(Kind.INVALID, "fields_invalid"):
         await admin.call("ListMembers", product_id="nothing")
+
+
+async def test_seats_are_counted_without_naming_anybody_and_of_one_product(stage, provider, admin, product):
+    other = await stage.product(provider, admin)
+    await assign(admin, product, admin.membership_id)
+    counted = (await admin.call("ListAssignments", only_seats=True, product_id=product.id)).products
+    named = (await admin.call("ListAssignments", product_id=other.id)).products
+    assert [(each.product_id, each.used, list(each.membership_ids)) for each in (*counted, *named)] == [
+        (product.id, 1, []),
+        (other.id, 0, []),
+    ]
 
 
 async def test_who_is_refused_a_seat_learns_what_is_missing_and_who_can_help(stage, admin, product):
@@ -307,3 +319,17 @@ async def test_seats_of_a_structure_are_of_a_subscribed_product_and_an_own_struc
             await admin.call(method, product_id=product.id, structure_id=elsewhere, **more)
         with refused(Kind.PRECONDITION, "not_subscribed"):
             await admin.call(method, product_id=other.id, structure_id=brest, **more)
+
+
+async def test_a_request_is_accepted_with_its_products_or_waits(stage, provider):
+    firm = await stage.firm(provider)
+    await firm.call("SetRequestsAccepted", accepted=True)
+    product = await stage.product(provider, firm)
+    await bought(stage, firm, product, 1)
+    asked = [await ask(stage, firm) for _ in range(2)]
+    fields = {"profile_id": await stage.profile(firm, "junior"), "product_ids": [product.id]}
+    member = await firm.call("AcceptRequest", id=asked[0].request_id, **fields)
+    with refused(Kind.PRECONDITION, "seats_exhausted"):
+        await firm.call("AcceptRequest", id=asked[1].request_id, **fields)
+    assert list((await seats_of(firm, product)).membership_ids) == [member.id]
+    assert [each.id for each in (await firm.call("ListRequests")).requests] == [asked[1].request_id]

@@ -78,6 +78,20 @@ async def test_what_is_used_is_kept_and_says_by_what(stage, provider, admin):
         await admin.call("DeleteStructure", id=brest)
 
 
+async def test_nobody_is_invited_into_a_structure_that_is_deleted_meanwhile(stage, admin, monkeypatch):
+    brest = await structure(admin, "Brest")
+    ensure = stage.identity.EnsurePersonalAccount
+
+    async def deleting(request):
+        await admin.call("DeleteStructure", id=brest)
+        return await ensure(request)
+
+    monkeypatch.setattr(stage.identity, "EnsurePersonalAccount", deleting)
+    with refused(Kind.NOT_FOUND, "structure_not_found"):
+        await colleague_in(admin, stage, brest)
+    assert len((await admin.call("ListMembers")).members) == 1
+
+
 async def test_a_move_that_gives_somebody_more_people_takes_the_rights_over_them(stage, admin):
     west = (await structure(admin, "Brest"), await structure(admin, "Ouest"))[1]
     tiered = await stage.colleague(admin, "manager")

@@ -101,7 +101,7 @@ async def _invite_form(visit: OrganisationVisit, values: dict[str, str], errors:
     _frame, profiles, structures, assigned = await visit.together(
         visit.clients.members.ListProfiles(tenancy_pb2.ListProfilesRequest()),
         visit.clients.organisations.ListStructures(tenancy_pb2.ListStructuresRequest()),
-        if_allowed(visit.clients.products.ListAssignments(tenancy_pb2.ListAssignmentsRequest())),
+        if_allowed(visit.clients.products.ListAssignments(tenancy_pb2.ListAssignmentsRequest(only_seats=True))),
     )
     context = {
         "products": offers(visit.words, assigned),

@@ -135,7 +135,7 @@ async def _request(visit: OrganisationVisit, values: dict[str, str], errors: Err
         visit.clients.requests.ListRequests(tenancy_pb2.ListRequestsRequest(id=request_id)),
         visit.clients.members.ListProfiles(tenancy_pb2.ListProfilesRequest()),
         visit.clients.organisations.ListStructures(tenancy_pb2.ListStructuresRequest()),
-        if_allowed(visit.clients.products.ListAssignments(tenancy_pb2.ListAssignmentsRequest())),
+        if_allowed(visit.clients.products.ListAssignments(tenancy_pb2.ListAssignmentsRequest(only_seats=True))),
     )
     if not found.requests:
         return visit.render("requests/gone.html", {"here": f"{visit.base}/settings/people/requests"}, status=404)

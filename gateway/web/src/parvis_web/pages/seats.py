@@ -77,7 +77,8 @@ def _state(words: Words, found: tenancy_pb2.ProductAssignments) -> tuple[str, st
 async def applications(visit: OrganisationVisit) -> Response:
     """The subscribed applications, with their seats."""
     _ = visit.words
-    _frame, found = await visit.together(visit.clients.products.ListAssignments(tenancy_pb2.ListAssignmentsRequest()))
+    request = tenancy_pb2.ListAssignmentsRequest(only_seats=True)
+    _frame, found = await visit.together(visit.clients.products.ListAssignments(request))
     context = {
         "tabs": settings_tabs(visit),
         "products": found.products,
@@ -102,7 +103,9 @@ async def _application(visit: OrganisationVisit, problem: str, status: int = 200
         product_id="" if everybody else visit.request.path_params["id"],
     )
     _frame, assigned, found, structures = await visit.together(
-        visit.clients.products.ListAssignments(tenancy_pb2.ListAssignmentsRequest()),
+        visit.clients.products.ListAssignments(
+            tenancy_pb2.ListAssignmentsRequest(product_id=visit.request.path_params["id"], only_seats=not everybody)
+        ),
         visit.clients.members.ListMembers(wanted),
         visit.clients.organisations.ListStructures(tenancy_pb2.ListStructuresRequest()),
     )
@@ -115,7 +118,7 @@ async def _application(visit: OrganisationVisit, problem: str, status: int = 200
         "state": _state(_, product),
         "open": taken(_, product.open_seats if product.HasField("open_seats") else None, product.open_used),
         "problem": problem,
-        "holders": frozenset(product.membership_ids),
+        "holders": frozenset(product.membership_ids if everybody else (each.id for each in found.members)),
         "members": found.members,
         "total": found.total,
         "next": changed(visit.address, after=found.next_page_token) if found.next_page_token else "",
@@ -171,8 +174,9 @@ async def structure(visit: OrganisationVisit) -> Response:
 async def _structure(
     visit: OrganisationVisit, typed: str | None, errors: Errors, problem: str = "", status: int = 200
 ) -> Response:
+    request = tenancy_pb2.ListAssignmentsRequest(product_id=visit.request.path_params["id"], only_seats=True)
     _frame, assigned, found = await visit.together(
-        visit.clients.products.ListAssignments(tenancy_pb2.ListAssignmentsRequest()),
+        visit.clients.products.ListAssignments(request),
         visit.clients.organisations.ListStructures(tenancy_pb2.ListStructuresRequest()),
     )
     product = _chosen(visit, assigned)

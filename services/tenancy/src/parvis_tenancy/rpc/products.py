@@ -117,5 +117,10 @@ class ProductRpc:
     async def ListAssignments(
         self, unit: UnitOfWork, request: tenancy_pb2.ListAssignmentsRequest
     ) -> tenancy_pb2.ListAssignmentsResponse:
-        member_id = parse_optional(request.membership_id, "membership_id")
-        return tenancy_pb2.ListAssignmentsResponse(products=await seats.listed(unit, member_id))
+        found = await seats.listed(
+            unit,
+            parse_optional(request.membership_id, "membership_id"),
+            product_id=parse_optional(request.product_id, "product_id"),
+            named=not request.only_seats,
+        )
+        return tenancy_pb2.ListAssignmentsResponse(products=found)

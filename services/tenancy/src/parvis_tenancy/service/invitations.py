@@ -13,7 +13,7 @@ from parvis_tenancy.domain.states import MembershipKind, MembershipState, Reques
 from parvis_tenancy.models import Membership, Organisation, Profile
 from parvis_tenancy.service import authority
 from parvis_tenancy.service.accounts import PersonName
-from parvis_tenancy.store import members, organisations, personal, requests
+from parvis_tenancy.store import members, organisations, personal, requests, structures
 from parvis_tenancy.store.search import sort_key
 
 
@@ -33,9 +33,11 @@ async def enrol(
     """The membership of the account, in state invited: a new one, or one that was withdrawn.
 
     Names are those that the firm typed, until the person changes their own: an invitation does not tell whose mail
-    it is. Raises CONFLICT already_member.
+    it is. Raises CONFLICT already_member, NOT_FOUND structure_not_found when it was deleted meanwhile.
     """
-    account_id, tier_id = UUID(account.id), await authority.limit(unit)
+    place, account_id, tier_id = invitation.structure_id, UUID(account.id), await authority.limit(unit)
+    if place is not None and place not in await structures.parents(unit):
+        raise not_found("structure_not_found")
     membership = await members.of_account(unit, account_id)
     if membership is not None and membership.state != MembershipState.WITHDRAWN:
         raise conflict("already_member", membership=str(membership.id))
@@ -60,7 +62,7 @@ async def enrol(
     membership.mail = account.mail or invitation.mail
     membership.locale = account.locale or invitation.name.locale
     membership.function = invitation.function
-    membership.structure_id = invitation.structure_id
+    membership.structure_id = place
     # Whoever administers a part of the organisation makes nobody who administers more. Of what somebody was before
     # their invitation was withdrawn, nothing is left.
     membership.tier_id = tier_id

@@ -100,7 +100,7 @@ async def reserve(
     await seats.reserve(unit, product_id, structure_id, wanted)
     told = "" if wanted is None else str(wanted)
     unit.record("seats.reserved", target_kind="structure", target_id=structure_id, product=str(product_id), seats=told)
-    return next(each for each in await listed(unit, None) if each.product_id == str(product_id))
+    return (await listed(unit, None, product_id=product_id))[0]
 
 
 async def may_be_taken(
@@ -158,10 +158,15 @@ async def give_up(unit: UnitOfWork, membership: Membership) -> None:
         unit.record("product.taken_back", target_kind="membership", target_id=membership.id, product=str(product_id))
 
 
-async def listed(unit: UnitOfWork, membership_id: UUID | None) -> list[tenancy_pb2.ProductAssignments]:
-    """The subscribed products by name, each with its seats, and the members (or the one asked for) that hold one."""
-    holders = {row["id"]: row["membership_ids"] for row in await members.assignments(unit, membership_id)}
-    found = await seats.subscribed(unit)
+async def listed(
+    unit: UnitOfWork, membership_id: UUID | None, *, product_id: UUID | None = None, named: bool = True
+) -> list[tenancy_pb2.ProductAssignments]:
+    """The subscribed products (or the one asked for) by name, each with its seats and, when they are to be `named`, the
+    members (or the one asked for) that hold one.
+    """
+    wanted = None if product_id is None else [product_id]
+    holders = await seats.holders(unit, membership_id, wanted) if named else {}
+    found = await seats.subscribed(unit, wanted)
     reserved = {structure for _, counted in found for structure in counted.reserved}
     names = {each.id: each.name for each in await organisations.structures(unit)} if reserved else {}
     return [_message(product, counted, holders.get(product["id"], ()), names) for product, counted in found]

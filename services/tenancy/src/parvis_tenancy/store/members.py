@@ -52,14 +52,6 @@ SELECT p.id FROM profiles p WHERE p.organisation_id = $1 AND p.id <> $2
 ORDER BY p.built_in = 'administrator', (SELECT count(*) FROM profile_rights r
          WHERE r.organisation_id = $1 AND r.profile_id = p.id), p.id LIMIT 1"""
 
-_ASSIGNMENTS = """
-SELECT p.id, p.name, ARRAY(SELECT a.membership_id FROM assignments a
-       JOIN memberships m ON m.organisation_id = $1 AND m.id = a.membership_id AND m.state IN (1, 2)
-       WHERE a.organisation_id = $1 AND a.product_id = p.id AND ($2::uuid IS NULL OR a.membership_id = $2)
-       ORDER BY a.membership_id) AS membership_ids
-FROM subscriptions s JOIN products p ON p.provider_id = s.provider_id AND p.id = s.product_id
-WHERE s.organisation_id = $1 ORDER BY p.sort_key, p.id"""
-
 
 async def page(
     unit: UnitOfWork,
@@ -202,8 +194,3 @@ async def rename_profile(unit: UnitOfWork, profile_id: UUID, name: str, built_in
         name,
         built_in,
     )
-
-
-async def assignments(unit: UnitOfWork, membership_id: UUID | None) -> list[Record]:
-    """The subscribed products by name, each with the members (or the one asked for) that it is assigned to."""
-    return await unit.fetch(_ASSIGNMENTS, unit.organisation_id, membership_id)

@@ -23,6 +23,12 @@ JOIN memberships m ON m.organisation_id = a.organisation_id AND m.id = a.members
 WHERE a.organisation_id = $1 AND ($2::uuid[] IS NULL OR a.product_id = ANY($2)) AND m.state IN (1, 2)
 GROUP BY a.product_id, m.structure_id"""
 
+_HOLDERS = """
+SELECT a.product_id, array_agg(a.membership_id ORDER BY a.membership_id) AS membership_ids FROM assignments a
+JOIN memberships m ON m.organisation_id = a.organisation_id AND m.id = a.membership_id
+WHERE a.organisation_id = $1 AND m.state IN (1, 2) AND ($2::uuid IS NULL OR a.membership_id = $2)
+AND ($3::uuid[] IS NULL OR a.product_id = ANY($3)) GROUP BY a.product_id"""
+
 _BELOW = """
 WITH RECURSIVE below AS (
     SELECT id FROM structures WHERE organisation_id = $1 AND id = $2
@@ -58,6 +64,14 @@ async def subscribed(unit: UnitOfWork, product_ids: Sequence[UUID] | None = None
         held[each["product_id"]][each["structure_id"]] = each["count"]
     tree = await structures.parents(unit) if reserved else {}
     return [(row, Seats(row["seats"], reserved[row["id"]], tree, held[row["id"]])) for row in rows]
+
+
+async def holders(
+    unit: UnitOfWork, membership_id: UUID | None, product_ids: Sequence[UUID] | None
+) -> dict[UUID, list[UUID]]:
+    """Product → the members (or the one asked for) that hold a seat of it."""
+    rows = await unit.fetch(_HOLDERS, unit.organisation_id, membership_id, product_ids)
+    return {row["product_id"]: row["membership_ids"] for row in rows}
 
 
 async def lacking(unit: UnitOfWork, product_id: UUID, structure_id: UUID) -> list[Record]:
