@@ -15,6 +15,7 @@ import rights_checks
 import rights_freshness
 import rights_http
 import rights_lists
+import rights_moves
 from machine import Watch, median, percentile, quietest, wait_for_quiet
 from report import Figure, console, show
 from rights_lists import Pages
@@ -44,6 +45,7 @@ async def main() -> None:
             questions = await drawn(suite, firm, QUESTIONS)
             wait_for_quiet()
             await report_calls(seat, firm, questions)
+            await report_moves(seat, firm)
             report_process(firm, questions)
             await report_peers(firm, questions)
             await report_products(suite, firm, questions)
@@ -57,6 +59,21 @@ async def made(seat: Seat, contacts: int) -> LargeFirm:
     firm = await settled(seat.suite, members=MEMBERS, contacts=contacts, account_id=account)
     console.print(f"made within {firm.seconds:.0f} s", style="dim")
     return firm
+
+
+async def report_moves(seat: Seat, firm: LargeFirm) -> None:
+    """A part of the hierarchy moves to and fro."""
+    previews, took = await rights_moves.moves(seat, firm)
+    below = len(firm.below(rights_moves.MOVED))
+    show(
+        f"A member with {below - 1} others below is attached to another superior, in a firm of {len(firm.members):,}",
+        [
+            Figure("moved, p50", median(took), "ms", at_most=100),
+            Figure("moved, p95", percentile(took, 0.95), "ms"),
+            Figure("what the move would change, shown before, p50", median(previews), "ms"),
+        ],
+        f"{rights_moves.MOVES} moves over gRPC, each with the check that nobody is lifted above the ceiling",
+    )
 
 
 async def report_calls(seat: Seat, firm: LargeFirm, questions: Sequence[Question]) -> None:

@@ -24,7 +24,7 @@ from parvis_tenancy.domain.scopes import Scope
 from parvis_tenancy.domain.states import ContactKind, MembershipKind, MembershipState
 from parvis_tenancy.service import authority, messages, reach
 from parvis_tenancy.service.rights import compiled_message
-from parvis_tenancy.store import contacts, decisions, facts, rights
+from parvis_tenancy.store import contact_lists, contacts, decisions, facts, rights
 from parvis_tenancy.store.contact_reach import EVERYTHING, Reach
 from parvis_tenancy.store.facts import Moment, Read
 from parvis_tenancy.store.rights import Holder
@@ -104,18 +104,10 @@ async def objects(unit: UnitOfWork, request: tenancy_pb2.ListObjectsRequest) -> 
         if membership_id != unit.caller.membership_id and not unit.caller.is_service:
             _may_see_all(unit)
         kinds = [int(each) for each in ContactKind]
-        rows, _ = await contacts.page(
-            unit,
-            kinds=kinds,
-            patterns=(),
-            unused_access=False,
-            reach=_reach(found, right),
-            after=after,
-            size=size + 1,
-        )
+        rows = await contact_lists.keys(unit, kinds, _reach(found, right), after=after, size=size + 1)
     elif held is not None:
         rows = await decisions.members_of(unit, held.structures, after=after, size=size + 1)
-    page, following = paging.cut(rows, size, lambda row: Cursor(row["sort_key"], row["id"], 0))
+    page, following = paging.cut(rows, size, lambda row: Cursor(row["key"], row["id"], 0))
     return tenancy_pb2.ListObjectsResponse(
         ids=[str(row["id"]) for row in page], next_page_token=following, revision=found.revision
     )

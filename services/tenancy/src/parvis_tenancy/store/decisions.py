@@ -138,7 +138,7 @@ ORDER BY m.sort_key, m.id LIMIT 6"""  # noqa: S608
 
 
 _MEMBERS_OF = """
-SELECT id, sort_key FROM memberships WHERE organisation_id = $1 AND kind = 1 AND state IN (1, 2)
+SELECT id, sort_key AS key FROM memberships WHERE organisation_id = $1 AND kind = 1 AND state IN (1, 2)
 AND ($2::uuid[] IS NULL OR structure_id = ANY($2)) AND (sort_key, id) > ($3, $4) ORDER BY sort_key, id LIMIT $5"""
 
 
@@ -178,7 +178,9 @@ async def names_of_holders(unit: UnitOfWork, code: str, *, but: UUID | None) -> 
 async def members_of(
     unit: UnitOfWork, structures: frozenset[UUID] | None, *, after: Cursor | None, size: int
 ) -> list[Record]:
-    """Members who belong to the organisation now, by name after the cursor; of these structures only, where named."""
+    """`key` and `id` of members who belong to the organisation now, by name after the cursor; of these structures only,
+    where named.
+    """
     start = after or FIRST
     limited = list(structures) if structures is not None else None
     return await unit.fetch(_MEMBERS_OF, unit.organisation_id, limited, start.key, start.id, size)
