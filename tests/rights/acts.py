@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
+from uuid import UUID
 
 import reference
-from facts import ACTIVE, ALL, CATALOGUE, SCOPES, Facts, Kind
+from facts import ACTIVE, ALL, CATALOGUE, SCOPES, TAKEN_BACK, Facts, Kind
 from generator import NEVER_DECLARED
 from google.protobuf.timestamp_pb2 import Timestamp
 from reading import Reader
 
+from parvis.identity.v1 import identity_pb2
 from parvis.tenancy.v1 import tenancy_pb2
+from parvis_kit.ids import uuid7
 
 Request = tuple[str, dict[str, Any]]
 
@@ -28,6 +31,8 @@ class Moment:
     facts: Facts
     reader: Reader
     actor: int
+    #: Mail address → account, as identity knows them.
+    accounts: dict[str, identity_pb2.Account]
 
     def id(self, kind: Kind, number: int | None) -> str:
         """The identifier of something; empty for none."""
@@ -154,16 +159,37 @@ async def end_delegation(at: Moment) -> Request | None:
     return "EndDelegation", {"id": at.id("delegation", at.chance.choice(at.facts.delegations).id)}
 
 
+async def _somebody_new(at: Moment) -> str:
+    """The mail address of somebody who is not a member, or not any more."""
+    again = at.somebody(TAKEN_BACK) if at.chance.random() < 0.7 else None
+    query = "SELECT account_id FROM memberships WHERE organisation_id = $1 AND id = $2"
+    account = uuid7()
+    if again is not None:
+        account = await at.reader.connection.fetchval(query, at.reader.organisation, UUID(at.id("member", again)))
+    mail = f"m{account.hex}@armor.example"
+    at.accounts.setdefault(mail, identity_pb2.Account(id=str(account), mail=mail, identifier=mail, locale="fr"))
+    return mail
+
+
+def _place(at: Moment) -> dict[str, str]:
+    profile, structure = at.chance.choice(list(at.facts.profiles)), at.any_of(at.facts.structures)
+    return {"profile_id": at.id("profile", profile), "structure_id": at.id("structure", structure)}
+
+
 async def invite(at: Moment) -> Request:
-    again = at.somebody(4) if at.chance.random() < 0.5 else None
-    mail = f"m{again or at.chance.randint(100, 10**6)}@armor.example"
-    return "InviteMember", {
-        "mail": mail,
-        "given_name": "Marc",
-        "family_name": "Tanguy",
-        "profile_id": at.id("profile", at.chance.choice(list(at.facts.profiles))),
-        "structure_id": at.id("structure", at.any_of(at.facts.structures)),
-    }
+    mail = await _somebody_new(at)
+    return "InviteMember", {"mail": mail, "given_name": "Marc", "family_name": "Tanguy", **_place(at)}
+
+
+async def accept_request(at: Moment) -> Request:
+    mail = await _somebody_new(at)
+    query = """
+    INSERT INTO access_requests (organisation_id, id, account_id, state, mail, given_name, family_name, locale, message,
+                                 reason, asked_at, expires_at)
+    VALUES ($1, $2, $3, 1, $4, 'Marc', 'Tanguy', 'fr', '', '', now(), now() + interval '1 day')
+    ON CONFLICT (organisation_id, account_id) WHERE state = 1 DO UPDATE SET locale = 'fr' RETURNING id"""
+    asked = (at.reader.organisation, uuid7(), UUID(at.accounts[mail].id), mail)
+    return "AcceptRequest", {"id": str(await at.reader.connection.fetchval(query, *asked)), **_place(at)}
 
 
 def to_a_member(method: str) -> Callable[[Moment], Awaitable[Request | None]]:
@@ -218,6 +244,7 @@ ACTS: dict[Callable[[Moment], Awaitable[Request | None]], int] = {
     delegate: 4,
     end_delegation: 1,
     invite: 4,
+    accept_request: 3,
     to_a_member("CutMember"): 2,
     to_a_member("ReopenMember"): 3,
     to_a_member("WithdrawInvitation"): 2,

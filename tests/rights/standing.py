@@ -8,9 +8,9 @@ from uuid import UUID
 from parvis.tenancy.v1 import tenancy_pb2
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "services" / "tenancy" / "tests"))
-from tenancy_stage import METHODS, at_work
+from tenancy_stage import at_work
 
-__all__ = ["METHODS", "at_work", "wear"]
+__all__ = ["at_work", "wear"]
 
 
 def wear(stage: Any, organisation: UUID, member: UUID) -> Any:

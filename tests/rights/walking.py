@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 from random import Random
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import asyncpg
@@ -19,7 +19,7 @@ from ceiling import administrators, broken, outside_tier, settled
 from facts import ACTIVE, ALL, SCOPES, Answer, Facts, Profile, Question, organisation_uuid
 from generator import OVER_CONTACTS, organisation, with_required
 from reading import Reader
-from standing import METHODS, wear
+from standing import wear
 from writing import write
 
 from parvis_kit.caller import Caller
@@ -71,8 +71,8 @@ class Walk:
         below = [who for who in able if not before.profiles[before.members[who].profile].administrator] or able
         actor = self.chance.choice(self.chance.choice((active, able, below, below, below)))
         act = self.chance.choices(list(ACTS), list(ACTS.values()))[0]
-        asked = await act(Moment(self.chance, before, self.reader, actor))
-        if asked is None or asked[0] not in METHODS:
+        asked = await act(Moment(self.chance, before, self.reader, actor, self.stage.identity.personal))
+        if asked is None:
             return before
         method, request = asked
         try:
@@ -113,7 +113,7 @@ class Walk:
         active = [who for who, member in facts.members.items() if member.state == ACTIVE]
         for who in self.chance.sample(active, min(len(active), CHECKS)):
             right, contact = self.chance.choice(OVER_CONTACTS), self.chance.choice([0, *facts.contacts])
-            target = "contact" if contact else ""
+            target: Literal["contact", ""] = "contact" if contact else ""
             asked = Question("member", who, right, target, contact, datetime.now(UTC))
             told = await self.told(asked)
             if told.reason == "session_ended":  # cut and opened again within the second in which the token was made
