@@ -23,7 +23,7 @@ from parvis_kit.errors import ServiceError, unauthenticated
 from parvis_kit.tokens import LEEWAY, REFRESH_INTERVAL, FetchKeys
 from parvis_tenancy.domain.questions import Asker
 
-ALGORITHMS = ["ES256", "RS256"]
+ALGORITHMS = ["ES256"]
 #: What a proof may be signed with, and with which key.
 _PROVES: Mapping[str, tuple[str, type[Any], tuple[str, ...]]] = {
     "ES256": ("EC", ECKey, ("kty", "crv", "x", "y")),
