@@ -57,10 +57,10 @@ class RightsRpc:
     async def BatchCheck(
         self, unit: UnitOfWork, request: tenancy_pb2.BatchCheckRequest
     ) -> tenancy_pb2.BatchCheckResponse:
-        return await decisions.batch(unit, request)
+        return await decisions.batch(unit, self.known, request)
 
     async def Explain(self, unit: UnitOfWork, request: tenancy_pb2.ExplainRequest) -> tenancy_pb2.Explanation:
-        return await decisions.explain(unit, request)
+        return await decisions.explain(unit, self.known, request)
 
     async def ListObjects(
         self, unit: UnitOfWork, request: tenancy_pb2.ListObjectsRequest

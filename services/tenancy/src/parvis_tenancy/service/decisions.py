@@ -27,6 +27,7 @@ from parvis_tenancy.service.rights import compiled_message
 from parvis_tenancy.store import contact_lists, contacts, decisions, facts, rights
 from parvis_tenancy.store.contact_reach import EVERYTHING, Reach
 from parvis_tenancy.store.facts import Moment, Read
+from parvis_tenancy.store.known import Known
 from parvis_tenancy.store.rights import Holder
 
 _MOST_QUESTIONS = 200
@@ -44,7 +45,9 @@ _DONE_WITH = {
 }
 
 
-async def batch(unit: UnitOfWork, request: tenancy_pb2.BatchCheckRequest) -> tenancy_pb2.BatchCheckResponse:
+async def batch(
+    unit: UnitOfWork, known: Known, request: tenancy_pb2.BatchCheckRequest
+) -> tenancy_pb2.BatchCheckResponse:
     """See RightsService.BatchCheck."""
     if len(request.questions) > _MOST_QUESTIONS:
         raise invalid("too_many_questions", most=str(_MOST_QUESTIONS))
@@ -52,16 +55,16 @@ async def batch(unit: UnitOfWork, request: tenancy_pb2.BatchCheckRequest) -> ten
     answers = []
     for each in request.questions:
         question = await _question(unit, each)
-        read = await _read(unit, moment, question)
+        read = await _read(unit, known, moment, question)
         answers.append(tenancy_pb2.Decision(**_reason(_answer(read, question, moment.at).reason)))
     return tenancy_pb2.BatchCheckResponse(decisions=answers, revision=await _revision(unit, moment))
 
 
-async def explain(unit: UnitOfWork, request: tenancy_pb2.ExplainRequest) -> tenancy_pb2.Explanation:
+async def explain(unit: UnitOfWork, known: Known, request: tenancy_pb2.ExplainRequest) -> tenancy_pb2.Explanation:
     """See RightsService.Explain."""
     moment = await _moment(unit, request.at.ToDatetime(unit.now.tzinfo) if request.HasField("at") else None)
     question = await _question(unit, request.question)
-    read = await _read(unit, moment, question)
+    read = await _read(unit, known, moment, question)
     answer = _answer(read, question, moment.at)
     if answer.allowed:
         links = explanations.chain(read.facts, question, answer)
@@ -242,19 +245,21 @@ def _may_see_all(unit: UnitOfWork) -> None:
 
 async def _know(unit: UnitOfWork, contact_id: UUID) -> None:
     """Raises NOT_FOUND contact_not_found where whoever asks may not know that a contact exists."""
-    if not unit.caller.is_service:
-        await reach.advisers_of_visible(unit, contact_id)
-    elif not await contacts.is_reached(unit, contact_id, EVERYTHING):
+    visible = EVERYTHING if unit.caller.is_service else reach.of_caller(unit)
+    if not await contacts.is_reached(unit, contact_id, visible):
         raise not_found("contact_not_found")
 
 
-async def _read(unit: UnitOfWork, moment: Moment, question: Question) -> Read:
+async def _read(unit: UnitOfWork, known: Known, moment: Moment, question: Question) -> Read:
     """The facts for a question. Raises NOT_FOUND of what the one who asks may not know."""
     contact_id = question.resource if question.type == "contact" else None
     if contact_id is not None:
         await _know(unit, contact_id)
     member_id = question.resource if question.type == "member" else None
-    read = await facts.for_question(unit, moment, question.membership, contact_id=contact_id, member_id=member_id)
+    if moment.revision is None and question.type in {"", "contact"}:
+        read = (await known.for_question(unit, question.membership, question.right, contact_id)).read
+    else:
+        read = await facts.for_question(unit, moment, question.membership, contact_id=contact_id, member_id=member_id)
     if question.membership not in read.states:
         raise not_found("membership_not_found")
     if member_id is not None and member_id not in read.states:
