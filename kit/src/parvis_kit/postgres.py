@@ -25,7 +25,7 @@ async def for_ever(work: Callable[[], Awaitable[None]], name: str = "") -> NoRet
             if (task := asyncio.current_task()) and task.cancelling():  # a failed rollback took the place of the end
                 raise asyncio.CancelledError from error
             away = isinstance(error, OSError | asyncpg.PostgresError | asyncpg.InterfaceError)
-            _log.warning("background_interrupted", work=name, error=repr(error), exc_info=None if away else error)
+            (_log.warning if away else _log.exception)("background_interrupted", work=name, error=repr(error))
         pause = 0.1 if asyncio.get_running_loop().time() - started > _LONGEST_PAUSE else min(pause * 2, _LONGEST_PAUSE)
         await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - spreads reconnections, guards nothing
 
