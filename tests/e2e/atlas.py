@@ -115,6 +115,12 @@ STAFF = (
     Place("demandes-acces", CLAIRE, f"{ORSEL}/settings/people/requests"),
     Place("demande-acces-terminee", CLAIRE, f"{ORSEL}/settings/people/requests/{NOBODYS}", 404),
     Place("comptes-relies", CLAIRE, "/links"),
+    Place(
+        "droits-collaborateur",
+        CLAIRE,
+        behind(f"{ORSEL}/settings/people", "Lucie Tanguy", "/why?right=invoices.close&q=Boulangerie"),
+    ),
+    Place("droits-client", CLAIRE, behind(f"{ORSEL}/contacts", "Boulangerie Le Goff", "/rights")),
     Place("profils", CLAIRE, f"{ORSEL}/settings/profiles"),
     Place("profil", CLAIRE, behind(f"{ORSEL}/settings/profiles", "Conseiller")),
     Place("profil-administrateur", CLAIRE, behind(f"{ORSEL}/settings/profiles", "Administrateur")),

@@ -43,6 +43,8 @@ def places_of(world: World) -> dict[str, Ids]:
     folder = contact | {"folder_id": world.template.id}
     return {
         "/o/{slug}/settings/people/{id}": {"id": world.member.id},
+        "/o/{slug}/settings/people/{id}/why": {"id": world.member.id},
+        "/o/{slug}/contacts/{id}/rights": contact,
         "/o/{slug}/settings/people/requests/{id}": {"id": world.request_id},
         "/o/{slug}/settings/profiles/{id}": {"id": world.member.profile_id},
         "/o/{slug}/customers/{id}/subscribe": {"id": world.cast.firm},

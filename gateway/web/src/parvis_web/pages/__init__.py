@@ -33,6 +33,7 @@ from parvis_web.pages import (
     subscriptions,
     uploads,
     viewing,
+    why,
 )
 
 AREAS: tuple[Area, ...] = (
@@ -56,6 +57,7 @@ AREAS: tuple[Area, ...] = (
     product_rights.pages,
     contacts.pages,
     contact_people.pages,
+    why.pages,
     viewing.pages,
     folders.pages,
     documents.pages,
