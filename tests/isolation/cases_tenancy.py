@@ -227,6 +227,11 @@ async def list_delegations(world: World) -> pb.ListDelegationsRequest:
     return pb.ListDelegationsRequest(member_id=made.to_id)
 
 
+@case("MemberService.ListRightsChanges")
+async def list_rights_changes(world: World) -> pb.ListRightsChangesRequest:
+    return pb.ListRightsChangesRequest(member_id=world.member.id)
+
+
 @case("MemberService.MoveMember")
 async def move_member(world: World) -> pb.MoveMemberRequest:
     invited = await world.cast.invite(world.member.profile_id)

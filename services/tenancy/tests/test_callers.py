@@ -220,6 +220,7 @@ CASES = {
         "from_id": w.member.id, "to_id": w.colleague.id, "codes": ["contacts.read"], "ends_at": w.tomorrow,
     },
     "EndDelegation": lambda w: {"id": w.delegation.id},
+    "ListRightsChanges": lambda w: {"member_id": w.member.id},
     "MoveMember": lambda w: {"member_id": w.member.id, "manager_id": w.invited.id, "version": w.member.version},
     "PreviewMove": lambda w: {"member_id": w.member.id, "manager_id": w.invited.id},
     "SetMemberLimits": lambda w: {

@@ -1,5 +1,7 @@
 """Who may see the portal as somebody else: with the right, over what they see anyway, never across firms."""
 
+from uuid import UUID
+
 import pytest
 from tenancy_stage import refused
 
@@ -159,3 +161,24 @@ async def test_a_product_has_no_address_for_who_only_looks(stage, provider, admi
     looking = type(admin)(stage, "web", token, admin.organisation_id, admin.membership_id, admin.account_id)
     own, seen = await admin.call("ListMyProducts"), await looking.call("ListMyProducts")
     assert (own.products[0].launch_url, seen.products[0].launch_url) == ("https://paie.example/", "")
+
+
+async def test_who_administers_a_part_views_as_nobody_elsewhere(stage, admin):
+    west = (await admin.call("CreateStructure", name="Ouest")).id
+    viewer, inside, outside = [await stage.colleague(admin, each) for each in ("administrator", "junior", "junior")]
+    for each in (viewer, inside):
+        member = await admin.call("GetMember", id=each.membership_id)
+        told = {"profile_id": member.profile_id, "structure_id": west, "version": member.version}
+        member = await admin.call("UpdateMember", id=member.id, **told)
+    version = (await admin.call("GetMember", id=viewer.membership_id)).version
+    await admin.call("SetMemberLimits", member_id=viewer.membership_id, tier_id=west, version=version)
+    assert (await viewed(stage, viewer, inside)).account_id == inside.account_id
+    with refused(Kind.FORBIDDEN, "out_of_tier") as caught:
+        await viewed(stage, viewer, outside)
+    assert (caught.value.params["structure"], caught.value.params["helpers"]) == ("Ouest", "Anne Kervella")
+
+
+def test_who_administers_everything_is_not_viewed_by_who_administers_a_part():
+    part, everything = [CompiledRight("members.manage", None, each) for each in (frozenset({UUID(int=1)}), None)]
+    assert above([part], [everything]) == ("members.manage",)
+    assert above([everything], [part]) == above([part], [part]) == ()

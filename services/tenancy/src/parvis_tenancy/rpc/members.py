@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.ids import parse, parse_optional
 from parvis_kit.unit import UnitOfWork
-from parvis_tenancy.service import delegations, hierarchy, limits, members, personal, profiles
+from parvis_tenancy.service import changes, delegations, hierarchy, limits, members, personal, profiles
 from parvis_tenancy.service.accounts import Identity
 from parvis_tenancy.service.members import MemberChange
 
@@ -39,10 +39,10 @@ class MemberRpc:
         return await members.withdraw(unit, self.identity, parse(request.id))
 
     async def CutMember(self, unit: UnitOfWork, request: tenancy_pb2.CutMemberRequest) -> tenancy_pb2.Member:
-        return await members.cut(unit, parse(request.id))
+        return await members.cut(unit, parse(request.id), request.reason)
 
     async def ReopenMember(self, unit: UnitOfWork, request: tenancy_pb2.ReopenMemberRequest) -> tenancy_pb2.Member:
-        return await members.reopen(unit, parse(request.id))
+        return await members.reopen(unit, parse(request.id), request.reason)
 
     async def UpdateMember(self, unit: UnitOfWork, request: tenancy_pb2.UpdateMemberRequest) -> tenancy_pb2.Member:
         change = MemberChange(
@@ -109,6 +109,12 @@ class MemberRpc:
         self, unit: UnitOfWork, request: tenancy_pb2.ListDelegationsRequest
     ) -> tenancy_pb2.ListDelegationsResponse:
         return await delegations.page(unit, request, parse_optional(request.member_id, "member_id"))
+
+    async def ListRightsChanges(
+        self, unit: UnitOfWork, request: tenancy_pb2.ListRightsChangesRequest
+    ) -> tenancy_pb2.ListRightsChangesResponse:
+        about = parse_optional(request.member_id, "member_id")
+        return await changes.page(unit, about, request.page_size, request.page_token)
 
     async def ListRights(self, unit: UnitOfWork, _: tenancy_pb2.ListRightsRequest) -> tenancy_pb2.ListRightsResponse:
         return tenancy_pb2.ListRightsResponse(rights=await profiles.catalogue(unit))

@@ -6,6 +6,7 @@ they did is measured on the facts (`below_law`), whichever way it took.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from uuid import UUID
 
 from parvis.tenancy.v1 import events_pb2
@@ -40,16 +41,20 @@ async def helpers(unit: UnitOfWork, right: str) -> str:
     return ", ".join(await granters(unit, right))
 
 
-async def granters(unit: UnitOfWork, right: str, scope: Scope = Scope.ALL) -> list[str]:
-    """Names of those beside the caller who can give the right, as far as `scope`: they change profiles or members, and
-    hold it themselves. Nobody where it does not exist.
+async def granters(
+    unit: UnitOfWork, right: str, scope: Scope = Scope.ALL, *, everywhere: bool = False, but: UUID | None = None
+) -> list[str]:
+    """Names of those beside the caller (or `but`) who can give the right, as far as `scope`: they change profiles or
+    members, and hold it themselves, `everywhere`: over the whole organisation. Nobody where it does not exist.
     """
     meant = (await rights.existing(unit)).get(right)
     if meant is None:
         return []
+    meant = replace(meant, whole=meant.whole or everywhere)
+    reader = but or unit.caller.membership_id
     through = ("members.manage", "profiles.manage")
     found = await decisions.granters(unit, meant, scope, through)
-    return [name for each, name in found if each != unit.caller.membership_id][:_MOST_NAMED]
+    return [name for each, name in found if each != reader][:_MOST_NAMED]
 
 
 async def refusal(unit: UnitOfWork, reason: str, right: str) -> ServiceError:
@@ -111,7 +116,12 @@ async def limit(unit: UnitOfWork) -> UUID | None:
 async def own_tier(unit: UnitOfWork) -> frozenset[UUID] | None:
     """That structure with all its parts."""
     top = await limit(unit)
-    return None if top is None else Facts({}, structures=await structures.parents(unit)).structures_within(top)
+    return None if top is None else await parts(unit, top)
+
+
+async def parts(unit: UnitOfWork, top: UUID) -> frozenset[UUID]:
+    """A structure with all its parts."""
+    return Facts({}, structures=await structures.parents(unit)).structures_within(top)
 
 
 async def in_tier(
@@ -123,9 +133,16 @@ async def in_tier(
     tier = tier if tier is not None else await own_tier(unit)
     if tier is not None and structure_id not in tier:
         top = await limit(unit)
-        place = await members.structure(unit, top) if top is not None else None
-        name = "" if place is None else place.name
-        raise forbidden("out_of_tier", right=right, structure=name, helpers=await helpers(unit, right))
+        raise await out_of_tier(unit, right, top)
+
+
+async def out_of_tier(unit: UnitOfWork, right: str, top: UUID | None, but: UUID | None = None) -> ServiceError:
+    """FORBIDDEN for whoever administers the structure `top` only (the caller, or `but`), with its name and who can
+    help: who administers the whole organisation.
+    """
+    place = await members.structure(unit, top) if top is not None else None
+    helpful = ", ".join(await granters(unit, right, everywhere=True, but=but))
+    return forbidden("out_of_tier", right=right, structure="" if place is None else place.name, helpers=helpful)
 
 
 @asynccontextmanager

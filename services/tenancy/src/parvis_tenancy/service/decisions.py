@@ -178,18 +178,7 @@ async def watch(begin: Begin, after_revision: int, wait: float) -> tenancy_pb2.W
             break
         await asyncio.sleep(_LOOK_AGAIN)
     return tenancy_pb2.WatchResponse(
-        changes=[
-            tenancy_pb2.RightsChange(
-                revision=row["revision"],
-                at=messages.instant(row["at"]),
-                membership_id=str(row["membership_id"] or ""),
-                name=row["name"] or "",
-                service=row["service"],
-                act=row["act"],
-                reason=row["reason"],
-            )
-            for row in rows
-        ],
+        changes=map(messages.rights_change, rows),
         revision=rows[-1]["revision"] if rows else after_revision,
     )
 

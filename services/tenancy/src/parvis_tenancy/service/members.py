@@ -111,13 +111,13 @@ async def withdraw(unit: UnitOfWork, identity: Identity, membership_id: UUID) ->
     return await one(unit, membership_id)
 
 
-async def cut(unit: UnitOfWork, membership_id: UUID) -> tenancy_pb2.Member:
+async def cut(unit: UnitOfWork, membership_id: UUID, reason: str = "") -> tenancy_pb2.Member:
     """Cuts an access at once; does nothing when it is cut.
 
     Raises PRECONDITION last_administrator, own_access or not_active (an invitation is withdrawn instead), FORBIDDEN
     above_ceiling.
     """
-    revision = await rights.next_revision(unit, "member.cut")
+    revision = await rights.next_revision(unit, "member.cut", _reason(reason))
     membership = await load(unit, membership_id)
     if membership.state != MembershipState.CUT:
         await authority.keep_an_administrator(unit, membership)
@@ -132,13 +132,13 @@ async def cut(unit: UnitOfWork, membership_id: UUID) -> tenancy_pb2.Member:
     return await one(unit, membership_id)
 
 
-async def reopen(unit: UnitOfWork, membership_id: UUID) -> tenancy_pb2.Member:
+async def reopen(unit: UnitOfWork, membership_id: UUID, reason: str = "") -> tenancy_pb2.Member:
     """Opens an access that was cut, with the products that a seat is free for: the answer names the others.
 
     Raises PRECONDITION withdrawn, FORBIDDEN above_ceiling.
     """
     lost: list[str] = []
-    revision = await rights.next_revision(unit, "member.reopened")
+    revision = await rights.next_revision(unit, "member.reopened", _reason(reason))
     membership = await load(unit, membership_id)
     if membership.state == MembershipState.WITHDRAWN:
         raise precondition("withdrawn")
@@ -267,6 +267,13 @@ async def existing_structure(unit: UnitOfWork, structure_id: str, field: str = "
     if chosen is not None and await members.structure(unit, chosen) is None:
         raise not_found("structure_not_found")
     return chosen
+
+
+def _reason(typed: str) -> str:
+    fields = Fields()
+    clean = fields.reason(typed)
+    fields.settle()
+    return clean
 
 
 async def load(unit: UnitOfWork, membership_id: UUID) -> Membership:

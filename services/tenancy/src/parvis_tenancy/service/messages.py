@@ -158,6 +158,19 @@ def carried(found: Iterable[Carried]) -> Iterator[tenancy_pb2.CarriedRight]:
         yield tenancy_pb2.CarriedRight(code=each.code, scope=scope, because=each.because)
 
 
+def rights_change(row: Row) -> tenancy_pb2.RightsChange:
+    """A change of rights, with the name of whoever made it."""
+    return tenancy_pb2.RightsChange(
+        revision=row["revision"],
+        at=instant(row["at"]),
+        membership_id=str(row["membership_id"] or ""),
+        name=row["name"] or "",
+        service=row["service"],
+        act=row["act"],
+        reason=row["reason"],
+    )
+
+
 def contact(row: Row) -> tenancy_pb2.Contact:
     """A row of `store.contacts`."""
     return tenancy_pb2.Contact(

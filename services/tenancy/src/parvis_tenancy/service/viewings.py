@@ -38,6 +38,7 @@ async def resolve(
     if subject.account_id == account_id:
         raise precondition("viewing_oneself")
     if not portal:
+        await _in_tier(unit, viewer, subject)
         await authority.below_ceiling(unit, await _above(unit, viewer.id, membership_id))
     # Last: who is told this may read who viewed as them before.
     if subject.state != MembershipState.ACTIVE:
@@ -54,6 +55,15 @@ async def resolve(
 async def _hold(unit: UnitOfWork, right: str) -> None:
     if not unit.grants.allows(right):
         raise await authority.refusal(unit, "right_missing", right)
+
+
+async def _in_tier(unit: UnitOfWork, viewer: Membership, subject: Membership) -> None:
+    """Raises FORBIDDEN out_of_tier when the subject is not in the part of the organisation that the viewer
+    administers.
+    """
+    top = viewer.tier_id
+    if top is not None and subject.structure_id not in await authority.parts(unit, top):
+        raise await authority.out_of_tier(unit, AS_MEMBER, top, but=viewer.id)
 
 
 async def _reach(unit: UnitOfWork, membership_id: UUID) -> None:
@@ -86,8 +96,12 @@ def above(held: Iterable[CompiledRight], shown: Iterable[CompiledRight]) -> tupl
 
 
 def _covers(held: CompiledRight | None, shown: CompiledRight) -> bool:
-    if held is None or held.advisers is None:
-        return held is not None
+    if held is None:
+        return False
+    if held.structures is not None and not (shown.structures is not None and shown.structures <= held.structures):
+        return False
+    if held.advisers is None:
+        return True
     return shown.advisers is not None and shown.advisers <= held.advisers
 
 

@@ -13,7 +13,7 @@ from parvis_tenancy.domain.rights import of_profile
 from parvis_tenancy.domain.scopes import REACHES, Relation
 from parvis_tenancy.domain.states import MembershipKind
 from parvis_tenancy.store import facts
-from parvis_tenancy.store.facts import Moment
+from parvis_tenancy.store.facts import Moment, Read
 
 _PROFILE_RIGHTS = """
 SELECT p.built_in,
@@ -62,19 +62,30 @@ async def holder(unit: UnitOfWork, membership_id: UUID, at: datetime | None = No
         if revision is None:
             return None
         moment = Moment(at, revision)
-    read = await facts.for_question(unit, moment, membership_id)
+    read = await _in_one_state(unit, moment, membership_id)
     if (portal := read.facts.portals.get(membership_id)) is not None:
         compiled = Compiled(contacts={contact: read.folders[contact] for contact in sorted(portal.contacts)})
         return Holder(MembershipKind.PORTAL, read.states[membership_id], *read.revisions, {}, compiled)
     member = read.facts.members.get(membership_id)
     if member is None:
         return None
-    found = read.facts
-    if any(_needs_hierarchy(found.own_rights(each)) for each in found.members.values()):
-        found = replace(found, superiors=await facts.superiors(unit, moment))
-    compiled = decisions.compile_staff(found, member, moment.at)
-    own = found.own_rights(member)
+    compiled = decisions.compile_staff(read.facts, member, moment.at)
+    own = read.facts.own_rights(member)
     return Holder(MembershipKind.STAFF, read.states[membership_id], *read.revisions, own, compiled)
+
+
+async def _in_one_state(unit: UnitOfWork, moment: Moment, membership_id: UUID) -> Read:
+    """The facts about a membership, with the hierarchy when its rights go down it: both as they stood at one revision.
+
+    They are two statements, and somebody may be moved between them: they are read again then, until nobody was.
+    """
+    while True:
+        read = await facts.for_question(unit, moment, membership_id)
+        if not any(_needs_hierarchy(read.facts.own_rights(each)) for each in read.facts.members.values()):
+            return read
+        whole = replace(read.facts, superiors=await facts.superiors(unit, moment))
+        if moment.revision is not None or await facts.revision_now(unit) == read.revisions[0]:
+            return replace(read, facts=whole)
 
 
 def _needs_hierarchy(rights: Rights) -> bool:
