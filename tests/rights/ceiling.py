@@ -7,9 +7,11 @@ had come, since nobody asks again then.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
 
 import reference
-from facts import ACTIVE, ALL, INVITED, SCOPES, Facts
+from facts import ACTIVE, ALL, INVITED, SCOPES, Delegation, Facts
 
 Reach = frozenset[int]
 
@@ -94,6 +96,24 @@ def _own_reach(facts: Facts, who: int, code: str) -> Reach:
     if reference.limited_by(facts, code) == "member":
         return frozenset(each for each in facts.members if reference.in_tier(facts, who, each))
     return frozenset(facts.members) if scope == ALL else reference.adviser_set(facts, who, scope)
+
+
+def reaching_more(before: Facts, after: Facts, at: datetime) -> dict[int, set[str]]:
+    """The rights with which members reach more than before, at a moment; who reaches no more is left out."""
+    was, becomes = (replace(each, delegations=_standing(each, at)) for each in (before, after))
+    found = {
+        who: {
+            code
+            for code in {*_held(becomes, who), *_borrowed(becomes, who)}
+            if _reach(becomes, who, code) - _reach(was, who, code) - {who}
+        }
+        for who in after.members
+    }
+    return {who: codes for who, codes in found.items() if codes}
+
+
+def _standing(facts: Facts, at: datetime) -> tuple[Delegation, ...]:
+    return tuple(each for each in facts.delegations if reference.in_force(each, at))
 
 
 def settled(facts: Facts) -> list[str]:

@@ -12,8 +12,8 @@ WALKS = 60 if FULL else 6
 STEPS = 200 if FULL else 50
 #: Beyond the organisations of other tests; a fault is looked for in other walks.
 FIRST, FIRST_OF_FAULTS = 900_000, 910_000
-#: Walks until one shows a fault.
-LOOKED_AT = 30
+#: Walks until one shows a fault, and how long each is.
+LOOKED_AT, STEPS_OF_FAULTS = 40, 60
 
 
 @pytest.mark.parametrize("number", range(FIRST, FIRST + WALKS))
@@ -32,7 +32,7 @@ async def test_a_fault_in_what_acts_may_do_is_noticed(fault: Fault, stage, datab
     with seeded(fault):
         for number in range(first, first + LOOKED_AT):
             try:
-                await walk(stage, database_urls.superuser, number, STEPS)
+                await walk(stage, database_urls.superuser, number, STEPS_OF_FAULTS)
             except Broken as broken:
                 noticed = str(broken)
                 break

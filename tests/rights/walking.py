@@ -15,13 +15,14 @@ from uuid import UUID
 import asyncpg
 import reference
 from acts import ACTS, Moment
-from ceiling import administrators, broken, outside_tier, settled
+from ceiling import administrators, broken, outside_tier, reaching_more, settled
 from facts import ACTIVE, ALL, SCOPES, Answer, Facts, Profile, Question, organisation_uuid
 from generator import OVER_CONTACTS, organisation, with_required
 from reading import Reader
 from standing import wear
 from writing import write
 
+from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.caller import Caller
 from parvis_kit.errors import ServiceError
 from parvis_tenancy.store import rights
@@ -75,6 +76,7 @@ class Walk:
         if asked is None:
             return before
         method, request = asked
+        preview = await self.preview(actor, request) if method == "MoveMember" else None
         try:
             await self.wear(actor).call(method, **request)
             outcome = "done"
@@ -88,6 +90,8 @@ class Walk:
         bare = sorted({*settled(after)} - {*settled(before)})
         if wrong := [*broken(before, after, actor), *outside_tier(before, after, actor), *bare]:
             raise Broken(self.tell("\n".join(wrong)))
+        if preview is not None:
+            self.compare(preview, before, after, outcome)
         if not administrators(after):
             raise Broken(self.tell("nobody is left who administers everything"))
         await self.check(after)
@@ -107,6 +111,26 @@ class Walk:
                 expected = facts.members[who].state, reference.own_rights(facts, who)
                 if told != expected:
                     raise Broken(self.tell(f"member {who} had {told} at {at}, by the rules {expected}"))
+
+    async def preview(self, actor: int, request: dict[str, Any]) -> tenancy_pb2.MovePreview | None:
+        """What a member is shown of a move before it is done; None where it is refused already."""
+        named = {name: request[name] for name in ("member_id", "manager_id")}
+        try:
+            found: tenancy_pb2.MovePreview = await self.wear(actor).call("PreviewMove", **named)
+        except ServiceError:
+            return None
+        return found
+
+    def compare(self, preview: tenancy_pb2.MovePreview, before: Facts, after: Facts, outcome: str) -> None:
+        """What was shown is what happened: who reaches more, and whether that was too much."""
+        if (outcome == "above_ceiling") != bool(preview.beyond):
+            raise Broken(self.tell(f"the preview said {list(preview.beyond)} is too much"))
+        number = self.reader.number
+        for shown, (one, other) in {"gained": (before, after), "lost": (after, before)}.items():
+            told = {number("member", UUID(each.membership_id)): set(getattr(each, shown)) for each in preview.changes}
+            expected = reaching_more(one, other, datetime.now(UTC))
+            if outcome == "done" and {who: codes for who, codes in told.items() if codes} != expected:
+                raise Broken(self.tell(f"the preview said {shown}: {told}, the rules say {expected}"))
 
     async def check(self, facts: Facts) -> None:
         """Some active members ask what they may do just after the act: nothing of before it counts any more."""
