@@ -243,6 +243,7 @@ async def report_pages(suite: Suite, firm: LargeFirm) -> None:
         "baseline: the bare index scan over all contacts, one statement, keys only, on a connection in a transaction",
         "a page: a whole unit of work (BEGIN, keys, contacts with advisers and accesses, COMMIT); a third are first"
         " pages with their totals, the others begin anywhere; one kind, or all",
+        "PostgreSQL itself keeps 64 MiB here: what a round reads stands in the system's memory since the round before",
     )
 
 

@@ -15,8 +15,9 @@ MOVES = 10
 async def moves(seat: Seat, firm: LargeFirm) -> tuple[list[float], list[float]]:
     """Milliseconds of looking at what each move would change, and of making it."""
     members = tenancy_pb2_grpc.MemberServiceStub(seat.portal.peers.channel("tenancy"))
-    moved, version, previews, took = str(firm.members[MOVED]), 1, [], []
+    moved, previews, took = str(firm.members[MOVED]), [], []
     async with seat.person.acting_for(str(firm.organisation_id)):
+        version = (await members.GetMember(tenancy_pb2.GetMemberRequest(id=moved))).version
         for number in range(MOVES):
             manager = str(firm.members[ABOVE[number % len(ABOVE)]])
             began = time.perf_counter()
