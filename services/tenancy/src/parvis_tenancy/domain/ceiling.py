@@ -117,12 +117,11 @@ def gains(before: Facts, after: Facts, now: datetime, codes: Collection[str] | N
     """
     was, becomes = _State(before), _State(after)
     known = frozenset(before.members) | frozenset(before.structures)
-    moved = _ground(before) != _ground(after)
-    lent = before.delegations or after.delegations
+    changes = _Changes(before, after)
     differences: dict[tuple[_Branches, _Branches], tuple[Reached, Reached]] = {}
     for member in after.members.values():
         old = before.members.get(member.id)
-        if not member.active or (old == member and not moved and not lent):
+        if not member.active or not changes.may_concern(old, member):
             continue
         for at in _moments(before, after, member.id, now):
             for code, right in after.catalogue.items():
@@ -185,10 +184,25 @@ def _given(old: Collection[Grant], new: Collection[Grant]) -> Scope | None:
     return None
 
 
-def _ground(facts: Facts) -> object:
-    """What decides whom a scope or a tier reaches."""
-    places = {member.id: (member.superior, member.structure) for member in facts.members.values()}
-    return places, dict(facts.structures)
+class _Changes:
+    """What an act changed around members, so that those whom it cannot concern are passed over."""
+
+    def __init__(self, before: Facts, after: Facts) -> None:
+        self._lent = before.lent.keys() | after.lent.keys()
+        #: Those below whom somebody is, or was, who has another place now.
+        self._above: set[UUID] = set()
+        self._placed = before.structures != after.structures
+        for member in after.members.values():
+            old = before.members.get(member.id)
+            if old is None or old.superior != member.superior:
+                self._above.update(before.hierarchy.above(member.id), after.hierarchy.above(member.id))
+            self._placed |= old is None or old.structure != member.structure
+
+    def may_concern(self, old: Member | None, member: Member) -> bool:
+        """Whether a member could reach something else than before."""
+        if old != member or member.id in self._lent or not self._above.isdisjoint((member.id, member.superior)):
+            return True
+        return self._placed and member.tier is not None
 
 
 def _moments(before: Facts, after: Facts, member: UUID, now: datetime) -> list[datetime]:
