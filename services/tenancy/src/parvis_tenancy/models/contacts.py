@@ -109,6 +109,7 @@ class ContactAdviser(Owned, Fact, table=True):
             "contact_sort_key",
             "contact_id",
             "membership_id",
+            postgresql_include=["role"],
         ),
     )
 
