@@ -84,6 +84,12 @@ async def test_lists_turn_the_question_round(stage, admin, adviser, junior, cont
     assert {each.membership_id for each in who.subjects} == {admin.membership_id, adviser.membership_id}
 
 
+async def test_a_right_without_scope_lists_no_more_contacts_than_one_sees(adviser, junior, contact):
+    """Whether members.read is held depends on no contact: it opens none."""
+    assert list((await adviser.call("ListObjects", right="members.read", type="contact")).ids) == [contact.id]
+    assert not (await junior.call("ListObjects", right="members.read", type="contact")).ids
+
+
 async def test_pages_of_subjects_follow_each_other(stage, admin, adviser, junior):
     found, token = [], ""
     while True:

@@ -168,3 +168,25 @@ async def names_seen_by_grants(stage, who):
         "GetGrantSet", membership_id=who.membership_id, organisation_id=str(who.organisation_id)
     )
     return next(set(each.adviser_ids) for each in grants.rights if each.code == "contacts.read")
+
+
+async def test_a_deputy_is_told_of_what_becomes_of_who_lends(stage, admin, pair):
+    """Grant sets hold what is lent: a deputy's is dropped with the delegator's, not when its lease ends."""
+    adviser, deputy = pair
+    await lend(adviser, deputy)
+
+    async def told():
+        """Whom the last news concerns."""
+        return set((await stage.events(admin, events_pb2.GrantsChanged))[-1].membership_ids)
+
+    both = {adviser.membership_id, deputy.membership_id}
+    await give(admin, adviser.membership_id, {"members.read": ALL})
+    assert await told() == both
+    member = await admin.call("GetMember", id=adviser.membership_id)
+    junior = await stage.profile(admin, "junior")
+    await admin.call("UpdateMember", id=member.id, profile_id=junior, version=member.version)
+    assert await told() == both
+    await admin.call("CutMember", id=adviser.membership_id)
+    assert await told() == both
+    await admin.call("ReopenMember", id=adviser.membership_id)
+    assert await told() == both

@@ -19,7 +19,7 @@ from parvis_tenancy.domain.facts import Facts
 from parvis_tenancy.domain.scopes import Scope
 from parvis_tenancy.domain.states import MembershipKind, MembershipState
 from parvis_tenancy.models import Membership
-from parvis_tenancy.store import decisions, facts, members, rights, structures
+from parvis_tenancy.store import decisions, delegations, facts, members, rights, structures
 from parvis_tenancy.store.facts import Moment
 
 INVITE, MANAGE = "members.invite", "members.manage"
@@ -184,6 +184,13 @@ def grants_changed(unit: UnitOfWork, revision: int, *membership_ids: UUID) -> No
     """Broadcasts that these memberships (none named: all) may do something else from this revision on."""
     event = events_pb2.GrantsChanged(membership_ids=map(str, membership_ids), revision=revision)
     unit.emit(event, aggregate_id=unit.organisation_id, version=revision)
+
+
+async def rights_changed(unit: UnitOfWork, revision: int, membership_id: UUID) -> None:
+    """Broadcasts that a member holds something else of their own from this revision on: so do those who stand in for
+    them.
+    """
+    grants_changed(unit, revision, membership_id, *await delegations.deputies(unit, membership_id))
 
 
 def membership_changed(unit: UnitOfWork, membership: Membership, contact_ids: tuple[UUID, ...] = ()) -> None:

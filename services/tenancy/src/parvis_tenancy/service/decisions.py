@@ -16,7 +16,7 @@ from parvis_kit.paging import Cursor
 from parvis_kit.server import Begin
 from parvis_kit.unit import UnitOfWork
 from parvis_tenancy.domain import explanations
-from parvis_tenancy.domain.catalogue import PORTAL_RIGHTS, RIGHTS, Right
+from parvis_tenancy.domain.catalogue import PORTAL_RIGHTS, RIGHTS
 from parvis_tenancy.domain.decisions import Answer, Question, ResourceType, decide
 from parvis_tenancy.domain.explanations import Change, ChangeKind, Fact
 from parvis_tenancy.domain.facts import Facts
@@ -25,7 +25,7 @@ from parvis_tenancy.domain.states import ContactKind, MembershipKind, Membership
 from parvis_tenancy.service import authority, messages, reach
 from parvis_tenancy.service.rights import compiled_message
 from parvis_tenancy.store import contact_lists, contacts, decisions, facts, rights
-from parvis_tenancy.store.contact_reach import EVERYTHING, Reach
+from parvis_tenancy.store.contact_reach import EVERYTHING, Reach, narrower
 from parvis_tenancy.store.facts import Moment, Read
 from parvis_tenancy.store.known import Known
 from parvis_tenancy.store.rights import Holder
@@ -107,7 +107,10 @@ async def objects(unit: UnitOfWork, request: tenancy_pb2.ListObjectsRequest) -> 
         if membership_id != unit.caller.membership_id and not unit.caller.is_service:
             _may_see_all(unit)
         kinds = [int(each) for each in ContactKind]
-        rows = await contact_lists.keys(unit, kinds, _reach(found, right), after=after, size=size + 1)
+        reached = _reach(found, right.code)
+        if not unit.caller.is_service and membership_id == unit.caller.membership_id:
+            reached = narrower(reached, _reach(found, "contacts.read"))  # no more than they may know of
+        rows = await contact_lists.keys(unit, kinds, reached, after=after, size=size + 1)
     elif held is not None:
         rows = await decisions.members_of(unit, held.structures, after=after, size=size + 1)
     page, following = paging.cut(rows, size, lambda row: Cursor(row["key"], row["id"], 0))
@@ -116,11 +119,11 @@ async def objects(unit: UnitOfWork, request: tenancy_pb2.ListObjectsRequest) -> 
     )
 
 
-def _reach(found: Holder, right: Right) -> Reach:
+def _reach(found: Holder, code: str) -> Reach:
     """The contacts that a membership reaches with a right."""
     if found.kind == MembershipKind.PORTAL:
-        return Reach(contacts=frozenset(found.compiled.contacts)) if right.code in PORTAL_RIGHTS else reach.NOTHING
-    held = {each.code: each for each in found.compiled.rights}.get(right.code)
+        return Reach(contacts=frozenset(found.compiled.contacts)) if code in PORTAL_RIGHTS else reach.NOTHING
+    held = {each.code: each for each in found.compiled.rights}.get(code)
     if held is None:
         return reach.NOTHING
     return EVERYTHING if held.advisers is None else Reach(advisers=held.advisers)

@@ -105,7 +105,7 @@ async def withdraw(unit: UnitOfWork, identity: Identity, membership_id: UUID) ->
     membership = await _invited(unit, membership_id)
     await authority.may_act_on(unit, membership, right=authority.INVITE)
     await identity.revoke_links(membership.account_id)
-    _set_state(unit, membership, MembershipState.WITHDRAWN, revision)
+    await _set_state(unit, membership, MembershipState.WITHDRAWN, revision)
     await seats.give_up(unit, membership)
     unit.record("member.withdrawn", target_kind="membership", target_id=membership.id)
     return await one(unit, membership_id)
@@ -127,7 +127,7 @@ async def cut(unit: UnitOfWork, membership_id: UUID, reason: str = "") -> tenanc
             raise precondition("not_active")
         await authority.may_act_on(unit, membership)
         end_access(unit, membership)
-        _set_state(unit, membership, MembershipState.CUT, revision)
+        await _set_state(unit, membership, MembershipState.CUT, revision)
         unit.record("member.cut", target_kind="membership", target_id=membership.id)
     return await one(unit, membership_id)
 
@@ -146,7 +146,7 @@ async def reopen(unit: UnitOfWork, membership_id: UUID, reason: str = "") -> ten
         await authority.may_act_on(unit, membership)
         lost = await seats.take_again(unit, membership)
         async with authority.below_law(unit):
-            _set_state(unit, membership, MembershipState.ACTIVE, revision)
+            await _set_state(unit, membership, MembershipState.ACTIVE, revision)
         unit.record("member.reopened", target_kind="membership", target_id=membership.id)
     answer = await one(unit, membership_id)
     answer.products_lost.extend(lost)
@@ -187,7 +187,7 @@ async def update(unit: UnitOfWork, membership_id: UUID, change: MemberChange) ->
         async with authority.below_law(unit):
             await _place(unit, membership, structure_id)
             carried = await _move(unit, membership, change.profile_id)
-        authority.grants_changed(unit, revision, membership.id)
+        await authority.rights_changed(unit, revision, membership.id)
     membership.function = function
     membership.version += 1
     invitations.refresh_keys(membership)
@@ -227,11 +227,11 @@ async def _move(unit: UnitOfWork, membership: Membership, profile_id: UUID) -> S
     return await differences.follow(unit, membership)
 
 
-def _set_state(unit: UnitOfWork, membership: Membership, state: MembershipState, revision: int) -> None:
+async def _set_state(unit: UnitOfWork, membership: Membership, state: MembershipState, revision: int) -> None:
     membership.state = int(state)
     membership.version += 1
     authority.membership_changed(unit, membership)
-    authority.grants_changed(unit, revision, membership.id)
+    await authority.rights_changed(unit, revision, membership.id)
 
 
 async def may_give(unit: UnitOfWork, profile_id: UUID) -> None:

@@ -44,7 +44,7 @@ async def set_rights(
         await personal.replace(unit, membership_id, rules.difference(granted, new))
     membership.version += 1
     authority.membership_changed(unit, membership)
-    authority.grants_changed(unit, revision, membership.id)
+    await authority.rights_changed(unit, revision, membership.id)
     unit.record(_ACT, target_kind="membership", target_id=membership_id, rights=rules.told(new))
     answer = await members.one(unit, membership_id)
     answer.carried.extend(messages.carried(carried))

@@ -29,3 +29,12 @@ class Reach:
 
 
 EVERYTHING = Reach()
+
+
+def narrower(one: Reach, other: Reach) -> Reach:
+    """What both reach, through an adviser that both have."""
+    if one.contacts is not None:
+        return one
+    if other.contacts is not None or one.advisers is None:
+        return other
+    return one if other.advisers is None else Reach(advisers=one.advisers & other.advisers)
