@@ -120,6 +120,8 @@ STAFF = (
         CLAIRE,
         behind(f"{ORSEL}/settings/people", "Lucie Tanguy", "/why?right=invoices.close&q=Boulangerie"),
     ),
+    Place("droits-personnels", CLAIRE, behind(f"{ORSEL}/settings/people", "Lucie Tanguy", "/rights")),
+    Place("rattacher", CLAIRE, behind(f"{ORSEL}/settings/people", "Lucie Tanguy", "/superior?manager=&see=1")),
     Place("droits-client", CLAIRE, behind(f"{ORSEL}/contacts", "Boulangerie Le Goff", "/rights")),
     Place("profils", CLAIRE, f"{ORSEL}/settings/profiles"),
     Place("profil", CLAIRE, behind(f"{ORSEL}/settings/profiles", "Conseiller")),

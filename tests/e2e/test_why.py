@@ -21,7 +21,7 @@ def test_who_sees_a_client_and_why_at_a_desk(person):
     claire.sees("Lucie Tanguy n’a pas le droit « Voir le portail comme un client le voit ».")
     claire.sees("Ce qui suffirait")
     claire.page.get_by_role("link", name="Le faire").first.click()
-    claire.reads_title("Conseillers")
+    claire.reads_title("Responsables")
 
 
 def test_why_a_colleague_may_on_a_phone(person):

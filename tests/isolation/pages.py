@@ -45,6 +45,8 @@ def places_of(world: World) -> dict[str, Ids]:
         "/o/{slug}/settings/people/{id}": {"id": world.member.id},
         "/o/{slug}/settings/people/{id}/why": {"id": world.member.id},
         "/o/{slug}/contacts/{id}/rights": contact,
+        "/o/{slug}/settings/people/{id}/rights": {"id": world.member.id},
+        "/o/{slug}/settings/people/{id}/superior": {"id": world.member.id},
         "/o/{slug}/settings/people/requests/{id}": {"id": world.request_id},
         "/o/{slug}/settings/profiles/{id}": {"id": world.member.profile_id},
         "/o/{slug}/customers/{id}/subscribe": {"id": world.cast.firm},
@@ -221,6 +223,18 @@ async def reopen(world: World) -> Sent:
 async def assign(world: World) -> Sent:
     member = await world.cast.invite(world.member.profile_id)
     return Sent({"id": member.id}, {"product_id": world.product_id, "assigned": "1"})
+
+
+@fills("POST /o/{slug}/settings/people/{id}/rights")
+async def personal_rights(world: World) -> Sent:
+    invited = await world.cast.invite(world.member.profile_id)
+    return Sent({"id": invited.id}, {"version": invited.version, "right.members.read": "2"})
+
+
+@fills("POST /o/{slug}/settings/people/{id}/superior")
+async def superior(world: World) -> Sent:
+    invited = await world.cast.invite(world.member.profile_id)
+    return Sent({"id": invited.id}, {"version": invited.version, "manager": world.member.id})
 
 
 @fills("POST /o/{slug}/settings/profiles/new")

@@ -128,7 +128,8 @@ def _step(words: Words, change: tenancy_pb2.Change, named: Mapping[str, tenancy_
         "advise": f"{base}/contacts/{change.object_id}/advisers",
         "assign": f"{base}/settings/people/{change.subject_id}#applications",
         "open": f"{base}/settings/people/{change.subject_id}",
-        "grant": f"{base}/settings/people/{change.subject_id}#profile",
+        "grant": f"{base}/settings/people/{change.subject_id}/rights",
+        "attach": f"{base}/settings/people/{change.object_id}/superior?manager={change.subject_id}&see=1",
     }
     href = places.get(change.kind, "") if change.by_caller else ""
     return Step(_told(words, change, named, _CHANGES), tuple(change.by), change.by_caller, href)

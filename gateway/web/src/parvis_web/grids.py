@@ -4,7 +4,7 @@ A form sends `right.<code>` with the number of a scope, 0 where the right is not
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_ui.translations import Words
@@ -108,6 +108,8 @@ class Row:
     fixed: bool
     #: Why not everything can be chosen; empty where it can.
     limit: str
+    #: What else is to be said of it.
+    note: str = ""
 
     @property
     def change(self) -> str:
@@ -131,13 +133,19 @@ class Group:
 
 
 def grid(
-    words: Words, rights: Iterable[tenancy_pb2.Right], *, stored: Granted, chosen: Granted, held: Granted
+    words: Words,
+    rights: Iterable[tenancy_pb2.Right],
+    *,
+    stored: Granted,
+    chosen: Granted,
+    held: Granted,
+    notes: Mapping[str, str] | None = None,
 ) -> list[Group]:
-    """The rights that exist, by group. `held`: what whoever edits holds."""
+    """The rights that exist, by group. `held`: what whoever edits holds; `notes`: more to say of a right, by code."""
     found: dict[str, list[Row]] = {}
     for right in rights:
         row = _row(words, right, stored.get(right.code, 0), chosen.get(right.code, 0), held.get(right.code, 0))
-        found.setdefault(right.group, []).append(row)
+        found.setdefault(right.group, []).append(replace(row, note=(notes or {}).get(right.code, "")))
     return [
         Group(f"g{place}", group_label(words, group), tuple(rows))
         for place, (group, rows) in enumerate(found.items(), start=1)

@@ -20,6 +20,7 @@ from parvis_web.pages import (
     organisations,
     passwords,
     people,
+    people_rights,
     product,
     product_rights,
     products,
@@ -43,6 +44,7 @@ AREAS: tuple[Area, ...] = (
     applications.pages,
     requests.pages,  # before people: "requests" is not an id
     people.pages,
+    people_rights.pages,
     profiles.pages,
     seats.pages,
     cabinet.pages,
