@@ -16,7 +16,7 @@ import asyncpg
 import reference
 from acts import ACTS, Moment
 from ceiling import administrators, broken, outside_tier, reaching_more, settled
-from facts import ACTIVE, ALL, SCOPES, Answer, Facts, Profile, Question, organisation_uuid
+from facts import ACTIVE, ALL, SCOPES, Answer, Facts, Member, Profile, Question, organisation_uuid
 from generator import OVER_CONTACTS, organisation, with_required
 from reading import Reader
 from standing import wear
@@ -29,7 +29,7 @@ from parvis_tenancy.store import rights
 
 #: Who asks what they may do after each act, and moments of the past that are asked about after a walk.
 CHECKS, LOOKS_BACK = 2, 8
-DEPUTY = 9
+DEPUTY, LEADER = 9, 10
 OVER_PEOPLE = ("members.read", "members.invite", "members.manage", "profiles.manage", "organisation.manage")
 
 
@@ -38,20 +38,33 @@ class Broken(AssertionError):
 
 
 def beginning(seed: int) -> Facts:
-    """An organisation that somebody administers, member 1, active and over everything; others do so below a ceiling."""
+    """An organisation that somebody administers, member 1, active and over everything; others do so below a ceiling:
+    deputies everywhere, leaders in the part that is their tier.
+    """
     chance = Random(f"beginning {seed}")
     facts = organisation(seed, size=4 + seed % 6, depth=5)
-    over_contacts = chance.sample(OVER_CONTACTS, 3)
-    deputy = dict.fromkeys(OVER_PEOPLE, ALL) | {
-        code: chance.choice(SCOPES) for code in ("contacts.read", *over_contacts)
-    }
-    members = {
-        who: replace(member, personal={}, **({"profile": DEPUTY, "state": ACTIVE} if chance.random() < 0.5 else {}))
-        for who, member in facts.members.items()
-    }
+    facts = replace(facts, structures=facts.structures or {1: None, 2: 1, 3: None})
+    over_contacts = {code: chance.choice(SCOPES) for code in ("contacts.read", *chance.sample(OVER_CONTACTS, 3))}
+    deputy, leader = (dict.fromkeys(codes, ALL) | over_contacts for codes in (OVER_PEOPLE, OVER_PEOPLE[:-2]))
+    members = {who: _appointed(chance, facts, member) for who, member in facts.members.items()}
     members[1] = replace(members[1], profile=1, state=ACTIVE, tier=None)
-    profiles = {**facts.profiles, DEPUTY: Profile(DEPUTY, rights=with_required(deputy))}
+    profiles = {
+        **facts.profiles,
+        DEPUTY: Profile(DEPUTY, rights=with_required(deputy)),
+        LEADER: Profile(LEADER, rights=with_required(leader)),
+    }
     return replace(facts, members=members, profiles=profiles, provider=False, delegations=())
+
+
+def _appointed(chance: Random, facts: Facts, member: Member) -> Member:
+    place = chance.choice([None, *facts.structures, *facts.structures])
+    duty = chance.choice(("", "", "deputy", "leader", "leader"))
+    if duty == "deputy":
+        return replace(member, personal={}, structure=place, profile=DEPUTY, state=ACTIVE, tier=None)
+    if duty == "leader":
+        tier = chance.choice(list(facts.structures))
+        return replace(member, personal={}, structure=place, profile=LEADER, state=ACTIVE, tier=tier)
+    return replace(member, personal={}, structure=place)
 
 
 class Walk:
