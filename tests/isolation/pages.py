@@ -225,6 +225,12 @@ async def assign(world: World) -> Sent:
     return Sent({"id": member.id}, {"product_id": world.product_id, "assigned": "1"})
 
 
+@fills("POST /o/{slug}/settings/profiles/{id}/delete")
+async def delete_profile(world: World) -> Sent:
+    profile = await world.cast.profile(_name(), {"members.read": tenancy_pb2.SCOPE_ALL})
+    return Sent({"id": profile.id}, {"version": profile.version})
+
+
 @fills("POST /o/{slug}/settings/people/{id}/rights")
 async def personal_rights(world: World) -> Sent:
     invited = await world.cast.invite(world.member.profile_id)

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from parvis.tenancy.v1 import tenancy_pb2
-from parvis_kit.errors import conflict
+from parvis_kit.errors import conflict, precondition
 from parvis_web import grids
-from parvis_web.testing import Suite
+from parvis_web.testing import Suite, text_of
 
 ID = "0192f000-0000-7000-8000-0000000000aa"
 PLACE = f"/o/durand/settings/profiles/{ID}"
@@ -149,3 +149,20 @@ async def test_an_inactive_profile_says_so_and_stays_inactive(suite: Suite):
     assert re.search(r'name="inactive"[^>]*checked', (await suite.get(PLACE)).text)
     await suite.post(PLACE, {"name": "Ancien", "inactive": "1"})
     assert suite.services.last("SaveProfile").profile.inactive
+
+
+async def test_a_profile_is_deleted_with_one_for_those_who_have_it(suite: Suite):
+    assert "Profile that they get instead" in (await suite.get(PLACE)).text
+    suite.services.answers["DeleteProfile"] = precondition("profile_in_use", members="4", names="Hugo Petit, Léa Roy")
+    told = await suite.post(f"{PLACE}/delete", {"version": "7"}, follow_redirects=True)
+    assert "among them Hugo Petit, Léa Roy" in text_of(told)
+    suite.services.answers["DeleteProfile"] = tenancy_pb2.DeleteProfileResponse(moved=4)
+    told = await suite.post(f"{PLACE}/delete", {"version": "7", "replacement": "b"}, follow_redirects=True)
+    assert suite.services.last("DeleteProfile").replacement_id == "b"
+    assert "4 people have another one now" in text_of(told)
+
+
+async def test_an_inactive_profile_is_not_offered_to_anybody_new(suite: Suite):
+    old = tenancy_pb2.Profile(id="o", name="Ancien", inactive=True)
+    suite.services.answers["ListProfiles"] = tenancy_pb2.ListProfilesResponse(profiles=[old])
+    assert "Ancien" not in (await suite.get("/o/durand/settings/people/invite")).text

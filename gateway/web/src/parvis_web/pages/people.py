@@ -108,7 +108,7 @@ async def _invite_form(visit: OrganisationVisit, values: dict[str, str], errors:
         "product_ids": visit.form.all("product_ids"),
         "values": values,
         "errors": errors,
-        "profiles": [(profile.id, profile.name) for profile in profiles.profiles],
+        "profiles": [(profile.id, profile.name) for profile in profiles.profiles if not profile.inactive],
         "structures": [(structure.id, structure.name) for structure in structures.structures],
     }
     return visit.render("people/invite.html", context, status=status)
@@ -172,7 +172,11 @@ async def _person(
         or {"function": member.function, "profile_id": member.profile_id, "structure_id": member.structure_id},
         "version": member.version,
         "errors": errors,
-        "profiles": [(profile.id, profile.name) for profile in profiles.profiles],
+        "profiles": [
+            (profile.id, profile.name)
+            for profile in profiles.profiles
+            if not profile.inactive or profile.id == member.profile_id
+        ],
         "structures": [(structure.id, structure.name) for structure in structures.structures],
         "products": assignments.products if assignments else None,
     }

@@ -21,6 +21,8 @@ pages = Area(
     entry="settings.profiles",
     sentences={
         "built_in": N_("The administrator's profile always holds every right: it cannot be changed."),
+        "profile_in_use": N_("%(members)s people have this profile, among them %(names)s. Say which profile they get."),
+        "profile_inactive": N_("This profile is inactive: choose one that is given."),
         "right_unknown": N_("One of these rights no longer exists. Open the page again."),
     },
 )
@@ -117,6 +119,7 @@ def _form(visit: OrganisationVisit, read: _Read, profile_id: str, shown: _Shown 
         "members": stored.members,
         "version": stored.version,
         "inactive": stored.inactive,
+        "others": [(each.id, each.name) for each in read.profiles if each.id != profile_id and not each.inactive],
         "administrator": administrator,
         "fixed": administrator or not visit.may("profiles.manage"),
         "groups": grids.grid(visit.words, read.rights, stored=saved, chosen=shown.granted, held=read.held),
@@ -198,3 +201,26 @@ async def _again(
     errors = Errors() if stale else visit.errors(error, "name", "reason", name_taken="name", above_ceiling="")
     shown = _typed(visit, grids.granted(rights), errors=errors, stale=stale, status=409 if stale else 422)
     return _form(visit, await _read(visit), profile_id, shown)
+
+
+@pages.post("/o/{slug}/settings/profiles/{id}/delete", staff("profiles.manage"))
+async def delete(visit: OrganisationVisit) -> Response:
+    """Deletes a profile; whoever has it gets another one at once."""
+    _, form, profile_id = visit.words, visit.form, visit.request.path_params["id"]
+    request = tenancy_pb2.DeleteProfileRequest(
+        id=profile_id, version=whole(form["version"]), replacement_id=form["replacement"]
+    )
+    try:
+        done = await visit.clients.members.DeleteProfile(request)
+    except ServiceError as error:
+        if error.kind is Kind.NOT_FOUND:
+            raise
+        said = visit.errors(error, above_ceiling="", out_of_tier="")
+        here = f"{visit.base}/settings/profiles/{profile_id}"
+        return visit.redirect(here, Flash("warn", " ".join(said.values())))
+    said_of = _.plural(
+        "The profile is deleted; %(num)s person has another one now.",
+        "The profile is deleted; %(num)s people have another one now.",
+        done.moved,
+    )
+    return visit.redirect(f"{visit.base}/settings/profiles", said_of if done.moved else _("The profile is deleted."))
