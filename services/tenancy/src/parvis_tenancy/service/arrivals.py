@@ -5,8 +5,10 @@ from uuid import UUID
 
 from parvis.tenancy.v1 import events_pb2
 from parvis_kit.unit import UnitOfWork
+from parvis_tenancy.domain.states import MembershipState
 from parvis_tenancy.service import authority, invitations, rights
 from parvis_tenancy.store import accesses, members
+from parvis_tenancy.store.rights import hold_revision
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,11 @@ async def organisations(unit: UnitOfWork, account_id: UUID) -> list[UUID]:
 async def accept(unit: UnitOfWork, account_id: UUID, organisation_id: UUID) -> None:
     """The account's invitation to an organisation is accepted. Does nothing when there is none open."""
     await unit.enter(organisation_id)
-    membership = await members.of_account(unit, account_id)
+    invited = await members.of_account(unit, account_id, lock=False)
+    if invited is None or invited.state != MembershipState.INVITED:
+        return
+    await hold_revision(unit)
+    membership = await members.load(unit, invited.id, kind=None)
     if membership is not None:
         await rights.activate(unit, membership)
 

@@ -32,6 +32,7 @@ async def resolve_membership(unit: UnitOfWork, account_id: UUID, organisation_id
     if found is None or found.state not in OPEN_STATES:
         raise not_found("no_membership")
     if found.state == MembershipState.INVITED:
+        await rights.hold_revision(unit)
         found = await members.load(unit, found.id, kind=None)
         if found is None or found.state not in OPEN_STATES:
             raise not_found("no_membership")
@@ -41,7 +42,7 @@ async def resolve_membership(unit: UnitOfWork, account_id: UUID, organisation_id
 
 
 async def activate(unit: UnitOfWork, membership: Membership) -> None:
-    """An invited membership, locked, is in use from now on. Does nothing in any other state."""
+    """An invited membership, locked under `hold_revision`, is in use from now on. Does nothing in any other state."""
     if membership.state != MembershipState.INVITED:
         return
     revision = await rights.next_revision(unit, "membership.activated")

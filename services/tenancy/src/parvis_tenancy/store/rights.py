@@ -133,8 +133,9 @@ async def next_revision(unit: UnitOfWork, act: str, reason: str = "") -> int:
 
 
 async def hold_revision(unit: UnitOfWork) -> None:
-    """Makes changes of rights wait until this transaction ends."""
-    await unit.fetch("SELECT 1 FROM rights_revisions WHERE organisation_id = $1 FOR SHARE", unit.organisation_id)
+    """Makes changes of rights wait until this transaction ends. It comes before any other lock, as `next_revision`."""
+    query = "SELECT 1 FROM rights_revisions WHERE organisation_id = $1 FOR NO KEY UPDATE"
+    await unit.fetch(query, unit.organisation_id)
 
 
 async def other_administrators(unit: UnitOfWork, membership_id: UUID) -> int:
