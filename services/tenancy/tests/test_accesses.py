@@ -2,6 +2,8 @@
 
 import pytest
 from tenancy_stage import refused
+from test_personal_rights import give
+from test_profiles import MINE
 
 from parvis.tenancy.v1 import events_pb2, tenancy_pb2
 from parvis_kit.errors import Kind
@@ -77,6 +79,28 @@ async def test_an_access_out_of_scope_does_not_exist(stage, admin, record):
     ):
         with refused(Kind.NOT_FOUND, "access_not_found"):
             await adviser.call(method, membership_id=access.membership_id)
+
+
+async def test_nobody_opens_by_an_access_what_they_do_not_see_themselves(stage, admin):
+    clerk = await stage.colleague(admin, "adviser")
+    await give(admin, clerk.membership_id, dict.fromkeys(("contacts.read", "contacts.edit", "accesses.manage"), MINE))
+    record = await with_second_person(admin, await stage.contact(admin, main_adviser_id=clerk.membership_id))
+    access = await grant(admin, record)
+    told = {"membership_id": access.membership_id}
+    opening = [
+        ("GrantAccess", {"contact_id": record.contact.id, "person_id": record.people[1].id}),
+        ("ResendAccess", told),
+        ("IssueAccessPassword", told),
+        ("CorrectAccessMail", {**told, "mail": "clerk@armor.example"}),
+        ("SetAccessFolders", told),
+    ]
+    for method, fields in opening:
+        with refused(Kind.FORBIDDEN, "above_ceiling") as caught:
+            await clerk.call(method, **fields)
+        assert caught.value.params["rights"] == "documents.file, documents.read, invoices.read"
+    assert (await clerk.call("CutAccess", **told)).state == CUT
+    with refused(Kind.FORBIDDEN, "above_ceiling"):
+        await clerk.call("ReopenAccess", **told)
 
 
 async def test_a_contacts_person_sees_their_contact_and_themself_only(stage, admin, record):

@@ -9,6 +9,7 @@ from parvis_kit.errors import Kind, ServiceError, conflict, not_found, precondit
 from parvis_kit.ids import uuid7
 from parvis_kit.unit import UnitOfWork
 from parvis_tenancy.domain import records
+from parvis_tenancy.domain.catalogue import PORTAL_RIGHTS
 from parvis_tenancy.domain.states import MembershipKind, MembershipState
 from parvis_tenancy.models import AccessContact, Contact, Membership, Person
 from parvis_tenancy.service import authority, invitations, members, messages, reach
@@ -35,7 +36,7 @@ async def grant(
     """Gives a person of a contact a portal access.
 
     Raises CONFLICT identifier_taken, PRECONDITION person_has_no_mail, already_has_access or access_quota_reached,
-    INVALID fields_invalid, NOT_FOUND, FORBIDDEN out_of_scope.
+    INVALID fields_invalid, NOT_FOUND, FORBIDDEN out_of_scope, above_ceiling.
     """
     fields = Fields()
     identifier = request.identifier.strip()
@@ -45,6 +46,7 @@ async def grant(
     fields.settle()
     # The contact is locked: accesses of one contact are numbered one after the other.
     contact = await reach.to_change(unit, contact_id, RIGHT)
+    await _below_ceiling(unit, await contacts.advisers_of(unit, contact_id))
     person = await contacts.load_person(unit, contact_id, person_id)
     if person is None:
         raise not_found("person_not_found")
@@ -97,7 +99,7 @@ async def resend(unit: UnitOfWork, identity: Identity, membership_id: UUID) -> t
 async def cut(unit: UnitOfWork, identity: Identity, membership_id: UUID) -> tenancy_pb2.Access:
     """Cuts an access at once; does nothing when it is cut. The link of an access that was never used stops working."""
     revision = await rights.next_revision(unit, "access.cut")
-    membership, contact_ids = await _to_change(unit, membership_id)
+    membership, contact_ids = await _to_change(unit, membership_id, opens=False)
     if membership.state != MembershipState.CUT:
         if membership.state == MembershipState.INVITED:
             await identity.revoke_links(membership.account_id)
@@ -196,8 +198,16 @@ async def _within_quota(unit: UnitOfWork, *, lock: bool = False) -> None:
         raise precondition("access_quota_reached", quota=str(quota), used=str(used), helpers=", ".join(names))
 
 
-async def _to_change(unit: UnitOfWork, membership_id: UUID) -> tuple[Membership, tuple[UUID, ...]]:
-    """An access, locked, whose contacts the caller sees and may manage."""
+async def _below_ceiling(unit: UnitOfWork, *advisers: frozenset[UUID]) -> None:
+    """Raises FORBIDDEN above_ceiling where the caller opens, to whomever, what they may not do themselves."""
+    lacking = {code for each in advisers for code in PORTAL_RIGHTS if not unit.grants.reaches(code, each)}
+    await authority.below_ceiling(unit, tuple(sorted(lacking)))
+
+
+async def _to_change(
+    unit: UnitOfWork, membership_id: UUID, *, opens: bool = True
+) -> tuple[Membership, tuple[UUID, ...]]:
+    """An access, locked, whose contacts the caller sees and may manage. `opens`: so that somebody gets in by it."""
     membership = await memberships.load(unit, membership_id, MembershipKind.PORTAL)
     if membership is None:
         raise not_found("access_not_found")
@@ -208,6 +218,8 @@ async def _to_change(unit: UnitOfWork, membership_id: UUID) -> tuple[Membership,
         raise not_found("access_not_found") from error
     for each in advisers:
         await reach.may_act(unit, each, RIGHT)
+    if opens:
+        await _below_ceiling(unit, *advisers)
     return membership, contact_ids
 
 
