@@ -203,3 +203,29 @@ def test_nobody_gains_by_somebody_who_is_new():
     before = of(member(1, Scope.MINE), member(2, Scope.ATTACHED))
     after = of(member(1, Scope.MINE), member(2, Scope.ATTACHED), member(3, None, 2))
     assert list(ceiling.gains(before, after, NOW)) == []
+
+
+def test_what_is_lent_covers_nothing_once_it_ended():
+    lent = Delegation(UUID(int=300), UUID(int=3), UUID(int=2), frozenset({"contacts.read"}), NOW, NOW + DAY)
+    people = (member(1, Scope.ATTACHED), member(3, Scope.ATTACHED), member(5, None, 2))
+    before = of(*people, member(2, Scope.MINE, 3), delegations=[lent])
+    after = of(*people, member(2, Scope.ATTACHED, 3), delegations=[lent])
+    reached = {(gain.at, gain.more) for gain in ceiling.gains(before, after, NOW) if gain.more}
+    assert reached == {(NOW + DAY, frozenset({UUID(int=5)}))}
+    assert ceiling.beyond(before, after, UUID(int=1), NOW) == ("contacts.read",)
+
+
+def test_who_comes_to_a_part_is_reached_by_who_administers_it():
+    manager = replace(member(2), profile=Profile(UUID(int=201), "", "", (("members.manage", 2),)), tier=PLACES[0])
+    places = {"structures": {PLACES[0]: None}}
+    before, after = (of(member(1), manager, member(4, structure=where), **places) for where in (None, PLACES[0]))
+    assert ceiling.beyond(before, after, UUID(int=1), NOW) == ("members.manage",)
+
+
+def test_everybody_may_lend_what_is_theirs():
+    lent = Delegation(UUID(int=300), UUID(int=1), UUID(int=2), frozenset({"contacts.read"}), NOW, NOW + DAY)
+    people = (member(1, Scope.MINE), member(2))
+    (gain,) = ceiling.gains(of(*people), of(*people, delegations=[lent]), NOW)
+    assert (gain.member, gain.more) == (UUID(int=2), frozenset({UUID(int=1)}))
+    assert ceiling.beyond(of(*people), of(*people, delegations=[lent]), UUID(int=1), NOW) == ()
+    assert ceiling.beyond(of(*people), of(*people, delegations=[lent]), UUID(int=2), NOW) == ("contacts.read",)
