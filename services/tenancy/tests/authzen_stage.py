@@ -169,7 +169,7 @@ class Pep:
         told = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         told |= {name.replace("_", "-"): value for name, value in headers.items()}
         told = {name: value for name, value in told.items() if value is not None}
-        content = body if isinstance(body, (str, bytes)) else json.dumps(body)
+        content = json.dumps(body) if isinstance(body, (dict, list)) else body
         return await self.http.post(f"{ACCESS}/{path}", content=content, headers=told)
 
     async def ask(self, path, body):

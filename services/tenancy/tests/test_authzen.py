@@ -269,6 +269,14 @@ async def test_a_body_that_is_too_large_is_refused(pep):
     assert await refusal(await pep.post("evaluation", '"' + "x" * (1 << 20) + '"')) == (413, "too_large")
 
 
+async def test_a_body_that_does_not_say_how_large_it_is_is_refused_as_well(pep):
+    async def parts():
+        for _ in range(5):
+            yield b" " * (1 << 18)
+
+    assert await refusal(await pep.post("evaluation", parts())) == (413, "too_large")
+
+
 async def test_errors_are_in_french_for_whoever_asks_for_it(pep):
     english, french = [await pep.post("evaluation", "{", Accept_Language=each) for each in ("en", "fr-FR,fr;q=0.9")]
     assert (english.json()["detail"], french.json()["detail"]) == (

@@ -64,6 +64,15 @@ async def test_a_cut_access_leaves_room_and_whoever_opens_it_again_answers_for_i
         await grant(other, record, 2)
 
 
+async def test_who_is_invited_may_grant_no_more_than_who_invites(stage, admin, record):
+    """Else whoever has a quota invites themself once more, without one."""
+    manager = await stage.colleague(admin, "manager")
+    await limit(stage, manager, 1)
+    member = await stage.invite(manager, "manager")
+    assert member.access_quota == 1
+    assert not (await stage.invite(admin, "manager")).HasField("access_quota")
+
+
 async def test_without_a_quota_there_is_no_end_and_a_lower_one_cuts_nobody(stage, admin, record):
     for place in range(2):
         await grant(admin, record, place)

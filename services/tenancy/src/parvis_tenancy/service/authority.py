@@ -19,7 +19,7 @@ from parvis_tenancy.domain.facts import Facts
 from parvis_tenancy.domain.scopes import Scope
 from parvis_tenancy.domain.states import MembershipKind, MembershipState
 from parvis_tenancy.models import Membership
-from parvis_tenancy.store import decisions, delegations, facts, members, rights, structures
+from parvis_tenancy.store import accesses, decisions, delegations, facts, members, rights, structures
 from parvis_tenancy.store.facts import Moment
 
 INVITE, MANAGE = "members.invite", "members.manage"
@@ -111,6 +111,12 @@ async def limit(unit: UnitOfWork) -> UUID | None:
     own = unit.caller.membership_id
     found = await unit.get(Membership, (unit.organisation_id, own)) if own is not None else None
     return None if found is None else found.tier_id
+
+
+async def quota(unit: UnitOfWork) -> int | None:
+    """How many accesses the caller may have granted; None: any number."""
+    own = unit.caller.membership_id
+    return None if own is None else (await accesses.quota(unit, own))[0]
 
 
 async def own_tier(unit: UnitOfWork) -> frozenset[UUID] | None:

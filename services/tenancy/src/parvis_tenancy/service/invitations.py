@@ -38,6 +38,7 @@ async def enrol(
     place, account_id, tier_id = invitation.structure_id, UUID(account.id), await authority.limit(unit)
     if place is not None and place not in await structures.parents(unit):
         raise not_found("structure_not_found")
+    quota = await authority.quota(unit)
     membership = await members.of_account(unit, account_id)
     if membership is not None and membership.state != MembershipState.WITHDRAWN:
         raise conflict("already_member", membership=str(membership.id))
@@ -63,10 +64,10 @@ async def enrol(
     membership.locale = account.locale or invitation.name.locale
     membership.function = invitation.function
     membership.structure_id = place
-    # Whoever administers a part of the organisation makes nobody who administers more. Of what somebody was before
-    # their invitation was withdrawn, nothing is left.
-    membership.tier_id = tier_id
-    membership.manager_id = membership.access_quota = None
+    # Whoever administers a part of the organisation makes nobody who administers more, and whoever may grant so many
+    # accesses nobody who may grant more. Of what somebody was before their invitation was withdrawn, nothing is left.
+    membership.tier_id, membership.access_quota = tier_id, quota
+    membership.manager_id = None
     membership.profile_id = profile.id
     membership.profile_name = profile.name
     membership.profile_built_in = profile.built_in

@@ -11,7 +11,7 @@ from parvis_tenancy.domain.states import MembershipState
 from parvis_tenancy.models import Membership
 from parvis_tenancy.service import authority, members
 from parvis_tenancy.service.fields import Fields
-from parvis_tenancy.store import accesses, rights
+from parvis_tenancy.store import rights
 
 _ACT = "member.limited"
 MOST_ACCESSES = 1_000_000
@@ -69,8 +69,7 @@ async def _limit(unit: UnitOfWork, membership: Membership, tier_id: UUID | None)
 async def _grant(unit: UnitOfWork, membership: Membership, quota: int | None) -> None:
     """Whoever may grant so many accesses lets nobody grant more."""
     await authority.may_act_on(unit, membership)
-    own = unit.caller.membership_id
-    limit = None if own is None else (await accesses.quota(unit, own))[0]
+    limit = await authority.quota(unit)
     old = membership.access_quota
     wider = old is not None and (quota is None or quota > old)
     if wider and limit is not None and (quota is None or quota > limit):
