@@ -4,7 +4,9 @@ import cases_billing
 import cases_contacts
 import cases_documents
 import cases_identity
+import cases_members
 import cases_notify
+import cases_rights
 import cases_tenancy
 import grpc
 import pytest
@@ -14,7 +16,10 @@ from google.protobuf.message import Message
 
 from parvis.access.v1 import access_pb2
 
-TABLES = (cases_billing, cases_contacts, cases_documents, cases_identity, cases_notify, cases_tenancy)
+TABLES = (
+    cases_billing, cases_contacts, cases_documents, cases_identity, cases_members, cases_notify, cases_rights,
+    cases_tenancy,
+)  # fmt: skip
 SHORT = [method.partition(".")[2] for method in METHODS]
 WRONG = {(method, name): each for method in CASES for name, each in wrong_callers(CASES[method]).items()}
 
