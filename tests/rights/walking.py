@@ -61,9 +61,9 @@ def _appointed(chance: Random, facts: Facts, member: Member) -> Member:
     duty = chance.choice(("", "", "deputy", "leader", "leader"))
     if duty == "deputy":
         return replace(member, personal={}, structure=place, profile=DEPUTY, state=ACTIVE, tier=None)
-    if duty == "leader":
-        tier = chance.choice(list(facts.structures))
-        return replace(member, personal={}, structure=place, profile=LEADER, state=ACTIVE, tier=tier)
+    if duty == "leader":  # now and then an administrator, of a part
+        tier, profile = chance.choice(list(facts.structures)), chance.choice((LEADER, LEADER, 1))
+        return replace(member, personal={}, structure=place, profile=profile, state=ACTIVE, tier=tier)
     return replace(member, personal={}, structure=place)
 
 
