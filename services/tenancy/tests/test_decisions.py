@@ -183,3 +183,10 @@ async def test_a_contact_that_one_may_not_see_is_not_found(junior, contact):
 async def test_a_question_that_makes_no_sense_is_refused(admin, question, kind, reason):
     with refused(kind, reason):
         await admin.call("Explain", question=question)
+
+
+async def test_whom_a_client_acts_for_is_told_to_those_who_see_all_clients(stage, admin, adviser):
+    portal = await stage.portal(admin, await stage.contact(admin, name="Menuiserie Keravel"))
+    assert (await admin.call("GetRightsAt", membership_id=portal.membership_id)).grants.contacts
+    with refused(Kind.FORBIDDEN, "out_of_scope"):
+        await adviser.call("GetRightsAt", membership_id=portal.membership_id)

@@ -7,7 +7,7 @@ from tenancy_stage import refused
 from test_personal_rights import give
 from test_profiles import ALL, MINE, profile
 
-from parvis.tenancy.v1 import events_pb2
+from parvis.tenancy.v1 import events_pb2, tenancy_pb2
 from parvis_kit.errors import Kind
 
 DAY = timedelta(days=1)
@@ -190,3 +190,14 @@ async def test_a_deputy_is_told_of_what_becomes_of_who_lends(stage, admin, pair)
     assert await told() == both
     await admin.call("ReopenMember", id=adviser.membership_id)
     assert await told() == both
+
+
+async def test_whoever_stands_in_puts_nobody_in_charge_of_what_is_lent(stage, admin, pair):
+    adviser, deputy = pair
+    await lend(adviser, deputy, "contacts.edit")
+    contact = (await deputy.call("ListContacts")).contacts[0]
+    own = tenancy_pb2.Adviser(membership_id=deputy.membership_id, role=1)
+    with refused(Kind.FORBIDDEN, "right_lent"):
+        await deputy.call("SetAdvisers", contact_id=contact.id, advisers=[own])
+    await deputy.call("UpdateContact", contact=contact)
+    await adviser.call("SetAdvisers", contact_id=contact.id, advisers=[own])

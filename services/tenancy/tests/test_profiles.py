@@ -261,3 +261,13 @@ async def test_of_two_who_save_one_profile_at_once_one_is_told(admin):
     )
     (error,) = [each for each in outcomes if isinstance(each, Exception)]
     assert (error.reason, error.params["version"]) == ("stale_version", "2")
+
+
+async def test_nobody_renames_or_ends_a_profile_above_them(deputy):
+    manager = next(each for each in (await deputy.call("ListProfiles")).profiles if each.built_in == "manager")
+    manager.name = "Chef"
+    with refused(Kind.FORBIDDEN, "above_ceiling"):
+        await deputy.call("SaveProfile", profile=manager)
+    manager.name, manager.inactive = "Manager", True
+    with refused(Kind.FORBIDDEN, "above_ceiling"):
+        await deputy.call("SaveProfile", profile=manager)

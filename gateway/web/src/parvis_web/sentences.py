@@ -45,6 +45,7 @@ SENTENCES: dict[str, str] = {
     "out_of_range": N_("A whole number between %(least)s and %(most)s."),
     "not_a_number": N_("Write a whole number in digits."),
     "out_of_tier": N_("You administer %(structure)s only: this concerns another part of the organisation."),
+    "right_lent": N_("You may do this for the time in which you stand in for somebody, but choose nobody in charge."),
     "profile_inactive": N_("This profile is not valid any more. Choose another."),
     "name_taken": N_("This name is already used. Choose another."),
     "too_large": N_("What you sent is too large for a form."),

@@ -13,13 +13,15 @@ from parvis_kit.ids import uuid7
 from parvis_kit.text import search_key
 from parvis_kit.unit import UnitOfWork
 from parvis_tenancy.domain import records
+from parvis_tenancy.domain.decisions import Question, decide
 from parvis_tenancy.domain.states import AdviserRole, ContactKind
 from parvis_tenancy.models import Contact, Person
 from parvis_tenancy.service import authority, messages, reach
 from parvis_tenancy.service.fields import Fields
-from parvis_tenancy.store import accesses, contacts, rights
+from parvis_tenancy.store import accesses, contacts, facts, rights
 from parvis_tenancy.store.contact_lists import MOST_COUNTED
 from parvis_tenancy.store.contact_reach import EVERYTHING
+from parvis_tenancy.store.facts import Moment
 from parvis_tenancy.store.search import by_name, patterns, sort_key
 
 _MOST_PEOPLE = 50
@@ -188,6 +190,8 @@ async def set_advisers(
         fields.wrong("advisers", "one_main")
     fields.settle()
     await _are_staff(unit, list(roles))
+    if frozenset(roles) - await contacts.advisers_of(unit, contact_id):
+        await _of_their_own(unit, contact_id)
     revision = await rights.next_revision(unit, "contact.advisers_set")
     await _told_of_loss(unit, contact_id, frozenset(roles), revision)
     given = {member: AdviserRole(role) for member, role in roles.items()}
@@ -195,6 +199,17 @@ async def set_advisers(
     contact.version += 1
     unit.record("contact.advisers_set", target_kind="contact", target_id=contact_id)
     return await _changed(unit, contact)
+
+
+async def _of_their_own(unit: UnitOfWork, contact_id: UUID) -> None:
+    """Raises FORBIDDEN right_lent when the caller may change a contact for a time only, in somebody's place: whom they
+    put in charge, themselves for one, would keep it.
+    """
+    question = Question(unit.grants.membership_id, "contacts.edit", "contact", contact_id)
+    read = await facts.for_question(unit, Moment(unit.now), question.membership, contact_id=contact_id)
+    path = decide(read.facts, question, unit.now).path
+    if path is not None and path.grant.delegation is not None:
+        raise await authority.refusal(unit, "right_lent", "contacts.edit")
 
 
 async def _told_of_loss(unit: UnitOfWork, contact_id: UUID, advisers: frozenset[UUID], revision: int) -> None:

@@ -160,6 +160,8 @@ async def rights_at(unit: UnitOfWork, asked: str, at: datetime | None) -> tenanc
     found = await rights.holder(unit, membership_id, at)
     if found is None:
         raise not_found("membership_not_found")
+    if found.kind == MembershipKind.PORTAL and membership_id != unit.caller.membership_id:
+        _may_see_all(unit)
     return tenancy_pb2.RightsAt(
         kind=found.kind.value,  # type: ignore[arg-type] # the numbers of the contract
         state=found.state,  # type: ignore[arg-type] # idem

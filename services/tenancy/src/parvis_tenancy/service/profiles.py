@@ -53,6 +53,8 @@ async def save(
     profile, old = await _load(unit, profile_id, wanted.version)
     new, carried = rules.settle(old, asked, existing)
     await authority.may_change(unit, old, asked, new)
+    if profile_id is not None and (profile.name, profile.inactive) != (name, wanted.inactive):
+        await authority.below_ceiling(unit, rules.above(old, await authority.own_rights(unit)))
     async with authority.below_law(unit):
         await _write(unit, profile, name, new, inactive=wanted.inactive)
         await differences.follow_profile(unit, profile.id)
