@@ -63,7 +63,15 @@ def sold(helene: Person, claire: Person, party: Party, name: str) -> None:
     party.configure(page.locator("pre:visible").inner_text())
     helene.open("/o/cadrane/customers")
     helene.follow("Cabinet Orsel")
-    helene.press("Ajouter à l’abonnement", within=helene.row(name))
-    claire.open("/o/cabinet-orsel/applications")
+    helene.row(name).get_by_role("link").click()
+    helene.reads_title(name)
+    helene.press("Ajouter à l’abonnement")
+    helene.is_told("est enregistré")
+    card = claire.page.locator(".product").filter(has_text=name).get_by_role("button", name="M’attribuer l’application")
+    for _ in range(50):  # what was sold arrives a moment later
+        claire.open("/o/cabinet-orsel/applications")
+        if card.count():
+            break
+        claire.page.wait_for_timeout(200)
     card = claire.page.locator(".product").filter(has_text=name)
     claire.press("M’attribuer l’application", within=card)
