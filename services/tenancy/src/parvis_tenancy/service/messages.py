@@ -9,7 +9,7 @@ from uuid import UUID
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from parvis.tenancy.v1 import tenancy_pb2
-from parvis_kit.grants import ALL, GrantSet
+from parvis_kit.grants import GrantSet
 from parvis_tenancy.domain.rights import Carried
 from parvis_tenancy.domain.states import OrganisationKind
 from parvis_tenancy.models import DirectoryEntry
@@ -242,8 +242,3 @@ def profile(row: Row, rights: Mapping[str, int]) -> tenancy_pb2.Profile:
 
 def _granted(code: str, scope: Any) -> tenancy_pb2.GrantedRight:
     return tenancy_pb2.GrantedRight(code=code, scope=scope)
-
-
-def advisers_in_scope(scope: object) -> list[UUID] | None:
-    """The advisers that a compiled scope names; None for everything."""
-    return None if scope == ALL or not isinstance(scope, frozenset) else list(scope)

@@ -67,7 +67,6 @@ SELECT json_build_object({_SHARED},
     'advisers', (SELECT json_agg(a.membership_id) FROM contact_advisers a
                  WHERE a.organisation_id = $1 AND a.contact_id = $4),
     'superiors', (SELECT json_object_agg(c.id, c.manager_id) FROM chain c),
-    'known', (SELECT EXISTS (SELECT FROM contacts c WHERE c.organisation_id = $1 AND c.id = $4)),
     'structures', CASE WHEN EXISTS (SELECT FROM people WHERE tier_id IS NOT NULL) THEN
         (SELECT json_object_agg(s.id, s.parent_id) FROM structures s WHERE s.organisation_id = $1) END
 )::text AS facts"""  # noqa: S608
@@ -91,8 +90,6 @@ class Read:
 
     facts: Facts
     revisions: tuple[int, int]
-    #: Whether the contact that was asked about exists.
-    contact_known: bool
     #: Membership → its state, of those that were asked for.
     states: Mapping[UUID, int]
     #: Of a portal access: contact → folder templates that it is limited to.
@@ -175,7 +172,6 @@ def _read(found: Mapping[str, Any], contact_id: UUID | None) -> Read:
     return Read(
         facts=facts,
         revisions=tuple(found["revisions"] or (0, 0)),
-        contact_known=bool(found.get("known")),
         states={UUID(each["id"]): each["state"] for each in (*members, *portals)},
         folders={
             UUID(contact): tuple(map(UUID, folders))
