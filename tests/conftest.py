@@ -4,12 +4,16 @@
 while writing tests.
 """
 
+import asyncio
 import os
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from parvis_local.demo.portal import Portal
@@ -38,17 +42,66 @@ def _errors_since(suite: Suite, start: float) -> str:
 
 
 @pytest.fixture(scope="session")
-def suite() -> Iterator[Suite]:
+def suite_data() -> Iterator[Path]:
+    """The folder of the suite below, which is new; parts of the tests prepare theirs."""
+    with tempfile.TemporaryDirectory(prefix="parvis-suite-", ignore_cleanup_errors=True) as data:
+        Path(data).chmod(0o755)  # PostgreSQL's account must reach its folder when the tests run as root
+        yield Path(data)
+
+
+@pytest.fixture(scope="session")
+def suite_replicas() -> bool:
+    """Whether second replicas may be started beside it."""
+    return False
+
+
+@pytest.fixture(scope="session")
+def suite(request: pytest.FixtureRequest) -> Iterator[Suite]:
     """A suite with its demonstration, for the whole run."""
     if folder := os.environ.get("PARVIS_TEST_DATA"):
         suite = Suite(Path(folder))
         suite.start()
-        yield suite
-        return
-    with tempfile.TemporaryDirectory(prefix="parvis-suite-", ignore_cleanup_errors=True) as data:
-        Path(data).chmod(0o755)  # PostgreSQL's account must reach its folder when the tests run as root
-        with Suite(Path(data), port=free_base()) as suite:
+        with _just_proven(suite):
             yield suite
+        return
+    data, replicas = request.getfixturevalue("suite_data"), request.getfixturevalue("suite_replicas")
+    with Suite(data, port=free_base(), replicas=replicas) as suite, _just_proven(suite):
+        yield suite
+
+
+@contextmanager
+def _just_proven(suite: Suite) -> Iterator[None]:
+    """A run lasts longer than a proof counts for what is sensitive: whoever proved who they are goes on doing so, no
+    more often than that needs, since some tests look for rows that change. Tests of that very thing set a proof back by
+    an hour.
+    """
+    over = threading.Event()
+
+    async def prove() -> None:
+        connection = await asyncpg.connect(suite.superuser_url("identity"), timeout=5)
+        try:
+            await connection.execute(_PROVE)
+        finally:
+            await connection.close()
+
+    def go_on() -> None:
+        while not over.wait(60):
+            with suppress(OSError, asyncpg.PostgresError, TimeoutError):  # a test may have stopped the database
+                asyncio.run(prove())
+
+    thread = threading.Thread(target=go_on, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+_PROVE = """
+UPDATE sessions SET proof_at = now()
+ WHERE ended_at IS NULL AND proof_at BETWEEN now() - interval '20 min' AND now() - interval '7 min'
+"""
 
 
 @pytest.fixture(scope="session")

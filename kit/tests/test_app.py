@@ -6,8 +6,10 @@ import pytest
 from nats.js.errors import NotFoundError
 from pydantic import ValidationError
 
-from parvis_kit.app import Command, HttpServer, Service, _parser, run
+from parvis_kit.app import Command, Service, run
 from parvis_kit.settings import ServiceSettings
+from parvis_watch.http import HttpServer
+from parvis_watch.start import command_line
 
 
 @pytest.mark.parametrize(
@@ -21,7 +23,7 @@ async def test_only_a_trusted_proxy_says_where_a_visitor_comes_from(peer, seen):
     async def app(scope, _receive, _send):
         found.append(scope["client"][0])
 
-    config = HttpServer(app, "127.0.0.1:0", trusted_proxies="10.1.0.0/16").config
+    config = HttpServer(app, "127.0.0.1:0", trusted_proxies="10.1.0.0/16", grace=1).config
     config.load()
     headers = [(b"x-forwarded-for", b"198.51.100.1, 203.0.113.7")]
     await config.loaded_app({"type": "http", "client": (peer, 1), "headers": headers, "scheme": "http"}, None, None)
@@ -61,6 +63,21 @@ async def test_a_stream_is_kept_by_as_many_servers_as_the_settings_say(service_s
     assert manager.made["num_replicas"] == kept
 
 
+async def test_nats_is_waited_for_at_the_start_and_keeps_nobody_from_answering_later(service_settings, monkeypatch):
+    """It is every replica's: were none of them ready without it, there would be no page at all."""
+
+    async def nothing():
+        return ""
+
+    service = Service(service_settings())
+    monkeypatch.setattr(service.database, "ready", nothing)
+    service._standings, service._started = SimpleNamespace(lagging=nothing), True
+    assert await service._failing() == "NATS cannot be reached"
+    service.broker.reached = True  # and not there now
+    assert not service.broker.connected
+    assert await service._failing() == ""
+
+
 def test_more_servers_than_jetstream_takes_stop_the_start(service_settings):
     with pytest.raises(ValidationError, match="broker_replicas"):
         service_settings(broker_replicas="6")
@@ -88,5 +105,5 @@ def test_a_command_of_a_service_gets_its_arguments_and_its_answer_is_the_exit_st
 
 
 def test_without_a_command_a_service_serves_in_the_role_that_is_said():
-    told = _parser("tenancy", {}).parse_args(["--role", "api"])
+    told = command_line("tenancy", {}).parse_args(["--role", "api"])
     assert (told.command, told.role) == (None, "api")

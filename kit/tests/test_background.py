@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from parvis_kit.postgres import for_ever, keep_connected
+from parvis_kit.postgres import keep_connected
+from parvis_watch.jobs import for_ever
 
 
 @pytest.fixture

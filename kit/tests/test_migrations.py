@@ -11,6 +11,7 @@ from parvis_kit.audit import seal
 from parvis_kit.ids import uuid7
 from parvis_kit.migrations import upgrade_schema
 from parvis_kit.testing import make_caller
+from parvis_watch import standing
 
 pytestmark = pytest.mark.asyncio
 NOTE = "INSERT INTO notes (id, organisation_id, body) VALUES ($1, $2, 'x')"
@@ -145,6 +146,24 @@ async def test_two_replicas_migrate_once_and_then_there_is_nothing_to_do(databas
     started = time.perf_counter()
     assert await upgrade_schema(service_package, urls.owner) == []
     assert time.perf_counter() - started < 0.3
+
+
+@pytest.mark.parametrize(("since", "runs"), [("0002", True), ("0003", False)])
+async def test_a_database_of_the_next_release_is_left_alone_and_that_of_a_later_one_refused(
+    databases, service_package, since, runs
+):
+    urls = await databases._create(service_package, f"ahead_{since}", "template1")
+    await upgrade_schema(service_package, urls.owner)
+    connection = await asyncpg.connect(urls.owner)
+    assert standing.since(await connection.fetchval("SELECT obj_description('alembic_version'::regclass)")) == "0001"
+    await connection.execute("UPDATE alembic_version SET version_num = '0004'")
+    await connection.execute(f"COMMENT ON TABLE alembic_version IS 'for releases since {since}'")
+    await connection.close()
+    if runs:
+        assert await upgrade_schema(service_package, urls.owner) == []
+    else:
+        with pytest.raises(standing.TooNewError, match="ahead by more than one release"):
+            await upgrade_schema(service_package, urls.owner)
 
 
 async def test_the_owner_may_not_be_the_service(database_urls, service_package):

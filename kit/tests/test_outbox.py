@@ -131,6 +131,38 @@ async def test_a_stream_that_was_lost_is_made_again_and_replayed(database, datab
     assert set(map(str, ids)) <= set(await stored(nats_url))
 
 
+async def test_what_a_relay_published_but_has_not_marked_yet_is_replayed_too(database, database_urls, broker):
+    """It committed on a disk that stood still while the broker lost the message."""
+    started, [message_id] = datetime.now(UTC) - timedelta(seconds=1), await emit(database)
+    relay, operator = [await asyncpg.connect(database_urls.service) for _ in range(2)]
+    claim = relay.transaction()
+    await claim.start()
+    await relay.fetch("SELECT FROM outbox WHERE id = $1 FOR UPDATE", message_id)
+    replaying = asyncio.create_task(outbox.replay(operator, started))
+    await asyncio.sleep(0.2)
+    await relay.execute("UPDATE outbox SET sent_at = now() WHERE id = $1", message_id)
+    await claim.commit()
+    assert await replaying >= 1
+    assert not await sent(database, [message_id])
+    await relay.execute("DELETE FROM outbox WHERE id = $1", message_id)
+    for connection in (relay, operator):
+        await connection.close()
+
+
+async def test_whose_clock_is_far_behind_is_replayed_too(database, database_urls, broker):
+    started = datetime.now(UTC) - timedelta(seconds=1)
+    behind = outbox.row(AccountActivated(), organisation_id=None, aggregate_id=uuid7())
+    behind["id"] = outbox.first_id_at(started - timedelta(hours=2))
+    connection = await asyncpg.connect(database_urls.service)
+    async with database.begin(ME) as unit:
+        await outbox.append(unit.driver, [behind])
+        await unit.driver.execute("UPDATE outbox SET sent_at = now() WHERE id = $1", behind["id"])
+    await outbox.replay(connection, started)
+    assert not await sent(database, [behind["id"]])
+    await connection.execute("DELETE FROM outbox WHERE id = $1", behind["id"])
+    await connection.close()
+
+
 async def test_a_heartbeat_follows_what_was_committed_before(database, database_urls, broker, nats_url):
     client = await nats.connect(nats_url)
     heard = await client.subscribe("parvis.identity.v1.>")

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
+from structlog.testing import capture_logs
 
 from parvis.tenancy.v1 import tenancy_pb2, tenancy_pb2_grpc
 from parvis_kit.caller import Acting, acting_as, acting_for
@@ -23,9 +24,10 @@ from parvis_kit.server import GrpcServer, in_steps
 from parvis_kit.settings import ServiceSettings
 from parvis_kit.testing import free_port, make_caller
 from parvis_kit.tokens import AUDIENCE, TokenVerifier
+from parvis_watch import refusals
 
 ISSUER = "http://localhost:8600"
-RIGHTS = "parvis.tenancy.v1.RightsService"
+RIGHTS, MEMBERS = "parvis.tenancy.v1.RightsService", "parvis.tenancy.v1.MemberService"
 ORGANISATION, MEMBERSHIP, SESSION = uuid4(), uuid4(), uuid4()
 
 
@@ -41,15 +43,15 @@ class Settings(ServiceSettings):
 class Authority:
     """A local authority that makes certificates into a folder."""
 
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, folder, name="authority"):
+        self.folder, self.name = folder, name
         self.key = ec.generate_private_key(ec.SECP256R1())
-        self.certificate = self._sign("authority", self.key, ca=True)
+        self.certificate = self._sign(name, self.key, ca=True)
         (folder / "ca.pem").write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
 
     def _sign(self, name, key, *, ca=False):
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "authority")])
+        issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, self.name)])
         now = datetime.now(UTC)
         return (
             x509.CertificateBuilder()
@@ -156,6 +158,7 @@ class Stage:
     def __init__(self, authority, address, key, revoked):
         self.authority, self.address, self.key, self.revoked = authority, address, key, revoked
         self.sessions_open = True
+        self.closes_at = None
 
     def peers(self, service):
         return Peers(self.authority.settings(service, peers={"tenancy": self.address}))
@@ -209,7 +212,7 @@ async def stage(database, tmp_path_factory):
         return json.dumps(KeySet([key]).as_dict(private=False))
 
     async def grants(_caller):
-        return GrantSet(MEMBERSHIP, ORGANISATION, "staff", 1, {"members.read": ALL})
+        return GrantSet(MEMBERSHIP, ORGANISATION, "staff", 1, {"members.read": ALL}, closes_at=stage.closes_at)
 
     async def confirm(_caller):
         return stage.sessions_open
@@ -283,6 +286,47 @@ async def test_a_service_does_not_call_what_is_for_people(stage):
 async def test_a_right_that_is_not_held_is_refused_by_name(stage):
     await stage.members("ListMembers")
     assert await refusal(stage.members("InviteMember")) == (Kind.FORBIDDEN, "right_missing")
+
+
+async def test_who_was_refused_what_stands_in_the_log(stage, monkeypatch):
+    monkeypatch.setattr(refusals, "_lately", refusals.Lately())
+    who = str(uuid4())
+    with capture_logs() as lines:
+        for _ in range(3):
+            await refusal(stage.members("InviteMember", sub=who))
+    assert lines == [
+        {
+            "event": "refused", "log_level": "warning", "where": f"{MEMBERS}.InviteMember", "reason": "right_missing",
+            "right": "members.invite", "by": "web", "account": who, "organisation": str(ORGANISATION),
+        }
+    ]  # fmt: skip
+
+
+async def test_a_service_that_is_refused_stands_in_the_log(stage, monkeypatch):
+    monkeypatch.setattr(refusals, "_lately", refusals.Lately())
+    with capture_logs() as lines:
+        await refusal(stage.check(service="billing"))
+    assert [(line["by"], line["reason"]) for line in lines] == [("billing", "service_not_allowed")]
+
+
+async def test_what_is_sensitive_is_done_by_whoever_has_just_proven_who_they_are(stage):
+    now = int(time.time())
+    for proven in (None, now - 1000):
+        assert await refusal(stage.members("SaveProfile", proof_time=proven)) == (Kind.PRECONDITION, "step_up_required")
+    assert await refusal(stage.members("SaveProfile", proof_time=now - 60)) == (Kind.FORBIDDEN, "right_missing")
+    await stage.members("ListMembers", proof_time=now - 1000)
+
+
+async def test_while_an_organisation_is_closed_it_is_read_and_nothing_changes(stage):
+    closing = (Kind.PRECONDITION, "organisation_closing")
+    stage.closes_at = datetime.now(UTC) + timedelta(days=30)
+    reader = {"mbr": str(uuid4())}
+    await stage.members("ListMembers", **reader)
+    assert await refusal(stage.members("EndDelegation", **reader)) == closing
+    assert await refusal(stage.members("InviteMember", **reader)) == (Kind.FORBIDDEN, "right_missing")
+    stage.closes_at = None
+    again = {"mbr": str(uuid4())}
+    assert await refusal(stage.members("EndDelegation", **again)) != closing
 
 
 async def test_a_portal_access_does_not_call_what_is_for_staff(stage):

@@ -41,6 +41,7 @@ class Issuer:
             "iat": now,
             "exp": now + 300,
             "auth_time": now - 60,
+            "proof_time": now - 30,
         } | changes
         signing = key or self.key
         return jwt.encode({"alg": "ES256", "typ": "at+jwt", "kid": signing.kid} | (header or {}), claims, signing)
@@ -66,6 +67,13 @@ async def test_a_good_token_names_its_caller(issuer, verifier):
         True,
         ("pwd",),
     )
+    assert caller.is_fresh
+
+
+@pytest.mark.parametrize(("ago", "fresh"), [(0, True), (890, True), (910, False), (None, False)])
+async def test_what_is_sensitive_asks_for_a_proof_of_a_quarter_of_an_hour_at_most(issuer, verifier, ago, fresh):
+    at = None if ago is None else int(time.time()) - ago
+    assert (await verifier.verify(issuer.token(proof_time=at), service="web")).is_fresh is fresh
 
 
 @pytest.mark.parametrize(
@@ -126,3 +134,12 @@ async def test_unknown_keys_do_not_make_a_service_ask_for_each_token(issuer, ver
         with pytest.raises(ServiceError):
             await verifier.verify(issuer.token(key=forger), service="web")
     assert issuer.asked == 1
+
+
+async def test_a_caller_says_who_vouched_for_them(issuer, verifier):
+    firm = uuid4()
+    alone = await verifier.verify(issuer.token(acr="0", vouched=[str(firm)]), service="web")
+    assert (alone.acr, alone.vouched) == ("0", (firm,))
+    assert (await verifier.verify(issuer.token(acr="1"), service="web")).vouched == ()
+    with pytest.raises(ServiceError, match="token_invalid"):
+        await verifier.verify(issuer.token(vouched=["a firm"]), service="web")

@@ -156,7 +156,7 @@ async def test_who_waits_too_long_for_a_connection_is_told_so(database_urls, mon
     small = Database(database_urls.service, service="small", pool=1)
     try:
         async with small.begin(make_caller()):
-            assert await small.ready() == "unavailable: database_unavailable (service=small)"
+            assert await small.ready() == "PostgreSQL cannot be reached"
         assert await small.ready() == ""
         assert small.connections.taken == 0
     finally:

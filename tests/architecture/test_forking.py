@@ -10,7 +10,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted(
-    path for place in ("kit", "advisers", "services", "gateway") for path in (ROOT / place).rglob("src/**/*.py")
+    path
+    for place in ("watch", "kit", "advisers", "trail", "records", "services", "gateway")
+    for path in (ROOT / place).rglob("src/**/*.py")
 )
 FORKING = {
     "create_subprocess_exec", "create_subprocess_shell", "subprocess_exec", "preexec_fn", "fork", "forkpty",

@@ -6,7 +6,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SOURCES = sorted(path for place in ("advisers", "services", "gateway") for path in (ROOT / place).rglob("src/**/*.py"))
+SOURCES = sorted(
+    path
+    for place in ("advisers", "trail", "records", "services", "gateway")
+    for path in (ROOT / place).rglob("src/**/*.py")
+)
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -39,10 +39,10 @@ def test_a_wheel_holds_all_of_the_package_and_its_migrations(build, member):
 def test_an_installed_wheel_finds_its_migrations(build, tmp_path):
     installed = tmp_path / "site"
     zipfile.ZipFile(build(ROOT / "services" / "tenancy")).extractall(installed)
-    ask = "from parvis_kit.migrations import _heads, migrations_folder as find; folder = find('parvis_tenancy')"
+    ask = "from parvis_kit.migrations import migrations_folder, revisions; name = 'parvis_tenancy'"
 
     found = subprocess.run(
-        [sys.executable, "-c", f"{ask}; print(folder, *sorted(_heads(folder)))"],
+        [sys.executable, "-c", f"{ask}; print(migrations_folder(name), *sorted(revisions(name)[1]))"],
         env={"PYTHONPATH": str(installed)},
         capture_output=True,
         text=True,

@@ -16,14 +16,14 @@ from pathlib import Path
 import httpx
 import psutil
 from load import Load, press
-from machine import Watch, median, quietest
-from report import Figure, console, show
-from stage import FIRM, Seat, administrator, running_suite, used
+from machine import Watch, median, quietest, sized
+from report import Figure, show
+from stage import FIRM, Seat, administrator, run, running_suite, used
 
 from parvis.tenancy.v1 import tenancy_pb2, tenancy_pb2_grpc
 
 CLIENTS = 16
-ROUNDS = 5
+ROUNDS = sized(5, 2)
 SECONDS = 6
 WARMING = 2
 PAGE = f"/o/{FIRM}/"
@@ -169,8 +169,4 @@ def report(rounds: list[Round], size: int, note: str) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        asyncio.run(main())
-    except RuntimeError as error:
-        console.print(f"Not measured: {error}", style="red")
-        sys.exit(1)
+    run(main)

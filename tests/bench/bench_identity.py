@@ -8,7 +8,6 @@ Traefik, over plain HTTP; tokens are signed with ES256. What is compared runs in
 
 import asyncio
 import os
-import sys
 import time
 from base64 import b64encode
 from collections.abc import Callable, Sequence
@@ -18,62 +17,28 @@ from typing import Any
 import argon2
 import httpcore
 import httpx
-import psutil
 from browsers import People
-from cores import MEASURED, keep, one_core
+from cores import keep, one_core
 from ends import PART, ends
 from load import Load, post
-from machine import Watch, median, percentile, quietest
+from machine import Watch, median, percentile, quietest, sized
 from peer import Peer, running
 from population import PASSWORD, Population, settled
-from report import Figure, console, show
-from stage import FIRM, Seat, administrator, running_suite, used
+from report import Figure, show
+from spent import Spent, hasher_of
+from stage import FIRM, Seat, administrator, run, running_suite, used
 
 from parvis_identity.domain.passwords import prepare
-from parvis_identity.settings import Settings
-from parvis_kit.errors import ServiceError
-from parvis_local.demo.portal import DemonstrationError
 from parvis_local.suite import Suite
 
-ACCOUNTS = 1000
-ROUNDS = 3
+ACCOUNTS = sized(1000, 100)
+ROUNDS = sized(3, 1)
 CLIENTS = 8
 SECONDS = 4
 BROWSERS = 8
 HASHING, SIGNING_IN, HALF = 2.0, 6.0, 20.0
 PROBES = 0.1  # s between two looks at a page
-ENDS = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """What some answers cost: seconds by the clock, and of CPU by identity, by PostgreSQL and by all parts."""
-
-    count: int
-    seconds: float
-    identity: float
-    postgres: float
-    everything: float
-
-    @property
-    def rate(self) -> float:
-        """A second, by the clock."""
-        return self.count / self.seconds
-
-    @property
-    def per_core(self) -> float:
-        """For each second of CPU of identity and PostgreSQL."""
-        return self.count / (self.identity + self.postgres)
-
-    @property
-    def alone(self) -> float:
-        """For each second of CPU of identity's process."""
-        return self.count / self.identity
-
-    @property
-    def of_all(self) -> float:
-        """For each second of CPU of all parts of the suite."""
-        return self.count / self.everything
+ENDS = sized(200, 40)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,17 +75,11 @@ class Bench:
         basic = f"{self.population.client.client_id}:{self.population.secret}"
         return f"Basic {b64encode(basic.encode()).decode()}"
 
-    def spent(self, before: dict[str, float], count: int, seconds: float) -> Spent:
-        """Since the reading before."""
-        after = used(self.suite)
-        identity, postgres = (after[part] - before[part] for part in MEASURED)
-        return Spent(count, seconds, identity, postgres, sum(after.values()) - sum(before.values()))
-
     def pressed(self, path: str, forms: Sequence[str]) -> tuple[Spent, Load]:
         """Load on an endpoint of identity."""
         before = used(self.suite)
         load = post(self.base + path, forms, authorization=self.authorization, clients=CLIENTS, seconds=SECONDS)
-        return self.spent(before, load.requests, load.seconds), load
+        return Spent.since(self.suite, before, load.requests, load.seconds), load
 
     async def refreshing(self) -> tuple[Spent, Load]:
         """Refresh tokens that rotate, with an ID token each time."""
@@ -160,7 +119,7 @@ class Bench:
         hashes, by_clock = await asyncio.get_running_loop().run_in_executor(None, self.hashing)
         before, began = used(self.suite), time.perf_counter()
         took = await self.people.at_once(BROWSERS, SIGNING_IN)
-        sign_ins = self.spent(before, len(took), time.perf_counter() - began)
+        sign_ins = Spent.since(self.suite, before, len(took), time.perf_counter() - began)
         refresh, introspection = await self.refreshing(), await self.introspecting()
         credentials, _ = await asyncio.to_thread(self.pressed, "/oauth2/token", [_CREDENTIALS])
         cpu = self.peer.cpu_seconds()
@@ -170,8 +129,6 @@ class Bench:
         return Round(hashes, by_clock, sign_ins, *refresh, *introspection, credentials, peer, spent)
 
 
-#: What a request that got no answer raises.
-_BROKEN = httpx.HTTPError, httpcore.NetworkError, psutil.Error
 _CREDENTIALS = "grant_type=client_credentials"
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -219,17 +176,6 @@ async def mild_load(bench: Bench, seat: Seat) -> None:
                 told = {"Authorization": bench.authorization}
                 answer = await http.post(f"{bench.base}/oauth2/token", data=form, headers=told)
                 token = answer.raise_for_status().json()["refresh_token"]
-
-
-def hasher_of(suite: Suite) -> argon2.PasswordHasher:
-    """What identity hashes with, by its own settings."""
-    settings = Settings.model_construct(**{name: field.default for name, field in Settings.model_fields.items()})
-    told = suite.environment("identity")
-    memory, passes, lanes = (
-        int(told.get(f"PARVIS_{name.upper()}", getattr(settings, name)))
-        for name in ("argon2_memory_kib", "argon2_passes", "argon2_lanes")
-    )
-    return argon2.PasswordHasher(time_cost=passes, memory_cost=memory, parallelism=lanes)
 
 
 async def main() -> None:
@@ -376,15 +322,4 @@ def report_ends(ended: list[dict[str, float]]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        asyncio.run(main())
-    except (
-        RuntimeError,
-        ServiceError,
-        DemonstrationError,
-        httpx.HTTPError,
-        httpcore.NetworkError,
-        psutil.Error,
-    ) as error:
-        console.print(f"Not measured: {error}", style="red", markup=False)
-        sys.exit(1)
+    run(main)

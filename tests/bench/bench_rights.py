@@ -4,9 +4,7 @@ The firm has 3,000 members in a hierarchy; for questions 300,000 contacts, for p
 says another number). Making them takes minutes, which are said.
 """
 
-import asyncio
 import os
-import sys
 import time
 from collections.abc import Callable, Sequence
 from uuid import UUID
@@ -16,23 +14,23 @@ import rights_freshness
 import rights_http
 import rights_lists
 import rights_moves
-from machine import Watch, median, percentile, quietest, wait_for_quiet
+from machine import Watch, median, percentile, quietest, sized, wait_for_quiet
 from report import Figure, console, show
 from rights_lists import Pages
 from rights_peers import by_casbin, cerbos
 from rights_population import LargeFirm, settled
 from rights_process import CACHED, rates, weigh
 from rights_questions import Question, drawn
-from stage import Seat, administrator, running_suite, used
+from stage import Seat, administrator, run, running_suite, used
 
 from parvis.tenancy.v1 import tenancy_pb2, tenancy_pb2_grpc
 from parvis_local.suite import Suite
 
 MEMBERS = 3000
-ASKED_ABOUT = 300_000
-LISTED = int(os.environ.get("PARVIS_BENCH_CONTACTS", "3000000"))
-QUESTIONS = 2000
-ROUNDS = 3
+ASKED_ABOUT = sized(300_000, 50_000)
+LISTED = int(os.environ.get("PARVIS_BENCH_CONTACTS", sized(3_000_000, 200_000)))
+QUESTIONS = sized(2000, 400)
+ROUNDS = sized(3, 1)
 WARMING = 200
 
 
@@ -255,8 +253,4 @@ async def account_of(seat: Seat) -> UUID:
 
 
 if __name__ == "__main__":
-    try:
-        asyncio.run(main())
-    except RuntimeError as error:
-        console.print(f"Not measured: {error}", style="red")
-        sys.exit(1)
+    run(main)

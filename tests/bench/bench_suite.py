@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from machine import median, wait_for_quiet
+from machine import median, sized, wait_for_quiet
 from report import Figure, console, show
 from stage import resident_bytes
 
@@ -15,7 +15,7 @@ from parvis_local.layout import ROOT
 from parvis_local.ports import free_base
 from parvis_local.suite import Suite
 
-STARTS = 5
+STARTS = sized(5, 2)
 #: Seconds after which a suite that was just started is idle.
 SETTLED = 15
 GIBIBYTE = 1 << 30

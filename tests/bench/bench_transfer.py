@@ -8,29 +8,26 @@ with the store's own calls, on its S3 port. Both in turns.
 import asyncio
 import http.client
 import secrets
-import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-import httpx
-from machine import Watch, median, quietest
-from report import Figure, console, show
-from stage import Seat, administrator, running_suite, used
+from machine import Watch, median, quietest, sized
+from report import Figure, show
+from stage import Seat, administrator, run, running_suite, used
 
 from parvis.documents.v1 import documents_pb2, documents_pb2_grpc
 from parvis.tenancy.v1 import tenancy_pb2, tenancy_pb2_grpc
 from parvis_documents.domain import part_plan, part_size_for
 from parvis_documents.objects import ObjectStore
 from parvis_documents.settings import StoreSettings
-from parvis_kit.errors import ServiceError
 
 MEBIBYTE = 1 << 20
 SIZE = 64 * MEBIBYTE
 AT_ONCE = 3
-ROUNDS = 5
+ROUNDS = sized(5, 2)
 DOWNLOADS = 5
 _CHUNK = MEBIBYTE
 _senders = ThreadPoolExecutor(AT_ONCE)
@@ -233,8 +230,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        asyncio.run(main())
-    except (RuntimeError, ServiceError, httpx.HTTPError) as error:
-        console.print(f"Not measured: {error}", style="red")
-        sys.exit(1)
+    run(main)

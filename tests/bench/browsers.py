@@ -86,12 +86,12 @@ class People:
             "state": secrets.token_urlsafe(16), "nonce": secrets.token_urlsafe(16), "code_challenge": challenge,
             "code_challenge_method": "S256",
         }  # fmt: skip
-        page = await browser.ask(_location(await browser.ask(f"/oauth2/authorize?{urlencode(asked)}")))
+        page = await browser.ask(location_of(await browser.ask(f"/oauth2/authorize?{urlencode(asked)}")))
         form = next(each for each in _FORM.findall(page.content.decode()) if 'type="password"' in each)
         fields = {name: html.unescape(value) for name, value in _HIDDEN.findall(form)}
         filled = {**fields, "identifier": account.identifier, "password": PASSWORD}
         back = await browser.ask(html.unescape(_ACTION.search(form)[1]), filled)
-        answer = parse_qs(urlsplit(_location(await browser.ask(_location(back)))).query)
+        answer = parse_qs(urlsplit(location_of(await browser.ask(location_of(back)))).query)
         basic = b64encode(f"{client.client_id}:{self.population.secret}".encode()).decode()
         exchange = {
             "grant_type": "authorization_code", "code": answer["code"][0], "redirect_uri": REDIRECT_URI,
@@ -125,7 +125,8 @@ class People:
         return list(await asyncio.gather(*running))
 
 
-def _location(answer: httpcore.Response) -> str:
+def location_of(answer: httpcore.Response) -> str:
+    """Where an answer leads."""
     return next(value.decode() for name, value in answer.headers if name.lower() == b"location")
 
 

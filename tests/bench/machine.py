@@ -11,12 +11,14 @@ from typing import Self, TypeVar
 
 import psutil
 
+#: Whether less is measured: `./parvis bench --short`.
+SHORT = os.environ.get("PARVIS_BENCH_SHORT") == "1"
 #: Load (processes that want a core, per core) above which other work would speak in the figures.
 QUIET = 0.6
 #: Cores that others may use in a round that counts.
 BYSTANDERS = 0.3
 #: Rounds are made again until enough were quiet, this many times as many at most.
-MOST_TURNS = 3
+MOST_TURNS = 1 if SHORT else 3
 Round = TypeVar("Round")
 median = statistics.median
 
@@ -29,15 +31,22 @@ def describe() -> str:
             model = line.partition(":")[2].strip()
             break
     memory = psutil.virtual_memory().total / 2**30
-    return (
-        f"{os.cpu_count()} cores, {model}, {memory:.0f} GiB, Python {platform.python_version()},"
-        f" load {os.getloadavg()[0]:.1f}"
-    )
+    return f"{os.cpu_count()} cores, {model}, {memory:.0f} GiB, Python {platform.python_version()}, load {load():.1f}"
+
+
+def load() -> float:
+    """Processes that wanted a core in the last minute, ours among them."""
+    return os.getloadavg()[0]
+
+
+def sized(whole: int, short: int) -> int:
+    """How many: as many as figures need that are compared, or as few as show that the bench works."""
+    return short if SHORT else whole
 
 
 def wait_for_quiet(patience: float = 30.0) -> None:
     """Returns when nobody else works, or after `patience` seconds: figures are then of a machine that is shared."""
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + (2 if SHORT else patience)
     while psutil.cpu_percent(interval=1.0) / 100 > QUIET / 2 and time.monotonic() < deadline:
         pass
 

@@ -44,7 +44,7 @@ class Population:
             account = self.accounts[number % len(self.accounts)]
             session = Session(
                 digest=secrets.token_bytes(32), account_id=account.id, started_at=now, last_seen_at=now, auth_time=now,
-                acr=rules.PASSWORD_ACR, amr=list(rules.PASSWORD_AMR), device="Firefox, Linux",
+                acr=rules.PASSWORD_ACR, amr=list(rules.PASSWORD_AMR), proof_at=now, device="Firefox, Linux",
             )  # fmt: skip
             grant = Grant(
                 id=uuid7(), client_id=self.client.client_id, account_id=account.id, session_id=session.id, scope=SCOPE,

@@ -1,9 +1,13 @@
 """Figures as a table: what was measured, beside its baseline and its target."""
 
+import json
+import os
+import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
-from machine import describe
+from machine import describe, load
 from rich.console import Console
 from rich.table import Table
 
@@ -49,11 +53,43 @@ class Figure:
 
 
 def show(title: str, figures: Sequence[Figure], *notes: str) -> None:
-    """Prints the table, the machine and what else is worth knowing."""
+    """Prints the table, the machine and what else is worth knowing; keeps the figures for the table of all benches,
+    where `PARVIS_BENCH_FIGURES` names its file. A note says what the baseline is, where there is one.
+    """
+    against = next((each for each in notes if "baseline" in each), "")
+    if not against and any(each.baseline is not None for each in figures):
+        raise ValueError(f"{title}: a note says what the baseline is")
+    _print(title, [("", each) for each in figures])
+    for note in (describe(), *notes):
+        console.print(f"  {note}", style="dim", highlight=False)
+    if kept := os.environ.get("PARVIS_BENCH_FIGURES"):
+        bench = f"{title}\n{against}\nload {load():.1f}"
+        with Path(kept).open("a") as file:
+            file.writelines(json.dumps([bench, asdict(each)]) + "\n" for each in figures)
+
+
+def join(kept: Path, ended: Sequence[str]) -> None:
+    """One table of what several benches kept, under the machine; then those that ended before they had measured."""
+    found = [json.loads(line) for line in kept.read_text().splitlines()]
+    loads = [float(bench.rpartition(" ")[2]) for bench, _ in found]
+    machine = f"{describe()}; while they were measured {min(loads):.1f} to {max(loads):.1f}"
+    _print(f"All figures\n{machine}", [(bench, Figure(**figure)) for bench, figure in found])
+    for name in ended:
+        console.print(f"  Not measured: {name}. Its message stands above.", style="red", markup=False)
+
+
+def _print(title: str, figures: Sequence[tuple[str, Figure]]) -> None:
+    """The table; what stands before a figure is the bench that it is of, said once."""
     table = Table(title=title, title_justify="left", title_style="bold")
     for heading in ("figure", "measured", "baseline", "ratio", "target", "verdict"):
         table.add_column(heading, justify="left" if heading in {"figure", "verdict"} else "right")
-    for each in figures:
+    said = ""
+    for bench, each in figures:
+        if bench != said:
+            table.add_section()
+            title, *notes = filter(None, bench.split("\n"))
+            table.add_row("\n".join((f"[bold]{title}[/bold]", *(f"[dim]{note}[/dim]" for note in notes))))
+            said = bench
         table.add_row(
             each.name,
             f"{each.value:.4g} {each.unit}",
@@ -63,5 +99,7 @@ def show(title: str, figures: Sequence[Figure], *notes: str) -> None:
             each.verdict,
         )
     console.print(table)
-    for note in (describe(), *notes):
-        console.print(f"  {note}", style="dim", highlight=False)
+
+
+if __name__ == "__main__":
+    join(Path(sys.argv[1]), sys.argv[2:])

@@ -4,22 +4,40 @@
 new one.
 """
 
+import asyncio
 import os
+import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import httpcore
+import httpx
+import psutil
 from machine import cpu_seconds, plain_resident_bytes
 from report import console
 
-from parvis_local.demo.portal import Person, Portal
+from parvis_kit.errors import ServiceError
+from parvis_local.demo.portal import DemonstrationError, Person, Portal
 from parvis_local.ports import free_base
 from parvis_local.suite import Suite
 
 ADMINISTRATOR = "claire.orsel@orsel.example"
 FIRM = "cabinet-orsel"
+#: The suite does not start, refuses, or is gone.
+_TROUBLE = RuntimeError, ServiceError, DemonstrationError, httpx.HTTPError, httpcore.NetworkError, psutil.Error
+
+
+def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Runs a bench. Where it cannot measure, it says so in one line."""
+    try:
+        asyncio.run(main())
+    except _TROUBLE as error:
+        console.print(f"Not measured: {error}", style="red", markup=False)
+        sys.exit(1)
 
 
 @contextmanager

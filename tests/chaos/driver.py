@@ -2,7 +2,10 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Collection
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -25,7 +28,7 @@ class Story:
     """What one run makes: names that nobody else has, and what came back."""
 
     name: str
-    content: bytes
+    content: bytes = field(repr=False)
     contact_id: str = ""
     document_id: str = ""
     invoice_id: str = ""
@@ -45,7 +48,19 @@ class Story:
 class Driver:
     """Steps 3 and 4 of the main job, for the administrator of a firm."""
 
-    def __init__(self, portal: Portal, administrator: Person, organisation_id: str) -> None:
+    def __init__(
+        self,
+        portal: Portal,
+        administrator: Person,
+        organisation_id: str,
+        *,
+        passing: Collection[Kind] = (Kind.UNAVAILABLE,),
+        patience: float = PATIENCE,
+    ) -> None:
+        """`passing`: what is tried again, for `patience` seconds."""
+        self._passing, self._patience = passing, patience
+        #: What came instead of answers lately, for whoever looks at a failure.
+        self.told: deque[str] = deque(maxlen=40)
         self._person = administrator
         self._organisation_id = organisation_id
         self._http = httpx.AsyncClient(timeout=10, trust_env=False)
@@ -59,6 +74,10 @@ class Driver:
     async def close(self) -> None:
         await self._http.aclose()
 
+    def acting(self) -> AbstractAsyncContextManager[None]:
+        """Calls inside the block are the administrator's, for the firm."""
+        return self._person.acting_for(self._organisation_id)
+
     async def work(self, story: Story) -> None:
         """The whole story: client with a portal access, document, invoice closed and filed."""
         contact = await self._contact(story)
@@ -69,20 +88,22 @@ class Driver:
 
     async def insist(self, act: Callable[[], Awaitable[Answer]], *, done: tuple[str, ...] = ()) -> Answer | None:
         """Does `act` until it works. None when it is refused because it was done before (`done` names the reasons)."""
-        give_up = asyncio.get_running_loop().time() + PATIENCE
+        give_up = asyncio.get_running_loop().time() + self._patience
         while True:
             try:
-                async with self._person.acting_for(self._organisation_id):
+                async with self.acting():
                     return await act()
             except ServiceError as error:
+                self.told.append(f"{time.strftime('%H:%M:%S')} {error}")
                 if error.reason in done:
                     return None
-                if error.kind is not Kind.UNAVAILABLE or asyncio.get_running_loop().time() > give_up:
+                if error.kind not in self._passing or asyncio.get_running_loop().time() > give_up:
                     raise
             except httpx.HTTPStatusError as error:
                 if error.response.status_code < httpx.codes.INTERNAL_SERVER_ERROR:
                     raise
-            except httpx.TransportError:
+            except httpx.TransportError as error:
+                self.told.append(f"{time.strftime('%H:%M:%S')} {error!r}")
                 if asyncio.get_running_loop().time() > give_up:
                     raise
             await asyncio.sleep(0.1)
@@ -158,14 +179,14 @@ class Driver:
 
     async def fetch(self, address: str) -> httpx.Response:
         """What an address answers; tried again while nobody is there."""
+        return await self._must(lambda: self.get(address))
 
-        async def get() -> httpx.Response:
-            answer = await self._http.get(address)
-            if answer.is_error:
-                raise ServiceError(Kind.UNAVAILABLE, "no_answer", status=str(answer.status_code))
-            return answer
-
-        return await self._must(get)
+    async def get(self, address: str) -> httpx.Response:
+        """What an address answers now. Raises UNAVAILABLE with what it says instead."""
+        answer = await self._http.get(address)
+        if answer.is_error:
+            raise ServiceError(Kind.UNAVAILABLE, "no_answer", status=str(answer.status_code), said=answer.text[:300])
+        return answer
 
     async def _invoice(self, story: Story) -> None:
         async def draft() -> billing_pb2.Invoice:

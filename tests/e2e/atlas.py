@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import httpx
+from browsing import SHARED_DOMAIN
 from letters import Mailbox
 from people import ANNE, CLAIRE, HELENE, KARIM, SOPHIE, Identity, Person
 
@@ -75,6 +76,14 @@ _CUSTOMER = behind(f"{CADRANE}/customers", "Cabinet Orsel")
 _DRAFT = behind(f"{ORSEL}/invoices?state=draft", "Brouillon")
 
 
+def _an_act(reader: Person) -> str:
+    """The newest act of the trail."""
+    reader.open(f"{ORSEL}/settings/audit?kind=people")
+    found = reader.page.locator(".timeline-list a").first.get_attribute("href")
+    assert found
+    return found
+
+
 def _view_of(reader: Person) -> str:
     """Where the portal as a client sees it begins: behind a menu of the record."""
     reader.open(_CLIENT(reader))
@@ -85,6 +94,8 @@ def _view_of(reader: Person) -> str:
 
 OUTSIDE = (
     Place("connexion", None, "/login"),
+    Place("connexion-mot-de-passe", None, "/login?step=password"),
+    Place("domaine-lien-inconnu", None, "/sso/domains/ceci-n-est-pas-un-lien", 404),
     Place("connexion-cabinet", None, "/login/cabinet-orsel"),
     Place("mot-de-passe-oublie", None, "/reset"),
     Place("premiere-visite", None, "/reset?first=1"),
@@ -98,6 +109,11 @@ OUTSIDE = (
     Place("demande-acces", None, "/join/cadrane"),
     Place("demande-acces-fermee", None, "/join/cabinet-orsel", 410),
     Place("demande-acces-lien-inconnu", None, "/join/cadrane/ceci-n-est-pas-un-lien", 404),
+    Place("confirmation-terminee", None, "/factor", 410),
+    Place("reinitialisation-lien-inconnu", None, "/factors/stop/ceci-n-est-pas-un-lien", 404),
+    Place("connexion-annuaire-terminee", None, "/sso/finish/ceci-n-est-pas-une-connexion", 410),
+    Place("connexion-choix-organisation", None, f"/sso/choose?domain={SHARED_DOMAIN}&login_hint=ines@{SHARED_DOMAIN}"),
+    Place("relier-annuaire-terminee", None, "/sso/link/ceci-n-est-pas-un-lien", 410),
     Place("mentions-legales", None, "/legal"),
     Place("premier-demarrage", None, "/setup?token=exemple"),
     Place("premier-demarrage-sans-lien", None, "/setup"),
@@ -115,6 +131,11 @@ STAFF = (
     Place("demandes-acces", CLAIRE, f"{ORSEL}/settings/people/requests"),
     Place("demande-acces-terminee", CLAIRE, f"{ORSEL}/settings/people/requests/{NOBODYS}", 404),
     Place("comptes-relies", CLAIRE, "/links"),
+    Place("double-authentification", CLAIRE, "/factors"),
+    Place("double-authentification-choix", CLAIRE, "/factors/enrol?organisation=cabinet-orsel"),
+    Place("application-authentification", CLAIRE, "/factors/application"),
+    Place("cle-acces", CLAIRE, "/factors/passkey"),
+    Place("collaborateur-double-authentification", CLAIRE, lambda reader: _COLLEAGUE(reader) + "/factors"),
     Place(
         "droits-collaborateur",
         CLAIRE,
@@ -128,7 +149,32 @@ STAFF = (
     Place("profil-administrateur", CLAIRE, behind(f"{ORSEL}/settings/profiles", "Administrateur")),
     Place("profil-nouveau", CLAIRE, f"{ORSEL}/settings/profiles/new"),
     Place("fiche-cabinet", CLAIRE, f"{ORSEL}/settings/organisation"),
+    Place("connexion-reglages", CLAIRE, f"{ORSEL}/settings/sign-in"),
+    Place("annuaires", CLAIRE, f"{ORSEL}/settings/sign-in/directories"),
+    Place("annuaire-nouveau", CLAIRE, f"{ORSEL}/settings/sign-in/directories/new"),
+    Place("annuaire-inconnu", CLAIRE, f"{ORSEL}/settings/sign-in/directories/{NOBODYS}", 404),
+    Place("connexion-synchronisation", CLAIRE, f"{ORSEL}/settings/sign-in/scim"),
+    Place("connexion-jeton", CLAIRE, f"{ORSEL}/settings/sign-in/scim/tokens/new"),
+    Place("connexion-domaines", CLAIRE, f"{ORSEL}/settings/sign-in/domains"),
+    Place("connexion-domaine-nouveau", CLAIRE, f"{ORSEL}/settings/sign-in/domains/new"),
+    Place("connexion-exigences", CLAIRE, f"{ORSEL}/settings/sign-in/policy"),
+    Place("groupes-et-profils", CLAIRE, f"{ORSEL}/settings/sign-in/mapping"),
+    Place("groupe-regle", CLAIRE, f"{ORSEL}/settings/sign-in/mapping/rules/new"),
     Place("mots-de-passe-clients", CLAIRE, f"{ORSEL}/settings/passwords"),
+    Place("journal", CLAIRE, f"{ORSEL}/settings/audit"),
+    Place("journal-recherche", CLAIRE, f"{ORSEL}/settings/audit?q=rien+de+tel&since=2026-01-01"),
+    Place("journal-acte", CLAIRE, _an_act),
+    Place("journal-acte-inconnu", CLAIRE, f"{ORSEL}/settings/audit/tenancy/{NOBODYS}", 404),
+    Place("journal-export", CLAIRE, f"{ORSEL}/settings/audit/export"),
+    Place("donnees-cabinet", CLAIRE, f"{ORSEL}/settings/data"),
+    Place("fermeture", CLAIRE, f"{ORSEL}/settings/data/closing"),
+    Place("fermeture-pas-administrateur", KARIM, f"{ORSEL}/settings/data/closing"),
+    Place("fermeture-exploitant", HELENE, f"{CADRANE}/settings/data/closing"),
+    Place("donnees-moi", CLAIRE, "/account/data"),
+    Place("effacer-mon-compte", KARIM, "/account/data/erase"),
+    Place("effacer-dernier-administrateur", SOPHIE, "/account/data/erase"),
+    Place("effacer-compte-du-cabinet", ANNE, "/account/data/erase"),
+    Place("compte-effacement-demande", None, "/account/erased?day=2026-12-07"),
     Place("structures", CLAIRE, f"{ORSEL}/settings/structures"),
     Place("structure", CLAIRE, behind(f"{ORSEL}/settings/structures", "Siège de Nantes")),
     Place("applications-reglages", CLAIRE, f"{ORSEL}/settings/applications"),
@@ -147,6 +193,7 @@ STAFF = (
     Place("client", CLAIRE, _CLIENT),
     Place("client-nouveau", CLAIRE, f"{ORSEL}/contacts/new"),
     Place("client-modifier", CLAIRE, behind(_CLIENT, "Modifier")),
+    Place("client-effacer", CLAIRE, lambda reader: _CLIENT(reader) + "/erase"),
     Place("client-responsables", CLAIRE, lambda reader: _CLIENT(reader) + "/advisers"),
     Place("client-personne", CLAIRE, behind(_CLIENT, "Yann Le Goff")),
     Place("client-personne-nouvelle", CLAIRE, behind(_CLIENT, "Ajouter une personne")),
@@ -186,6 +233,7 @@ PROVIDER = (
     Place("accueil-editeur", HELENE, f"{CADRANE}/"),
     Place("applications-editeur", HELENE, f"{CADRANE}/applications"),
     Place("organisations-clientes", HELENE, f"{CADRANE}/customers"),
+    Place("reinitialiser-double-authentification", HELENE, f"{CADRANE}/customers/factors"),
     Place("organisation-nouvelle", HELENE, f"{CADRANE}/customers/new"),
     Place("organisation-logiciels", HELENE, _CUSTOMER),
     Place("organisation-logiciel", HELENE, behind(_CUSTOMER, "Modifier : Fiduvia")),

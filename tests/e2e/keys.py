@@ -280,8 +280,12 @@ class Keyboard:
     def answer_sign_in(self, title: str | re.Pattern[str]) -> None:
         """Fills the sign-in page and sends it with Enter; the title of the page that it leads to."""
         who = self.person.who
-        label = "Code client ou adresse mail" if who.slug else "Adresse mail"
-        self.write({label: who.identifier, "Mot de passe": who.password})
+        if who.slug:
+            self.write({"Code client ou adresse mail": who.identifier, "Mot de passe": who.password})
+        else:
+            self.write({"Adresse mail": who.identifier})
+            self.go("Enter")
+            self.write({"Mot de passe": who.password})
         self.go("Enter")
         self.person.reads_title(title)
 

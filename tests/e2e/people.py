@@ -38,6 +38,20 @@ ANNE = Identity("Anne Le Goff", "C0001", "cabinet-orsel")
 
 
 @dataclass(frozen=True, slots=True)
+class Door:
+    """The words of the portal's sign-in page."""
+
+    address: str
+    go_on: str
+    password: str
+    sign_in: str
+
+
+FRENCH_DOOR = Door("Adresse mail", "Continuer", "Mot de passe", "Se connecter")
+ENGLISH_DOOR = Door("Mail address", "Continue", "Password", "Sign in")
+
+
+@dataclass(frozen=True, slots=True)
 class Seat:
     """What somebody sits in front of."""
 
@@ -181,12 +195,16 @@ class Person:
         self.answer_sign_in(self.who.password)
         self.page.wait_for_url(re.compile(r"/o/|/organisations"))
 
-    def answer_sign_in(self, password: str) -> None:
-        """Fills the sign-in page and sends it."""
-        label = "Code client ou adresse mail" if self.who.slug else "Adresse mail"
-        field_of(self.page, label).fill(self.who.identifier)
-        field_of(self.page, "Mot de passe").fill(password)
-        self.press("Se connecter")
+    def answer_sign_in(self, password: str, door: Door = FRENCH_DOOR) -> None:
+        """Fills the sign-in page, the portal's or a firm's, and sends it: in two steps where it asks for the address
+        alone first.
+        """
+        self.page.get_by_label(door.address).first.fill(self.who.identifier)  # "Client code or mail address" too
+        if self.page.get_by_role("button", name=door.go_on, exact=True).count():
+            self.press(door.go_on, exact=True)
+            expect(self.page.get_by_role("button", name=door.sign_in, exact=True)).to_be_visible()
+        field_of(self.page, door.password).fill(password)
+        self.press(door.sign_in, exact=True)
 
     def sign_out(self) -> None:
         """Through their own menu."""

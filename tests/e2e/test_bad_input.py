@@ -1,16 +1,14 @@
 """What goes wrong at a desk, said in words: links, passwords, stale tabs, missing mentions, a service that is down."""
 
-import asyncio
 import os
 import re
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import asyncpg
 import pytest
 from acts import ORSEL, activate, close_invoice, create_client, invite, open_record, write_draft
+from browsing import change
 from people import CLAIRE, SOPHIE, Identity, Person, field_of, until
 from playwright.sync_api import expect
 
@@ -27,21 +25,6 @@ def claire(person) -> Person:
 def nobody(person, tag) -> Person:
     """Somebody who is not signed in."""
     return person(Identity("Personne", f"personne.{tag}@exemple.example"), signed_in=False)
-
-
-def change(address: str, statement: str, *values: str) -> str:
-    """Changes a database as its superuser; a thread of its own, since the browser has the loop of this one."""
-    done: list[str] = []
-
-    async def work() -> None:
-        connection = await asyncpg.connect(address)
-        done.append(await connection.execute(statement, *values))
-        await connection.close()
-
-    thread = threading.Thread(target=lambda: asyncio.run(work()))
-    thread.start()
-    thread.join()
-    return done[0]
 
 
 # Links

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
 import pytest
-from people import CLAIRE, DESK, LUCIE, PHONE, Person, field_of
+from people import CLAIRE, DESK, ENGLISH_DOOR, FRENCH_DOOR, LUCIE, PHONE, Door, Person, field_of
 from playwright.sync_api import expect
 from test_accessibility import problems, problems_of_colour
 
@@ -100,28 +100,16 @@ def at(person, who, seat) -> Person:
     return someone
 
 
-def sign_in(someone: Person, words: tuple[str, str, str]) -> None:
-    """At the page that stands there."""
-    mail, password, button = words
-    field_of(someone.page, mail).fill(someone.who.identifier)
-    field_of(someone.page, password).fill(someone.who.password)
-    someone.press(button, exact=True)
-
-
 def is_for_everybody(someone: Person) -> None:
     """A page that only an act shows: nothing that axe finds, in light and dark, and nothing beside a phone's edge."""
     assert not problems(someone) + problems_of_colour(someone)
     assert someone.page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
-FRENCH_WORDS = ("Adresse mail", "Mot de passe", "Se connecter")
-ENGLISH_WORDS = ("Mail address", "Password", "Sign in")
-
-
 def test_a_product_asks_once_and_again_when_it_asks_for_more(person, product):
     lucie = at(person, LUCIE, DESK)
     lucie.open(product.address("openid profile"))
-    sign_in(lucie, FRENCH_WORDS)
+    lucie.answer_sign_in(lucie.who.password)
     lucie.reads_title(f"Transmettre ceci à {product.name}")
     is_for_everybody(lucie)
     answer = product.redeem(sent_back_by(lucie, "Transmettre")["code"])
@@ -140,7 +128,7 @@ def test_a_product_asks_once_and_again_when_it_asks_for_more(person, product):
 def test_on_a_phone_in_english_somebody_refuses_and_then_agrees(person, product):
     claire = at(person, CLAIRE, ENGLISH)
     claire.open(product.address("openid email"))
-    sign_in(claire, ENGLISH_WORDS)
+    claire.answer_sign_in(claire.who.password, ENGLISH_DOOR)
     claire.reads_title(f"Share this with {product.name}?")
     is_for_everybody(claire)
     refused = sent_back_by(claire, "Refuse")
@@ -164,7 +152,7 @@ def test_whoever_does_not_want_to_sign_in_goes_back_to_the_product(person, produ
 class Words:
     """What stands on the pages of a device's code."""
 
-    sign_in: tuple[str, str, str]
+    sign_in: Door
     code: str
     on: str
     asks: str
@@ -175,11 +163,11 @@ class Words:
 
 
 FRENCH = Words(
-    FRENCH_WORDS, "Code", "Continuer", "Connecter {} ?", "Connecter", "Refuser",
+    FRENCH_DOOR, "Code", "Continuer", "Connecter {} ?", "Connecter", "Refuser",
     "{} est connecté", "{} n’est pas connecté",
 )  # fmt: skip
 IN_ENGLISH = Words(
-    ENGLISH_WORDS, "Code", "Continue", "Connect {}?", "Connect", "Refuse", "{} is connected", "{} is not connected"
+    ENGLISH_DOOR, "Code", "Continue", "Connect {}?", "Connect", "Refuse", "{} is connected", "{} is not connected"
 )  # fmt: skip
 SEATS = pytest.mark.parametrize(("seat", "words"), [(DESK, FRENCH), (ENGLISH, IN_ENGLISH)], ids=["desk", "phone"])
 
@@ -188,7 +176,7 @@ def asked_by_a_device(someone: Person, product: Product, words: Words) -> str:
     """From the code on a device to the question; the device's own code."""
     shown = product.post("/oauth2/device_authorization", {"scope": "openid profile"}).json()
     someone.open(shown["verification_uri"])
-    sign_in(someone, words.sign_in)
+    someone.answer_sign_in(someone.who.password, words.sign_in)
     field_of(someone.page, words.code).fill(shown["user_code"].lower().replace("-", " "))
     someone.press(words.on, exact=True)
     someone.reads_title(words.asks.format(product.name))

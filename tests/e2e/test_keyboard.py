@@ -20,7 +20,10 @@ def claire(person) -> Keyboard:
 
 def test_claire_signs_in_and_may_look_at_her_password(claire):
     claire.person.open("/")
-    claire.write({"Adresse mail": CLAIRE.identifier, "Mot de passe": CLAIRE.password})
+    claire.write({"Adresse mail": CLAIRE.identifier})
+    claire.send("Continuer")
+    claire.is_on("Mot de passe", "textbox")
+    claire.write({"Mot de passe": CLAIRE.password})
     claire.enter("Afficher le mot de passe", "button", key="Space")
     expect(field_of(claire.page, "Mot de passe")).to_have_attribute("type", "text")
     claire.is_on("Mot de passe", "textbox")

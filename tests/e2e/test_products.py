@@ -5,7 +5,7 @@ desk in French, on a phone in English.
 import re
 from dataclasses import replace
 
-from people import DESK, HELENE, PHONE, Person, until
+from people import DESK, ENGLISH_DOOR, HELENE, PHONE, Person, until
 from playwright.sync_api import expect
 from test_accessibility import problems, problems_of_colour
 
@@ -91,9 +91,7 @@ def test_a_key_that_is_none_is_refused_and_a_real_one_taken_on_a_phone(person, t
     helene, name = person(HELENE, ENGLISH, signed_in=False), f"Bank {tag}"
     helene.context.add_cookies([{"name": "parvis_lang", "value": "en", "url": helene.portal}])
     helene.open(LIST)
-    helene.page.get_by_label("Mail address").fill(HELENE.identifier)
-    helene.page.get_by_label("Password", exact=True).fill(HELENE.password)
-    helene.press("Sign in")
+    helene.answer_sign_in(HELENE.password, ENGLISH_DOOR)
     helene.page.wait_for_url(re.compile(LIST))
     helene.follow("Register a product")
     helene.write(

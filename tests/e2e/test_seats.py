@@ -9,7 +9,7 @@ import secrets
 from dataclasses import replace
 
 import pytest
-from people import CLAIRE, DESK, HELENE, PHONE, Identity, Person, until
+from people import CLAIRE, DESK, ENGLISH_DOOR, HELENE, PHONE, Identity, Person, until
 from playwright.sync_api import expect
 from test_accessibility import problems, problems_of_colour
 
@@ -40,9 +40,7 @@ def abroad(person, who: Identity, address: str) -> Person:
     reader = person(who, ENGLISH, signed_in=False)
     reader.context.add_cookies([{"name": "parvis_lang", "value": "en", "url": reader.portal}])
     reader.open(address)
-    reader.page.get_by_label("Mail address").fill(who.identifier)
-    reader.page.get_by_label("Password", exact=True).fill(who.password)
-    reader.press("Sign in")
+    reader.answer_sign_in(who.password, ENGLISH_DOOR)
     reader.page.wait_for_url(re.compile(address))
     return reader
 

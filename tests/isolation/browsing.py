@@ -57,6 +57,12 @@ def is_way_out(answer: httpx.Response) -> bool:
     return answer.status_code == httpx.codes.SEE_OTHER and out
 
 
+def look_as_oneself(http: httpx.AsyncClient) -> None:
+    """Forgets that the browser sees the portal as somebody else: all that followed would only be seen."""
+    for cookie in [each for each in http.cookies.jar if "viewing-" in each.name]:
+        http.cookies.jar.clear(cookie.domain, cookie.path, cookie.name)
+
+
 class _Forms(HTMLParser):
     """All forms of a page: action → fields as a browser would send them untouched."""
 

@@ -5,7 +5,7 @@ follows from the rule in the contract; where an RPC differs, its case says so, w
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from contract import SERVICES, rule_of
@@ -16,6 +16,7 @@ from parvis.access.v1 import access_pb2
 from parvis_kit.errors import Kind, ServiceError
 
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+_ACTOR = re.compile(r"(?:account|membership)_id\W+([0-9a-f-]{36})")
 Outcome = Message | ServiceError
 
 
@@ -45,6 +46,18 @@ class Own:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnActs(Own):
+    """The caller's own trail: acts of nobody who is hidden from them. An act names what it was tried on, wherever that
+    is from: whoever tried knew it.
+    """
+
+    def fits(self, outcome: Outcome, hidden: frozenset[str]) -> bool:
+        if isinstance(outcome, ServiceError):
+            return outcome.kind is not Kind.INTERNAL
+        return not set(_ACTOR.findall(str(outcome))) & hidden
+
+
+@dataclass(frozen=True, slots=True)
 class Rightful:
     """No wrong caller at all: they may do this, for the reason given."""
 
@@ -55,6 +68,7 @@ Expected = Refused | Own | Rightful
 
 NOT_FOUND = Refused((Kind.NOT_FOUND,))
 OWN = Own()
+OWN_ACTS = OwnActs()
 RIGHT_MISSING = Refused((Kind.FORBIDDEN,), ("right_missing",))
 OUT_OF_SCOPE = Refused((Kind.FORBIDDEN,), ("out_of_scope",))
 STAFF_ONLY = Refused((Kind.FORBIDDEN,), ("staff_only",))
@@ -83,6 +97,9 @@ TOKENS = {
     "cut-member": ENDED,
     "cut-client": ENDED,
 }
+STEP_UP = Refused((Kind.PRECONDITION,), ("step_up_required",))
+#: Right in everything, but that whoever calls proved who they are too long ago: no wrong callers but where it matters.
+OLD_PROOFS = dict.fromkeys(("stale-proof-token", "unproven-token"), STEP_UP)
 #: Who sees the portal as somebody else does: never lets them change anything, or learn what is the other's alone.
 VIEWERS = ("viewer-of-client", "viewer-of-colleague")
 #: Who may be a wrong caller only where a case says so.
@@ -107,6 +124,11 @@ class Case:
     by: str = "administrator"
     differs: Mapping[str, Expected] = field(default_factory=dict)
     answer: Refused | None = None
+    #: Whether this very request asks for a proof, where the rule does not say so of all.
+    fresh: bool = False
+    #: The only wrong callers who try, where the same code stands before the same RPC of another service, whose case has
+    #: all of them.
+    only: frozenset[str] = frozenset()
 
     @property
     def rule(self) -> access_pb2.Rule:
@@ -124,6 +146,8 @@ def case(
     answer: Refused | None = None,
     differs: Mapping[str, Expected] | None = None,
     others: Expected | None = None,
+    fresh: bool = False,
+    only: Iterable[str] = (),
 ) -> Callable[[Make], Make]:
     """Registers the request that the function makes. `others` is what everybody of another firm gets."""
 
@@ -131,7 +155,9 @@ def case(
         if method in CASES:
             raise ValueError(f"{method} has two cases")
         of_others = dict.fromkeys((*OTHERS, "own-name-other-firm"), others) if others else {}
-        CASES[method] = Case(method, make, tuple(through), by, of_others | dict(differs or {}), answer)
+        CASES[method] = Case(
+            method, make, tuple(through), by, of_others | dict(differs or {}), answer, fresh, frozenset(only)
+        )
         return make
 
     return add
@@ -146,7 +172,7 @@ def wrong_callers(found: Case) -> dict[str, Refused | Own]:
     if subject == access_pb2.SUBJECT_SERVICE:
         expected |= {"with-subject": SERVICES_ONLY, "own-name-other-firm": NOT_FOUND, "own-name-of-nobody": NOBODYS}
     else:
-        expected |= TOKENS | _persons(found)
+        expected |= TOKENS | _persons(found) | (OLD_PROOFS if found.rule.fresh or found.fresh else {})
         if not found.rule.viewable:
             expected |= dict.fromkeys(VIEWERS, READ_ONLY)
         if subject == access_pb2.SUBJECT_MEMBER_OR_SERVICE:
@@ -155,7 +181,8 @@ def wrong_callers(found: Case) -> dict[str, Refused | Own]:
             expected |= {"no-token": NO_TOKEN, "own-name": NO_TOKEN}
     kept = {name: each for name, each in found.differs.items() if name in expected}
     more = {name: each for name, each in found.differs.items() if name in PEOPLE - set(expected)}
-    return {name: each for name, each in (expected | kept | more).items() if not isinstance(each, Rightful)}
+    tried = {name: each for name, each in (expected | kept | more).items() if not isinstance(each, Rightful)}
+    return {name: each for name, each in tried.items() if not found.only or name in found.only}
 
 
 def _persons(found: Case) -> dict[str, Expected]:

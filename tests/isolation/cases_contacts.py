@@ -52,6 +52,11 @@ async def set_advisers(world: World) -> pb.SetAdvisersRequest:
     return pb.SetAdvisersRequest(contact_id=record.contact.id, advisers=[adviser])
 
 
+@case("ContactService.EraseContact", fresh=True)
+async def erase_contact(world: World) -> pb.EraseContactRequest:
+    return pb.EraseContactRequest(id=(await world.fresh_contact()).contact.id)
+
+
 @case("ContactService.GrantAccess")
 async def grant_access(world: World) -> pb.GrantAccessRequest:
     record = await world.fresh_contact()

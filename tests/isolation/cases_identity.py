@@ -3,7 +3,18 @@
 import secrets
 import uuid
 
-from cases import NOT_FOUND, OWN, RIGHT_MISSING, STAFF_ONLY, Refused, Rightful, case
+from cases import (
+    NOT_FOUND,
+    OLD_PROOFS,
+    OWN,
+    RIGHT_MISSING,
+    STAFF_ONLY,
+    TOKENS,
+    VIEWERS,
+    Refused,
+    Rightful,
+    case,
+)
 from people import ADMINISTRATOR, FIRM
 from world import World
 
@@ -74,6 +85,21 @@ async def get_my_account(_: World) -> pb.GetMyAccountRequest:
 @case("AccountService.UpdateMyAccount", differs={"other-client": Rightful("their own account is the firm's too")})
 async def update_my_account(_: World) -> pb.UpdateMyAccountRequest:
     return pb.UpdateMyAccountRequest(given_name="Claire", family_name="Orsel", locale="fr")
+
+
+@case("AccountService.GetMyErasure")
+async def get_my_erasure(_: World) -> pb.GetMyErasureRequest:
+    return pb.GetMyErasureRequest()
+
+
+#: Nobody else tries with a token that is good: whoever is asked for is themself, and would be signed out everywhere.
+HARMLESS = ("no-token", "own-name", "through-billing", "through-tenancy", *TOKENS, *OLD_PROOFS, *VIEWERS)
+FIRMS_OWN = Refused((Kind.PRECONDITION,), ("account_of_firm",))
+
+
+@case("AccountService.EraseMyAccount", by="client", answer=FIRMS_OWN, only=HARMLESS)
+async def erase_my_account(_: World) -> pb.EraseMyAccountRequest:
+    return pb.EraseMyAccountRequest()
 
 
 #: As the installation's, so that the firm's people keep their passwords.

@@ -15,16 +15,22 @@ async def list_members(_: World) -> pb.ListMembersRequest:
     return pb.ListMembersRequest(page_size=200)
 
 
-@case("MemberService.GetMember")
+@case("MemberService.GetMember", through=("web", "identity"))
 async def get_member(world: World) -> pb.GetMemberRequest:
     return pb.GetMemberRequest(id=world.member.id)
 
 
-@case("MemberService.InviteMember")
+async def _administering(world: World) -> str:
+    """A profile that lets people change what others may do: given by whoever has just proven who they are."""
+    rights = {"members.read": pb.SCOPE_ALL, "members.manage": pb.SCOPE_ALL}
+    return (await world.cast.profile(f"Isolation {secrets.token_hex(4)}", rights)).id
+
+
+@case("MemberService.InviteMember", fresh=True)
 async def invite_member(world: World) -> pb.InviteMemberRequest:
     return pb.InviteMemberRequest(
         mail=f"iso-{secrets.token_hex(4)}@isolation.example", given_name="Iso", family_name="Lation",
-        profile_id=world.member.profile_id,
+        profile_id=await _administering(world),
     )  # fmt: skip
 
 
@@ -43,18 +49,18 @@ async def cut_member(world: World) -> pb.CutMemberRequest:
     return pb.CutMemberRequest(id=(await world.active_member()).id)
 
 
-@case("MemberService.ReopenMember")
+@case("MemberService.ReopenMember", fresh=True)
 async def reopen_member(world: World) -> pb.ReopenMemberRequest:
-    cut = await world.active_member()
+    cut = await world.active_member(await _administering(world))
     await world.call("MemberService.CutMember", pb.CutMemberRequest(id=cut.id))
     return pb.ReopenMemberRequest(id=cut.id)
 
 
-@case("MemberService.UpdateMember")
+@case("MemberService.UpdateMember", fresh=True)
 async def update_member(world: World) -> pb.UpdateMemberRequest:
     invited = await world.cast.invite(world.member.profile_id)
     return pb.UpdateMemberRequest(
-        id=invited.id, profile_id=invited.profile_id, structure_id=world.structure_id, version=invited.version
+        id=invited.id, profile_id=await _administering(world), structure_id=world.structure_id, version=invited.version
     )
 
 
@@ -126,7 +132,7 @@ async def preview_move(world: World) -> pb.PreviewMoveRequest:
     return pb.PreviewMoveRequest(member_id=invited.id, manager_id=world.member.id)
 
 
-@case("MemberService.SetMemberLimits")
+@case("MemberService.SetMemberLimits", fresh=True)
 async def set_member_limits(world: World) -> pb.SetMemberLimitsRequest:
     invited = await world.cast.invite(world.member.profile_id)
     return pb.SetMemberLimitsRequest(

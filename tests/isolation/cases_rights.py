@@ -30,6 +30,16 @@ async def resolve_viewing(world: World) -> pb.ResolveViewingRequest:
     )
 
 
+@case("RightsService.ListEmployments", through=("identity",), by="service", differs=IDENTITY_ASKS)
+async def list_employments(world: World) -> pb.ListEmploymentsRequest:
+    return pb.ListEmploymentsRequest(account_id=world.member.account_id)
+
+
+@case("RightsService.ListStaff", through=("identity",), by="service", differs=IDENTITY_ASKS)
+async def list_staff(world: World) -> pb.ListStaffRequest:
+    return pb.ListStaffRequest(organisation_id=world.cast.firm)
+
+
 @case(
     "RightsService.GetGrantSet",
     through=("documents", "notify", "billing"),
@@ -62,7 +72,7 @@ async def check(world: World) -> pb.CheckRequest:
 CLIENTS = {"other-firm-client": STAFF_ONLY}
 
 
-@case("RightsService.BatchCheck", others=NOT_FOUND, differs=CLIENTS)
+@case("RightsService.BatchCheck", through=("web", "identity"), others=NOT_FOUND, differs=CLIENTS)
 async def batch_check(world: World) -> pb.BatchCheckRequest:
     return pb.BatchCheckRequest(questions=[_question(world)])
 

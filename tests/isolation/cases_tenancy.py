@@ -29,7 +29,7 @@ async def get_home(_: World) -> pb.GetHomeRequest:
 
 @case(
     "OrganisationService.GetOrganisation",
-    through=("web", "billing"),
+    through=("web", "billing", "identity"),
     others=OWN,
     differs={"client": CLIENT_OF_THE_FIRM, "other-client": CLIENT_OF_THE_FIRM, "no-right": ALL_STAFF},
 )

@@ -12,14 +12,17 @@ from parvis.access.v1 import access_pb2
 PROTOS = Path(__file__).resolve().parents[2] / "protos" / "parvis"
 #: The services that have a certificate.
 SERVICES = ("identity", "tenancy", "documents", "notify", "billing", "web")
+#: Packages whose services several of them offer: their RPCs are told apart as "TrailService.ListEntries of billing".
+SHARED = {"trail": SERVICES[:5], "records": SERVICES[:5]}
 
 
 def _methods() -> dict[str, MethodDescriptor]:
     found = {}
     for path in sorted(PROTOS.glob("*/v*/*.proto")):
         module = import_module(f"parvis.{path.parent.parent.name}.{path.parent.name}.{path.stem}_pb2")
+        offered = [f" of {each}" for each in SHARED.get(path.parent.parent.name, ())] or [""]
         for service in module.DESCRIPTOR.services_by_name.values():
-            found |= {f"{service.name}.{method.name}": method for method in service.methods}
+            found |= {f"{service.name}.{method.name}{of}": method for of in offered for method in service.methods}
     return found
 
 
@@ -34,7 +37,7 @@ def rule_of(method: str) -> access_pb2.Rule:
 
 def service_of(method: str) -> str:
     """The service that answers: "tenancy"."""
-    return METHODS[method].containing_service.file.package.split(".")[1]
+    return method.partition(" of ")[2] or METHODS[method].containing_service.file.package.split(".")[1]
 
 
 def path_of(method: str) -> str:

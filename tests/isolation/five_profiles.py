@@ -18,6 +18,7 @@ from parvis.documents.v1 import documents_pb2
 from parvis.identity.v1 import identity_pb2
 from parvis.notify.v1 import notify_pb2
 from parvis.tenancy.v1 import tenancy_pb2
+from parvis.trail.v1 import trail_pb2
 from parvis_kit.errors import Kind, ServiceError
 
 MINE, ATTACHED = tenancy_pb2.SCOPE_MINE, tenancy_pb2.SCOPE_ATTACHED
@@ -30,7 +31,8 @@ SCOPED = (
 )  # fmt: skip
 PLAIN = (
     "members.read", "members.invite", "members.manage", "members.view_as", "profiles.manage", "products.assign",
-    "folders.configure", "notifications.read", "notifications.configure", "organisation.manage", "models.publish",
+    "folders.configure", "notifications.read", "notifications.configure", "organisation.manage", "sign_in.manage",
+    "audit.view", "models.publish",
 )  # fmt: skip
 RIGHTS = (*SCOPED, *PLAIN)
 
@@ -246,4 +248,6 @@ CALLS: dict[str, Call] = {
     "notifications.read": _reads("MessageService.ListMessages", notify_pb2.ListMessagesRequest),
     "notifications.configure": _reads("TemplateService.SaveTemplate", notify_pb2.SaveTemplateRequest),
     "organisation.manage": _organisation,
+    "audit.view": _reads("TrailService.ListEntries of notify", trail_pb2.ListEntriesRequest),
+    "sign_in.manage": _reads("DirectoryService.GetDirectoryMapping", tenancy_pb2.GetDirectoryMappingRequest),
 }

@@ -46,6 +46,8 @@ class Forger:
             "other-issuer-token": _sign(self.internal, lasting | {"iss": "http://issuer.example"}, kid=kid),
             "other-type-token": _sign(self.internal, lasting, kid=kid, typ="JWT"),
             "clients-key-token": _sign(self.openid, lasting, kid=self.openid.kid),
+            "stale-proof-token": _sign(self.internal, lasting | {"proof_time": now - 1000}, kid=kid),
+            "unproven-token": _sign(self.internal, lasting | {"proof_time": 0}, kid=kid),
         }
 
 

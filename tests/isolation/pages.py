@@ -5,11 +5,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+import cases_scim
 from browsing import Asked, form_of
+from cases_factors import REASON, with_factor
+from cases_factors import asked as reset_asked
+from google.protobuf import json_format
 from people import FIRM, PROVIDER
 from world import World, patiently
 
-from parvis.identity.v1 import identity_pb2
+from parvis.identity.v1 import factors_pb2, identity_pb2
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_web.access import PageRoute
 from parvis_web.pages import AREAS
@@ -20,6 +24,8 @@ ROUTES: dict[str, PageRoute] = {
 #: Rights that only the provider's staff have: their pages are the provider's.
 PROVIDERS = {"organisations.manage", "products.manage"}
 Ids = dict[str, str]
+
+_OF_A_DIRECTORY = ("/there", "/here", "/claims", "/try", "/live")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +50,9 @@ def places_of(world: World) -> dict[str, Ids]:
     return {
         "/o/{slug}/settings/people/{id}": {"id": world.member.id},
         "/o/{slug}/settings/people/{id}/why": {"id": world.member.id},
+        "/o/{slug}/settings/people/{id}/factors": {"id": world.member.id},
         "/o/{slug}/contacts/{id}/rights": contact,
+        "/o/{slug}/contacts/{id}/erase": contact,
         "/o/{slug}/settings/people/{id}/rights": {"id": world.member.id},
         "/o/{slug}/settings/people/{id}/superior": {"id": world.member.id},
         "/o/{slug}/settings/people/requests/{id}": {"id": world.request_id},
@@ -58,11 +66,17 @@ def places_of(world: World) -> dict[str, Ids]:
         },
         "/o/{slug}/settings/structures/{id}": {"id": world.structure_id},
         "/o/{slug}/settings/referents/{duty}": {"duty": "technical"},
+        "/o/{slug}/settings/sign-in/mapping/rules/{place}": {"place": "new"},
         "/o/{slug}/settings/products/{id}": {"id": world.product_id},
         "/o/{slug}/settings/products/{id}/edit": {"id": world.product_id},
         "/o/{slug}/settings/products/{id}/try": {"id": world.product_id},
         "/o/{slug}/settings/products/{id}/rights/new": {"id": world.product_id},
         "/o/{slug}/settings/products/{id}/rights/{code}": {"id": world.product_id, "code": "portfolios.read"},
+        **{
+            f"/o/{{slug}}/settings/sign-in/directories/{{id}}{page}": {"id": world.provider_id}
+            for page in ("", *_OF_A_DIRECTORY)
+        },
+        "/o/{slug}/settings/sign-in/domains/{id}": {"id": world.domain_id},
         "/o/{slug}/contacts/{id}": contact,
         "/o/{slug}/contacts/{id}/edit": contact,
         "/o/{slug}/contacts/{id}/people/new": contact,
@@ -88,6 +102,7 @@ def places_of(world: World) -> dict[str, Ids]:
         "/o/{slug}/invoices/{id}": {"id": world.invoice.id},
         "/o/{slug}/invoices/{id}/edit": {"id": world.draft_id},
         "/o/{slug}/notifications/{id}": {"id": world.message_id},
+        "/o/{slug}/settings/audit/{service}/{id}": {"service": "tenancy", "id": world.entry_id},
         "/o/{slug}/settings/templates/{kind}/{locale}": {"kind": "document-filed", "locale": "en"},
     }
 
@@ -219,6 +234,18 @@ async def reopen(world: World) -> Sent:
     return Sent({"id": member.id}, {})
 
 
+@fills("POST /o/{slug}/settings/people/{id}/factors")
+async def ask_for_reset(world: World) -> Sent:
+    return Sent({"id": (await with_factor(world)).id}, {"reason": REASON})
+
+
+@fills("POST /o/{slug}/settings/people/{id}/factors/approve")
+@fills("POST /o/{slug}/settings/people/{id}/factors/stop")
+async def waiting_reset(world: World) -> Sent:
+    member_id, reset_id = await reset_asked(world)
+    return Sent({"id": member_id}, {"reset_id": reset_id})
+
+
 @fills("POST /o/{slug}/settings/people/{id}/products")
 async def assign(world: World) -> Sent:
     member = await world.cast.invite(world.member.profile_id)
@@ -259,6 +286,22 @@ async def save_record(_: World) -> Sent:
     return Sent({}, {}, "/o/{slug}/settings/organisation")
 
 
+@fills("POST /o/{slug}/settings/sign-in/scim/tokens/new")
+async def make_scim_token(world: World) -> Sent:
+    await cases_scim.room(world)
+    return Sent({}, {"name": "Isolation"}, "/o/{slug}/settings/sign-in/scim/tokens/new")
+
+
+@fills("POST /o/{slug}/settings/sign-in/scim/tokens/{id}/revoke")
+async def revoke_scim_token(world: World) -> Sent:
+    return Sent({"id": (await cases_scim.token(world)).token.id}, {})
+
+
+@fills("POST /o/{slug}/settings/sign-in/policy")
+async def save_sign_in_policy(_: World) -> Sent:
+    return Sent({}, {}, "/o/{slug}/settings/sign-in/policy")
+
+
 @fills("POST /o/{slug}/settings/passwords")
 async def save_passwords(_: World) -> Sent:
     return Sent({}, {}, "/o/{slug}/settings/passwords")
@@ -289,12 +332,49 @@ async def referents(world: World) -> Sent:
     return Sent({"duty": "accounting"}, {"membership_ids": world.member.id})
 
 
+@fills("POST /o/{slug}/settings/sign-in/mapping")
+async def default_of_the_mapping(world: World) -> Sent:
+    found = await world.mapping()
+    values = {"act": "default", "default_profile_id": world.member.profile_id, "version": str(found.version)}
+    return Sent({}, values)
+
+
+@fills("POST /o/{slug}/settings/sign-in/mapping/rules/{place}")
+async def rule_of_the_mapping(world: World) -> Sent:
+    found = await world.mapping()
+    given = {"value": _name(), "profile_id": found.rules[0].profile_id, "structure_id": world.structure_id}
+    return Sent({"place": "new"}, given | {"version": str(found.version)})
+
+
+@fills("POST /o/{slug}/settings/sign-in/mapping/save")
+async def saved_mapping(world: World) -> Sent:
+    return Sent({}, {"mapping": json_format.MessageToJson(await world.mapping())})
+
+
+@fills("POST /o/{slug}/settings/people/{id}/directory")
+async def directory_hand(world: World) -> Sent:
+    member = await world.directory_member()
+    return Sent({"id": member.id}, {"followed": "0", "version": str(member.version)})
+
+
 @fills("POST /o/{slug}/settings/structures")
 async def new_structure(world: World) -> Sent:
     return Sent({}, {"name": _name(), "parent_id": world.structure_id})
 
 
 # The provider: customers and products
+
+
+@fills("POST /o/{slug}/customers/factors")
+async def ask_for_reset_as_provider(world: World) -> Sent:
+    return Sent({}, {"identifier": (await with_factor(world)).mail, "reason": REASON})
+
+
+@fills("POST /o/{slug}/customers/factors/stop")
+async def stop_reset_as_provider(world: World) -> Sent:
+    wanted = factors_pb2.RequestProviderFactorResetRequest(identifier=(await with_factor(world)).mail, reason=REASON)
+    reset = await world.call("FactorService.RequestProviderFactorReset", wanted, by="provider")
+    return Sent({}, {"reset_id": reset.id})
 
 
 @fills("POST /o/{slug}/customers/new")

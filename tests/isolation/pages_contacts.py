@@ -35,6 +35,12 @@ async def edit_contact(world: World) -> Sent:
     return Sent(contact, {"telephone": "01 02 03 04 05"}, "/o/{slug}/contacts/{id}/edit")
 
 
+@fills("POST /o/{slug}/contacts/{id}/erase")
+async def erase_contact(world: World) -> Sent:
+    contact, _ = await _record(world)
+    return Sent(contact, {"understood": "1"}, "/o/{slug}/contacts/{id}/erase")
+
+
 @fills("POST /o/{slug}/contacts/{id}/people/new")
 async def add_person(world: World) -> Sent:
     contact, _ = await _record(world)
@@ -150,6 +156,23 @@ async def save_account(_: World) -> Sent:
 @fills("POST /account/address/cancel")
 async def change_of_address(_: World) -> Sent:
     return Sent({}, {"back": "/account"})
+
+
+@fills("POST /account/data/erase")
+async def erase_account(_: World) -> Sent:
+    """Without the box that is to be ticked: nobody is erased."""
+    return Sent({}, {})
+
+
+@fills("POST /o/{slug}/settings/data/closing")
+async def close_organisation(_: World) -> Sent:
+    """Under another name: no organisation is closed."""
+    return Sent({}, {"name": "no firm's name"})
+
+
+@fills("POST /o/{slug}/settings/data/closing/reopen")
+async def reopen_organisation(_: World) -> Sent:
+    return Sent({}, {})
 
 
 @fills("POST /o/{slug}/account/sessions/{id}/end")

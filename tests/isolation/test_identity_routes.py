@@ -9,6 +9,7 @@ from people import ADMINISTRATOR, FIRM, OTHER_FIRM
 
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_identity.http.app import make_app
+from parvis_identity.http.scim import BASE
 from parvis_local.demo.story import PASSWORD
 
 #: What a page may be asked for by anyone.
@@ -27,6 +28,21 @@ OPEN = {
     "GET /address/new/{token}": "the secret is in the address",
     "GET /address/old/{token}": "the secret is in the address",
     "GET /activate": "leads to a step, whoever asks for whatever account",
+    "GET /sso/{provider:uuid}/start": "leads to a firm's provider",
+    "GET /sso/{provider:uuid}/callback": "the secret is in the address, and in the browser that asked",
+    "POST /sso/{provider:uuid}/acs": "what a provider signed, for whoever asked",
+    "GET /sso/{provider:uuid}/metadata": "our public keys and addresses for a SAML provider",
+    "GET /sso/{provider:uuid}/slo": "what a provider signed: somebody signed out there",
+    "POST /sso/{provider:uuid}/slo": "the same, as a form",
+    "GET /sso/finish/{state}": "the secret is in the address, and in the browser that asked",
+    "GET /sso/{provider:uuid}/logout": "back from a provider; the secret is in the address",
+    "POST /sso/{provider:uuid}/logout": "what a provider signed",
+    "GET /sso/link/{state}": "the secret is in the address, and in the browser that asked",
+    "GET /sso/choose": "whose provider the addresses of a domain lead to: of domains, never of people",
+    "GET /sso/domains/{token}": "the secret is in the address",
+    "GET /door/{organisation:uuid}": "leads to the step that is missing, or to the sign-in page",
+    "GET /factor": "the form, for the browser that gave a password; for others there is none",
+    "GET /factors/stop/{token}": "the secret is in the address",
     "GET /join/{slug}": "the form with which strangers ask for an account",
     "GET /join/{slug}/{token}": "the secret is in the address",
     **{f"{method} /oauth2/par": "says 405" for method in ("GET", "PUT", "PATCH", "DELETE", "OPTIONS")},
@@ -47,15 +63,35 @@ FORMS = {
     "POST /reset/{token}/again": {},
     "POST /join/{slug}": {"given_name": "Iso", "family_name": "Lation", "mail": "not-an-address"},
     "POST /join/{slug}/{token}": {},
+    "POST /sso/domains/{token}": {"answer": "yes"},
     "POST /links": {"firm": FIRM, "identifier": "C0404", "password": "not-this-one"},
     "POST /links/{id}/unlink": {},
+    "POST /sso/link/{state}": {"password": "not-this-one"},
+    "POST /factor": {"code": "000000"},
+    "POST /step-up": {"password": "not-this-one"},
+    "POST /passkey/sign-in": {"credential": "{}"},
+    "POST /factors/application": {"code": "000000"},
+    "POST /factors/passkey": {"credential": "{}"},
+    "POST /factors/codes": {},
+    "POST /factors/trust": {},
+    "POST /factors/always": {"always": "0"},
+    "POST /factors/stop/{token}": {},
+    "POST /factors/{id}": {"act": "remove"},
     "POST /device": {"user_code": "BBBB-BBBB"},
     "POST /oauth2/decline": {"next": "/oauth2/authorize"},
     "POST /oauth2/consent": {"next": "/oauth2/authorize", "answer": "yes"},
 }
 #: What asks for a proof; each has a test below.
 PROVEN = {
+    "GET /step-up",
+    "GET /factors",
+    "GET /factors/enrol",
+    "GET /factors/application",
+    "GET /factors/passkey",
+    "GET /factors/codes",
+    "GET /factors/{id}",
     "GET /password",
+    "GET /sso/step-up",
     "GET /links",
     "GET /links/{id}/unlink",
     "GET /address",
@@ -87,7 +123,8 @@ ELSEWHERE = {
 
 def test_every_address_of_identity_is_known():
     app = make_app(MagicMock(guarded=lambda endpoint: endpoint))
-    found = {f"{method} {route.path}" for route in app.routes for method in route.methods - {"HEAD"}}
+    routes = [route for route in app.routes if not route.path.startswith(BASE)]  # test_scim knows those
+    found = {f"{method} {route.path}" for route in routes for method in route.methods - {"HEAD"}}
     assert found == OPEN.keys() | FORMS.keys() | PROVEN
 
 
@@ -106,7 +143,7 @@ async def fill(http, url, name, *, csrf=None, slug=FIRM, headers=None, **values)
     """Sends a form of identity, with the token of its page unless another is given."""
     if csrf is None:
         csrf = csrf_of((await http.get(f"{url}/login?next=%2Foauth2%2Fauthorize")).text)
-    path = name.split(" ")[1].format(slug=slug, token=values.pop("token", "A" * 43), id=NOBODYS)
+    path = name.split(" ")[1].format(slug=slug, token=values.pop("token", "A" * 43), id=NOBODYS, state="A" * 43)
     told = {"Origin": url} | (headers or {})
     return await http.post(f"{url}{path}", data=values | {"csrf": csrf}, headers=told, follow_redirects=False)
 
@@ -145,10 +182,17 @@ async def test_a_client_code_opens_its_own_firm_only(nobody, url, cast, slug, id
     assert (page.status_code == 200 and "Kervella" in page.text) == (slug == FIRM)
 
 
-@pytest.mark.parametrize("path", ["/password", "/address", "/links", f"/links/{NOBODYS}/unlink"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/password", "/address", "/links", f"/links/{NOBODYS}/unlink", "/step-up", f"/factors/{NOBODYS}"),
+        *("/factors", "/factors/enrol", "/factors/application", "/factors/passkey", "/factors/codes"),
+    ],
+)
 async def test_ones_own_is_changed_by_who_is_signed_in(nobody, url, path):
     answer = await nobody.get(f"{url}{path}", follow_redirects=False)
-    assert answer.headers["location"].startswith("/login")
+    # A page of the portal sends to the sign-in itself.
+    assert answer.headers["location"].startswith("/account" if path == "/step-up" else "/login")
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,9 @@ from types import SimpleNamespace
 from unittest.mock import patch
 
 import pages_contacts  # noqa: F401 - registers its requests
+import pages_sign_in  # noqa: F401 - registers its requests
 import pytest
-from browsing import is_way_in, is_way_out, succeeded
+from browsing import is_way_in, is_way_out, look_as_oneself, succeeded
 from cases import SCOPED
 from contract import SERVICES
 from pages import FILLS, PROVIDERS, ROUTES, asked, places_of, rightful
@@ -38,9 +39,15 @@ EVERYBODYS = (
     "/o/{slug}/applications/{id}/assign-to-me",
     "/o/{slug}/settings/applications/{id}",
     "/o/{slug}/settings/referents/{duty}",
+    "/o/{slug}/settings/sign-in/mapping/rules/{place}",
     "/o/{slug}/settings/templates/{kind}/{locale}",
     "/o/{slug}/settings/templates/{kind}/{locale}/reset",
 )
+#: Tables that work in the background writes to whenever its time has come.
+BY_ITSELF = {
+    "sessions", "sso_providers", "sso_domains", "logout_notices", "anchors", "anchored_heads", "messages", "attempts",
+    "mail_queue", "imports", "import_parts", "import_lines",
+}  # fmt: skip
 #: Who may do something here although the rule of the page is not written for them.
 ALLOWED = {
     ("POST /o/{slug}/contacts/new", "out-of-scope"): "whoever edits contacts may make one for a colleague",
@@ -84,6 +91,15 @@ WRONG = {
 FORMS = [name for name, route in ROUTES.items() if not name.startswith("GET ") and route.rule.who != "anyone"]
 
 
+#: What would leave nothing to try on is asked for wrongly: its reader is told so, on its page.
+WRONGLY = {"POST /o/{slug}/settings/data/closing"}
+
+
+def heard(name, answer):
+    """Whether a route did what its reader asked for."""
+    return answer.status_code == 422 if name in WRONGLY else succeeded(answer)
+
+
 class Trials:
     """The request of each route for the wrong readers; its rightful reader has sent another one of the kind before."""
 
@@ -111,8 +127,7 @@ class Trials:
             request = request.at(PROVIDER, home).at(FIRM, home)
         http = member.person._http
         answer = await request.send(http, cast.portal.url, member.csrf if csrf is None else csrf, sender=sender)
-        for cookie in [each for each in http.cookies.jar if "viewing-" in each.name]:
-            http.cookies.jar.clear(cookie.domain, cookie.path, cookie.name)  # else all that follows is only seen
+        look_as_oneself(http)
         return answer
 
     async def opened(self, reader):
@@ -164,13 +179,18 @@ def test_every_route_has_its_identifiers(world):
 @pytest.mark.parametrize(("name", "reader"), WRONG, ids=[f"{name}-as-{reader}" for name, reader in WRONG])
 async def test_a_wrong_reader_gets_nothing(trials, name, reader):
     first, request = await trials.of(name)
-    assert succeeded(first), f"its reader got {first.status_code}: the case does not count"
+    assert heard(name, first), f"its reader got {first.status_code}: the case does not count"
     hidden = await trials.stage.hidden(reader)
     await trials.opened(reader)
     looks_only = request.reads and name not in EFFECTIVE
     before = None if looks_only else await trials.rows()
 
     answer = await trials.send(request, reader)
+    after = before if looks_only else await trials.rows()
+    if after != before and _differing(before, after) <= BY_ITSELF:  # a look at a directory or a domain fell between
+        before = await trials.rows()
+        answer = await trials.send(request, reader)
+        after = await trials.rows()
 
     known = _UUID.findall(f"{request.path} {request.values} {request.body}")
     assert not (set(_UUID.findall(answer.text)) & hidden) - set(known)
@@ -179,23 +199,33 @@ async def test_a_wrong_reader_gets_nothing(trials, name, reader):
         assert is_way_in(answer) or answer.status_code == 401
     elif WRONG[name, reader] is REFUSED:
         assert answer.status_code in {401, 403, 404} or is_way_in(answer) or is_way_out(answer), answer.status_code
-    assert looks_only or await trials.rows() == before
+    assert after == before, _differing(before, after)
+
+
+def _differing(before, after) -> set[str]:
+    """Tables in which something is otherwise."""
+    return {table for one, other in zip(before, after, strict=True) for table in one if one[table] != other.get(table)}
 
 
 @pytest.mark.parametrize("how", FORGED)
 @pytest.mark.parametrize("name", FORMS)
 async def test_a_form_from_elsewhere_is_not_taken(trials, name, how):
     first, request = await trials.of(name)
-    assert succeeded(first), f"its reader got {first.status_code}: the case does not count"
+    assert heard(name, first), f"its reader got {first.status_code}: the case does not count"
     reader = rightful(name)
     csrf = {"csrf-of-another": (await trials.stage.cast.reader("other-firm")).csrf, "foreign-origin-with-csrf": None}
     sender = {"without-csrf-unnamed": "unnamed"} | dict.fromkeys(FORGED[3:], "http://elsewhere.example")
     before = await trials.rows()
 
     answer = await trials.send(request, reader, csrf=csrf.get(how, ""), sender=sender.get(how, ""))
+    after = await trials.rows()
+    if after != before and _differing(before, after) <= BY_ITSELF:
+        before = await trials.rows()
+        answer = await trials.send(request, reader, csrf=csrf.get(how, ""), sender=sender.get(how, ""))
+        after = await trials.rows()
 
     assert answer.status_code in {401, 403}
-    assert await trials.rows() == before
+    assert after == before, _differing(before, after)
 
 
 @pytest.mark.parametrize("name", [name for name, route in ROUTES.items() if route.rule.who != "anyone"])
@@ -204,7 +234,7 @@ async def test_its_reader_succeeds_after_all_the_others(trials, name):
 
     answer = await trials.send(request, rightful(name))
 
-    assert succeeded(answer), f"{answer.status_code} {answer.headers.get('location', '')}"
+    assert heard(name, answer), f"{answer.status_code} {answer.headers.get('location', '')}"
 
 
 async def test_signing_out_is_not_done_by_another_site(stage):

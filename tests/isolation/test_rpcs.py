@@ -1,13 +1,22 @@
 """Every RPC with real identifiers: its rightful caller gets through, every wrong one does not, and nothing changes."""
 
+import asyncio
+
 import cases_billing
+import cases_closing
 import cases_contacts
+import cases_directory
 import cases_documents
+import cases_factors
 import cases_identity
 import cases_members
 import cases_notify
+import cases_records
 import cases_rights
+import cases_scim
+import cases_sign_in
 import cases_tenancy
+import cases_trail
 import grpc
 import pytest
 from cases import CASES, RIGHT_MISSING, wrong_callers
@@ -15,10 +24,11 @@ from contract import METHODS, SERVICES
 from google.protobuf.message import Message
 
 from parvis.access.v1 import access_pb2
+from parvis_kit.errors import ServiceError
 
 TABLES = (
-    cases_billing, cases_contacts, cases_documents, cases_identity, cases_members, cases_notify, cases_rights,
-    cases_tenancy,
+    cases_billing, cases_closing, cases_contacts, cases_directory, cases_documents, cases_factors, cases_identity,
+    cases_members, cases_notify, cases_records, cases_rights, cases_scim, cases_sign_in, cases_tenancy, cases_trail,
 )  # fmt: skip
 SHORT = [method.partition(".")[2] for method in METHODS]
 WRONG = {(method, name): each for method in CASES for name, each in wrong_callers(CASES[method]).items()}
@@ -53,6 +63,10 @@ async def test_the_rightful_caller_succeeds_after_all_the_others(stage, method):
     trial = await stage.trial(method)
 
     outcome = await stage.attempt(trial.case, trial.request, "rightful")
+    if isinstance(outcome, ServiceError) and outcome.reason == "too_soon":
+        # the portal itself looked a moment ago: a domain is checked again from time to time
+        await asyncio.sleep(int(outcome.params["retry_after"]))
+        outcome = await stage.attempt(trial.case, trial.request, "rightful")
 
     assert succeeded(trial.case, outcome), str(outcome)
     await stage.world.give_up(outcome)

@@ -176,6 +176,16 @@ async def test_the_service_may_not_change_the_schema(base):
             assert not held, f"{privilege} on {table.name}"
 
 
+async def test_the_service_appends_to_its_audit_trail_and_changes_only_what_sealing_and_erasing_need(base):
+    columns = await base.superuser.fetch(
+        "SELECT attname FROM pg_attribute WHERE attrelid = 'audit'::regclass AND attnum > 0 AND NOT attisdropped"
+        " AND has_column_privilege($1, 'audit', attname, 'UPDATE')",
+        base.role,
+    )
+    assert {row["attname"] for row in columns} == {"seq", "previous", "content_digest", "digest", "details", "salt"}
+    assert not await base.superuser.fetchval("SELECT has_table_privilege($1, 'audit', 'DELETE')", base.role)
+
+
 async def test_the_service_reaches_no_other_database(base):
     others = [f"parvis_{service}" for service in SERVICES if service != base.service]
     reached = [

@@ -17,9 +17,10 @@ from people import FIRM, Cast
 
 from parvis.billing.v1 import billing_pb2
 from parvis.documents.v1 import documents_pb2
-from parvis.identity.v1 import identity_pb2
+from parvis.identity.v1 import domains_pb2, identity_pb2, providers_pb2
 from parvis.notify.v1 import notify_pb2
 from parvis.tenancy.v1 import tenancy_pb2
+from parvis.trail.v1 import trail_pb2
 from parvis_kit.errors import ServiceError
 from parvis_kit.ids import uuid7
 
@@ -27,6 +28,8 @@ _ASK = """
 INSERT INTO access_requests (organisation_id, id, account_id, state, mail, given_name, family_name, locale, message,
                              reason, asked_at, expires_at)
 VALUES ($1, $2, $3, 1, $4, 'Iso', 'Lation', 'fr', '', '', now(), now() + interval '1 day')"""
+#: It is not proven, and stays.
+LASTING_DOMAIN = "lasting.isolation.example"
 PDF = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
 
 
@@ -59,6 +62,11 @@ class World:
     upload_id: str = ""
     sent_id: str = ""
     draft_id: str = ""
+    #: A directory of the firm, which a test of its own sends to.
+    provider_id: str = ""
+    domain_id: str = ""
+    #: An act of the firm, of tenancy.
+    entry_id: str = ""
     #: Of the provider.
     import_id: str = ""
     #: All that were started here.
@@ -95,6 +103,10 @@ class World:
         self.upload_id = (await self.upload()).id
         self.sent_id = (await self.sent_upload()).id
         self.draft_id = (await self.draft()).id
+        self.provider_id = (await self.directory()).id
+        self.domain_id = (await self.mail_domain()).id
+        acts = await self.call("TrailService.ListEntries of tenancy", trail_pb2.ListEntriesRequest(page_size=1))
+        self.entry_id = acts.entries[0].id
         wanted = identity_pb2.StartImportRequest(name="iso.csv", size=5)
         self.import_id = (await self.call("ImportService.StartImport", wanted, by="provider")).id
 
@@ -110,6 +122,29 @@ class World:
         """A session of the administrator on another device."""
         member = await self.cast.sign_in_again("administrator")
         return read(await member.token(self.cast.wires))["sid"]
+
+    async def mail_domain(self) -> domains_pb2.Domain:
+        """A mail domain of the firm that is not proven, and stays."""
+        found = await self.call("DomainService.ListDomains", domains_pb2.ListDomainsRequest())
+        for each in found.domains:
+            if each.name == LASTING_DOMAIN:
+                return each
+        return await self.call("DomainService.AddDomain", domains_pb2.AddDomainRequest(name=LASTING_DOMAIN))
+
+    async def directory(self) -> providers_pb2.SsoProvider:
+        """A directory of the firm that can be tested: the portal itself is one, to which the firm might connect."""
+        found = await self.call("ProviderService.ListProviders", providers_pb2.ListProvidersRequest())
+        for each in found.providers:
+            if each.issuer:
+                return each
+        request = providers_pb2.CreateProviderRequest(
+            kind=providers_pb2.PROVIDER_KIND_OIDC, template="oidc", name="Isolation"
+        )
+        made = await self.call("ProviderService.CreateProvider", request)
+        change = providers_pb2.UpdateProviderRequest(
+            id=made.id, version=made.version, issuer=self.cast.portal.url, client_id="isolation"
+        )
+        return await self.call("ProviderService.UpdateProvider", change)
 
     async def deposit_template(self) -> documents_pb2.FolderTemplate:
         """A folder that clients may deposit into."""
@@ -140,14 +175,39 @@ class World:
         await self.tenancy.execute(_ASK, firm, request_id, account, mail)
         return str(request_id)
 
-    async def active_member(self) -> tenancy_pb2.Member:
+    async def active_member(self, profile_id: str = "") -> tenancy_pb2.Member:
         """A colleague who has arrived: identity asks for their membership when they sign in."""
-        invited = await self.cast.invite((await self.cast.profiles())["junior"].id)
+        invited = await self.cast.invite(profile_id or (await self.cast.profiles())["junior"].id)
         request = tenancy_pb2.ResolveMembershipRequest(
             account_id=invited.account_id, organisation_id=self.cast.organisations[FIRM]
         )
         await self.cast.wires.call(Caller("identity"), "RightsService.ResolveMembership", request)
         return await self.call("MemberService.GetMember", tenancy_pb2.GetMemberRequest(id=invited.id))
+
+    async def mapping(self) -> tenancy_pb2.DirectoryMapping:
+        """What the firm's directory gives, as of the version that is in force."""
+        found = await self.call("DirectoryService.GetDirectoryMapping", tenancy_pb2.GetDirectoryMappingRequest())
+        junior = (await self.cast.profiles())["junior"].id
+        given = tenancy_pb2.DirectoryRule(value="Isolation", profile_id=junior, structure_id=self.structure_id)
+        return tenancy_pb2.DirectoryMapping(rules=[given], version=found.version)
+
+    async def directory_member(self) -> tenancy_pb2.Member:
+        """A colleague who came from the firm's directory."""
+        found = await self.call("DirectoryService.GetDirectoryMapping", tenancy_pb2.GetDirectoryMappingRequest())
+        if "Isolation" not in [each.value for each in found.rules]:
+            saved = tenancy_pb2.SaveDirectoryMappingRequest(mapping=await self.mapping())
+            await self.call("DirectoryService.SaveDirectoryMapping", saved)
+        person = identity_pb2.DirectoryPerson(
+            account_id=str(uuid7()),
+            version=1,
+            family_name="Lation",
+            groups=["Isolation"],
+            groups_said=True,
+            active=True,
+        )
+        request = tenancy_pb2.SettlePersonRequest(organisation_id=self.cast.firm, person=person)
+        settled = await self.cast.wires.call(Caller("identity"), "DirectoryService.SettlePerson", request)
+        return await self.call("MemberService.GetMember", tenancy_pb2.GetMemberRequest(id=settled.membership_id))
 
     async def fresh_template(self) -> documents_pb2.FolderTemplate:
         """A folder template of the firm's own."""

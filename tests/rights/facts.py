@@ -55,13 +55,24 @@ CATALOGUE = (
     Right("invoices.edit", "contact", ("invoices.read",)),
     Right("invoices.close", "contact", ("invoices.edit",)),
     Right("organisation.manage", ""),
+    Right("sign_in.manage", ""),
+    Right("audit.view", ""),
     Right("organisations.manage", "", provider_only=True),
     Right("products.manage", "", provider_only=True),
 )
 #: What a portal access holds, over exactly the contacts that it acts for.
 PORTAL_RIGHTS = frozenset({"contacts.read", "documents.read", "documents.file", "invoices.read"})
 #: What concerns everybody, and is not held within a tier.
-OF_EVERYBODY = frozenset({"profiles.manage", "organisation.manage", "organisations.manage", "products.manage"})
+OF_EVERYBODY = frozenset(
+    {
+        "profiles.manage",
+        "organisation.manage",
+        "sign_in.manage",
+        "audit.view",
+        "organisations.manage",
+        "products.manage",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

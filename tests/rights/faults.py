@@ -132,7 +132,7 @@ OF_ACTS = [
     Fault("members outside a tier are changed", "tenancy.service.authority:in_tier", "structure_id not in tier",
           "False"),
     Fault("the last administrator goes", "tenancy.service.authority:keep_an_administrator",
-          "(unit, membership.id) == 0", "(unit, membership.id) < 0"),
+          "not await rights.other_administrators(unit, membership.id)", "False"),
     Fault("an administrator of a part is enough", "tenancy.store.rights:_OTHER_ADMINISTRATORS", "AND tier_id IS NULL",
           ""),
     Fault("what requires a right stays without it", "tenancy.domain.rights:settle", "while bare := [",

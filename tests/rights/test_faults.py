@@ -15,7 +15,7 @@ from parvis_kit.caller import Caller
 
 #: Organisations that are looked at, one after the other, until one shows the fault. Without a fault none does:
 #: test_evaluators.py looks at the same ones.
-ORGANISATIONS = 120
+ORGANISATIONS = 200
 #: Every so many is seeded where time is short.
 FEW = 12
 

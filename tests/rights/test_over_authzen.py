@@ -79,7 +79,7 @@ async def test_evaluations_are_what_the_rules_say(places):
             decided = [each["decision"] for each in answer["evaluations"]]
             assert decided == [reference.decide(facts, each).allowed for _, each in part], number
             said += decided
-    assert min(said.count(True), said.count(False)) > 100  # drawn organisations in which nothing is asked prove nothing
+    assert min(said.count(True), said.count(False)) > 50  # drawn organisations in which nothing is asked prove nothing
 
 
 async def gone_through(pep, path, asked):

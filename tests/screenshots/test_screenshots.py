@@ -76,6 +76,8 @@ def test_sign_in_that_was_refused(seat, reader):
     someone = reader(None)
     someone.open("/login")
     field_of(someone.page, "Adresse mail").fill(f"personne.{seat}@exemple.example")
+    someone.press("Continuer", exact=True)
+    picture(someone, seat, "connexion-mot-de-passe")
     field_of(someone.page, "Mot de passe").fill("Mauvais!2026")
     someone.press("Se connecter")
     picture(someone, seat, "connexion-refusee")

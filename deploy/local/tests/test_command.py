@@ -12,6 +12,7 @@ from parvis_local.command import parse
         ("test chaos --full", "chaos", True, []),
         ("test --full chaos", "chaos", True, []),
         ("test unit -- -k invoice --full", "unit", False, ["-k", "invoice", "--full"]),
+        ("test chaos --full -- -k faults", "chaos", True, ["-k", "faults"]),
         ("test -- -x", "", False, ["-x"]),
     ],
 )

@@ -136,6 +136,7 @@ def test_the_readme_lists_every_macro_with_its_arguments(pages):
         "me",
         "flashes",
         "viewing_banner",
+        "closing_banner",
         "field_label",
         "field_notes",
         "field_aria",

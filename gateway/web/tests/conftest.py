@@ -10,6 +10,8 @@ from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.errors import not_found, unauthenticated
 from parvis_ui.pages import Pages
 from parvis_web.clients import Clients
+from parvis_web.holdings import HOLDINGS
+from parvis_web.kept import Kept
 from parvis_web.main import application
 from parvis_web.relying_party import RelyingParty
 from parvis_web.sessions import Session
@@ -44,7 +46,9 @@ async def suite(settings: WebSettings, drawn: Pages) -> AsyncIterator[Suite]:
     services = FakeServices()
     clients = Clients(services.channel)
     sessions = MemorySessions(clients)
-    portal = Portal(settings, drawn, clients, sessions, RelyingParty(settings))
+    portal = Portal(
+        settings, drawn, clients, sessions, RelyingParty(settings), Kept(clients.records, HOLDINGS, settings)
+    )
     session = Session(
         cookie_sha256=b"x",
         key=b"k" * 32,
@@ -72,6 +76,7 @@ async def suite(settings: WebSettings, drawn: Pages) -> AsyncIterator[Suite]:
             return not_found()
         made = identity_pb2.OrganisationToken(token=f"token-{request.organisation_id}", session_id=str(SESSION))
         made.expires_at.FromDatetime(datetime.now(UTC) + timedelta(minutes=5))
+        made.proven_at.FromDatetime(datetime.now(UTC))
         return made if request.refresh_token == "refresh" else unauthenticated("session_ended")
 
     def organisations(request: tenancy_pb2.ListMyOrganisationsRequest) -> tenancy_pb2.ListMyOrganisationsResponse:

@@ -144,6 +144,12 @@ async def test_json_that_is_none_or_no_text_is_refused(served: Suite, sent):
     assert (answer.status_code, answer.json()["code"]) == (422, "malformed_request")
 
 
+async def test_a_form_announces_no_file(served: Suite):
+    data = {"csrf": served.session.csrf, "name": "a.pdf", "size": "10"}
+    answer = await served.client.post("/o/durand/uploads", data=data, headers={"Origin": ORIGIN})
+    assert (answer.status_code, answer.json()["code"]) == (422, "malformed_request")
+
+
 async def test_too_many_uploads_are_said_with_what_to_do(served: Suite):
     served.services.answers["StartUpload"] = limit("too_many_uploads", uploads="20", gibibytes="20")
     answer = await json_of(served, "POST", "/o/durand/uploads", {"name": "a.pdf", "size": 10, "type": ""})

@@ -72,3 +72,11 @@ async def test_a_search_that_finds_nothing_says_so(suite: Suite):
 async def test_two_organisations_need_no_search(suite: Suite):
     assert 'role="search"' not in (await suite.get("/organisations")).text
     assert 'class="search org-search"' not in (await suite.get("/o/durand/")).text
+
+
+async def test_an_organisation_that_has_just_come_is_in_the_switch_once_the_list_was_seen(suite: Suite):
+    other = suite.organisations.pop()
+    await suite.get("/o/durand/")
+    suite.organisations.append(other)
+    await suite.get("/organisations")
+    assert "Lenoir Conseil" in text_of(await suite.get("/o/durand/"))

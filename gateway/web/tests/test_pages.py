@@ -84,6 +84,15 @@ async def test_every_page_renders_and_costs_five_calls_at_most(suite: Suite, pat
     assert "Content-Security-Policy" in answer.headers
 
 
+async def test_the_account_of_a_directory_offers_no_password(suite: Suite):
+    assert 'href="/password"' in (await suite.get("/o/durand/account")).text
+    suite.services.answers["GetMyAccount"] = identity_pb2.Account(identifier="h", directory=True)
+    page = await suite.get("/o/durand/account")
+    assert 'href="/password"' not in page.text
+    assert "Only you know it" not in page.text
+    assert "says who you are. This account has no password here." in text_of(page)
+
+
 async def test_several_organisations_are_offered_and_one_is_entered_at_once(suite: Suite):
     answer = await suite.get("/organisations")
     assert 'href="/o/durand/"' in answer.text
@@ -247,7 +256,7 @@ async def test_the_legal_page_needs_no_session(suite: Suite):
     suite.sign_out()
     answer = await suite.get("/legal")
     assert answer.status_code == 200
-    assert "Payslips" in answer.text
+    assert "What is kept, and for how long" in answer.text
 
 
 async def test_signing_out_ends_the_session_here_and_at_identity(suite: Suite):

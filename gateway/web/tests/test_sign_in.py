@@ -1,7 +1,7 @@
 """Signing in against an identity that is played: what is sent, what is proven, what is refused."""
 
 import time
-from base64 import urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from hashlib import sha256
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
@@ -12,6 +12,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 
 from parvis_kit.errors import Kind, ServiceError
+from parvis_watch import start
 from parvis_web.relying_party import RelyingParty
 from parvis_web.testing import ORIGIN, Suite
 
@@ -27,12 +28,14 @@ class PlayedIdentity:
         self.claims: dict[str, object] = {}
         self.key = KEY
         self.seen: dict[str, list[str]] = {}
+        self.proof = ""
         self.status = 200
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         if request.url.path == "/oauth2/jwks":
             return httpx.Response(200, json=KeySet([KEY]).as_dict(private=False))
         self.seen = parse_qs(request.content.decode())
+        self.proof = request.headers["authorization"]
         if self.status != 200:
             return httpx.Response(self.status, json={"error": "invalid_grant"})
         id_token = jwt.encode({"alg": "ES256", "kid": "k1"}, self.claims, self.key)
@@ -70,6 +73,27 @@ def test_the_sign_in_page_is_asked_with_state_nonce_and_challenge(party):
     assert (asked["state"], asked["nonce"]) == (attempt.state, attempt.nonce)
     assert asked["redirect_uri"] == f"{ORIGIN}/auth/callback"
     assert asked["organisation"] == "durand"
+
+
+async def test_the_secret_is_renewed_while_people_are_signing_in(party, identity, tmp_path, monkeypatch):
+    monkeypatch.setattr(start, "SECRETS", tmp_path)
+    monkeypatch.delenv("PARVIS_WEB_CLIENT_SECRET", raising=False)
+    file = tmp_path / "parvis_web_client_secret"
+
+    async def shown():
+        identity.vouch(attempt.nonce)
+        await party.finish(attempt, "code")
+        return b64decode(identity.proof.removeprefix("Basic ")).decode().partition(":")[2]
+
+    file.write_text("first-secret-of-the-pages\n")
+    _, attempt = party.begin("/x")
+    kept = party.keep(attempt)
+    assert await shown() == "first-secret-of-the-pages"
+    file.write_text("second-secret-of-the-pages, first-secret-of-the-pages\n")
+    assert await shown() == "second-secret-of-the-pages"
+    assert party.recall(kept) == attempt  # begun before
+    file.write_text("second-secret-of-the-pages\n")
+    assert party.recall(kept) is None
 
 
 def test_an_attempt_is_recalled_only_as_it_was_kept(party):

@@ -11,14 +11,11 @@
         return service
 
 Commands of every service: (none) serves, with `--role api`, `worker` or `all`; `migrate` brings the schema to its
-newest revision;
-`replay` brings dead letters back; `verify-audit` checks every chain; and those that a service adds (`Command`).
+newest revision; `verify-audit` checks every chain; and those that a service adds (`Command`).
 """
 
 import argparse
 import asyncio
-import contextlib
-import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -27,12 +24,8 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 from uuid import UUID
 
 import structlog
-import uvicorn
 import uvloop
 from google.protobuf.descriptor import ServiceDescriptor
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from starlette.responses import JSONResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from parvis.identity.v1 import identity_pb2, identity_pb2_grpc
 from parvis.tenancy.v1 import events_pb2 as tenancy_events
@@ -44,16 +37,24 @@ from parvis_kit.client import Peers
 from parvis_kit.errors import Kind, ServiceError, unauthenticated
 from parvis_kit.migrations import upgrade_schema
 from parvis_kit.outbox import Relay
-from parvis_kit.postgres import for_ever
+from parvis_kit.probes import watch
 from parvis_kit.revocations import Revocations
 from parvis_kit.server import Confirm, GrpcServer
 from parvis_kit.settings import ServiceSettings
-from parvis_kit.telemetry import configure_logs
 from parvis_kit.tokens import FetchKeys, TokenVerifier
-from parvis_kit.unit import Database, origin
+from parvis_kit.unit import Database
+from parvis_watch import start
+from parvis_watch.http import HttpServer, Watched
+from parvis_watch.jobs import for_ever
+from parvis_watch.logs import configure_logs
+from parvis_watch.papers import Address
+from parvis_watch.probes import Probes
+from parvis_watch.replicas import Stop
+from parvis_watch.traces import configure_traces
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
+    from starlette.types import ASGIApp
 
 Settings = TypeVar("Settings", bound=ServiceSettings)
 Role = Literal["api", "worker", "all"]
@@ -80,7 +81,12 @@ class Service(Generic[Settings]):
     ) -> None:
         self.settings = settings
         self.database = Database(
-            settings.database_url.get_secret_value(), service=settings.service, pool=settings.database_pool
+            Address.told("parvis_database_url", settings.database_url.get_secret_value()),
+            service=settings.service,
+            pool=settings.database_pool,
+            direct=Address.told("parvis_database_direct_url", settings.database_direct_url.get_secret_value())
+            if settings.database_direct_url
+            else "",
         )
         self.peers = Peers(settings)
         self.broker = _broker(settings)
@@ -98,10 +104,13 @@ class Service(Generic[Settings]):
         )
         #: The service's own HTTP application; health and metrics are answered before it.
         self.pages: ASGIApp | None = None
+        #: What is asked when somebody reads the metrics.
+        self.probes = Probes()
         #: What the relays of identity and tenancy publish every five seconds on the revocation stream.
         self.heartbeat: Message | None = None
         self._background: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self._confirmed: dict[str, tuple[float, bool]] = {}
+        self._started = False
         if knows_rights:
             self.bus.broadcast(tenancy_events.GrantsChanged, self._grants_changed)
 
@@ -114,12 +123,16 @@ class Service(Generic[Settings]):
         self._background.append(work)
 
     async def serve(self, role: Role) -> None:
-        """Serves until SIGTERM or SIGINT, then stops: takes nothing new, ends what runs, hands back the rest."""
-        stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        health = Health(self, self.pages if role != "worker" else None)
-        http = HttpServer(health, self.settings.http_listen, trusted_proxies=self.settings.trusted_proxies)
+        """Serves until SIGTERM or SIGINT, then stops: says that it leaves and answers on for a moment (not after
+        SIGINT), takes nothing new, ends what runs, hands back the rest.
+        """
+        stop = Stop()
+        self._standings = watch(self.probes, self.settings, self.database, self.bus, self.revocations)
+        await start.unless_too_new(self.settings.service, self._standings.refuse())
+        app = Watched(self.pages if role != "worker" else None, ready=self._failing, probes=self.probes)
+        http = HttpServer(
+            app, self.settings.http_listen, trusted_proxies=self.settings.trusted_proxies, grace=bus.GRACE
+        )
         answering = asyncio.create_task(http.serve())
         tasks = [asyncio.create_task(for_ever(self.bus.listen))]
         if role != "worker" and self.settings.grpc_listen:
@@ -129,10 +142,13 @@ class Service(Generic[Settings]):
             relay = Relay(url, self.broker, source=name, heartbeat=self.heartbeat)
             work = [self.bus.consume, relay.run, lambda: audit.seal_for_ever(url, source=name), *self._background]
             tasks += [asyncio.create_task(for_ever(each)) for each in work]
-        health.started = True
+        self._started = True
         _log.info("started", role=role)
-        await stop.wait()
-        health.started = False
+        await stop.asked()
+        self._started = False
+        if role != "worker":  # nobody calls a worker
+            app.leaving = True
+            await stop.drained(self.settings.drain_seconds, self.grpc.health.leave)
         await self.grpc.stop(bus.GRACE)
         http.should_exit = True
         await answering
@@ -143,6 +159,11 @@ class Service(Generic[Settings]):
         await self.peers.close()
         await self.database.close()
         _log.info("stopped")
+
+    async def _failing(self) -> str:
+        # NATS counts at the start only: it is every replica's, and without any of them nobody would be answered at all.
+        failing = await self.database.ready() if self._started else "starting or stopping"
+        return failing or await self._standings.lagging() or ("" if self.broker.reached else "NATS cannot be reached")
 
     async def _fetch_keys(self) -> str:
         stub = identity_pb2_grpc.SessionServiceStub(self.peers.channel("identity"))
@@ -181,74 +202,12 @@ class Service(Generic[Settings]):
             self.grants.drop(envelope.organisation_id, memberships, event.revision)
 
 
-class Health:
-    """Answers /health/live, /health/ready and /metrics to whoever reaches the service itself; everything else is the
-    service's own.
-
-    What came through the gateway (it always says for which host) never sees these three.
-    """
-
-    def __init__(self, service: Service[Any], pages: ASGIApp | None) -> None:
-        self._service = service
-        self._pages = pages
-        self.started = False
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        inside = scope["type"] == "http" and not any(name == b"x-forwarded-host" for name, _ in scope["headers"])
-        path = scope.get("path") if inside else None
-        if path == "/health/live":
-            await Response(status_code=204)(scope, receive, send)
-        elif path == "/health/ready":
-            await (await self._ready())(scope, receive, send)
-        elif path == "/metrics":
-            await Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)(scope, receive, send)
-        elif self._pages is not None:
-            origin.set("request")  # a request has a task of its own
-            await self._pages(scope, receive, send)
-        elif scope["type"] == "http":
-            await Response(status_code=404)(scope, receive, send)
-
-    async def _ready(self) -> Response:
-        failing = "starting or stopping" if not self.started else await self._service.database.ready()
-        if not failing and not self._service.broker.connected:
-            failing = "NATS cannot be reached"
-        if failing:
-            return JSONResponse({"status": "unready", "failing": failing}, status_code=503)
-        return JSONResponse({"status": "ready"})
-
-
-class HttpServer(uvicorn.Server):
-    """Serves `app` at host:port; the address of a visitor is what a trusted proxy says it is."""
-
-    def __init__(self, app: ASGIApp, listen: str, *, trusted_proxies: str) -> None:
-        host, _, port = listen.rpartition(":")
-        super().__init__(
-            uvicorn.Config(
-                app,
-                host=host,
-                port=int(port),
-                http="httptools",
-                ws="none",
-                lifespan="off",
-                loop="none",
-                access_log=False,
-                log_config=None,
-                server_header=False,
-                proxy_headers=True,
-                forwarded_allow_ips=trusted_proxies,
-                timeout_graceful_shutdown=int(bus.GRACE),
-            )
-        )
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Any:
-        """Signals are the service's: uvicorn would take them for itself."""
-        yield
-
-
-def _broker(settings: ServiceSettings, part: str = "") -> Broker:
-    name = f"parvis-{settings.service}{part}"
-    return Broker(settings.nats_url.get_secret_value(), name=name, replicas=settings.broker_replicas)
+def _broker(settings: ServiceSettings) -> Broker:
+    return Broker(
+        Address.told("parvis_nats_url", settings.nats_url.get_secret_value()),
+        name=f"parvis-{settings.service}",
+        replicas=settings.broker_replicas,
+    )
 
 
 @dataclass(frozen=True)  # with slots, Python 3.11 cannot make one of a generic class
@@ -271,46 +230,31 @@ def run(
     """The command line of a service. `wire` makes the service inside the running loop. See the module."""
     name = settings_type.service
     own = commands or {}
-    arguments = _parser(name, own).parse_args(argv)
-    settings = settings_type()
+    arguments = start.command_line(name, own).parse_args(argv)
+    settings = start.read(settings_type, name, serves=arguments.command is None)
     configure_logs(name, settings.log_level)
-    match arguments.command:
-        case "migrate":
-            owner = settings.migration_url or settings.database_url
-            asyncio.run(upgrade_schema(f"parvis_{name}", owner.get_secret_value()))
-        case "replay":
-            url = settings.database_url.get_secret_value()
-            count = uvloop.run(bus.replay_dead_letters(url, _broker(settings, "-replay"), name))
-            _log.info("dead_letters_replayed", count=count)
-        case "verify-audit":
-            sys.exit(uvloop.run(_verify(settings)))
-        case command if command in own:
-            sys.exit(uvloop.run(own[command].run(settings, arguments)))
-        case _:
-            uvloop.run(_serve(settings, wire, arguments.role))
-
-
-def _parser(name: str, own: Mapping[str, Command[Any]]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=f"python -m parvis_{name}")
-    parser.add_argument("--role", choices=["api", "worker", "all"], default="all", help="what this process does")
-    several = parser.add_subparsers(dest="command", metavar="command")
-    several.add_parser("migrate", help="brings the schema to its newest revision")
-    several.add_parser("replay", help="brings dead letters back")
-    several.add_parser("verify-audit", help="checks every chain of the audit trail")
-    for each, command in own.items():
-        mine = several.add_parser(each, help=command.says, description=command.says)
-        if command.arguments is not None:
-            command.arguments(mine)
-    return parser
+    url = ((arguments.command == "migrate" and settings.migration_url) or settings.database_url).get_secret_value()
+    with start.explained(name, url, serves=arguments.command is None):
+        match arguments.command:
+            case None:
+                uvloop.run(_serve(settings, wire, arguments.role))
+            case "migrate":
+                asyncio.run(upgrade_schema(f"parvis_{name}", url))
+            case "verify-audit":
+                sys.exit(uvloop.run(_verify(url)))
+            case command:
+                sys.exit(uvloop.run(own[command].run(settings, arguments)))
 
 
 async def _serve(settings: Settings, wire: Callable[[Settings], Awaitable[Service[Settings]]], role: Role) -> None:
+    stop_traces = configure_traces(settings.service)
     service = await wire(settings)
     await service.serve(role)
+    await stop_traces()
 
 
-async def _verify(settings: ServiceSettings) -> int:
-    chains = await audit.verify_all(settings.database_url.get_secret_value())
+async def _verify(url: str) -> int:
+    chains = await audit.verify_all(url)
     broken = [chain for chain in chains if chain.problem]
     for chain in broken:
         _log.error("audit_chain_broken", organisation=str(chain.organisation_id), seq=chain.seq, how=chain.problem)

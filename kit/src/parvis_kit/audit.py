@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from parvis_kit.unit import UnitOfWork
+    from parvis_watch.papers import Address
 
 NOBODY = UUID(int=0)  # acts outside any organisation
 GENESIS = bytes(32)
@@ -86,7 +87,7 @@ async def append(connection: "asyncpg.Connection", rows: "Iterable[tuple[Any, ..
     await connection.executemany(_APPEND, rows)
 
 
-async def seal_for_ever(url: str, *, source: str) -> None:
+async def seal_for_ever(url: "Address | str", *, source: str) -> None:
     """Seals what was committed, in the order of its time, within about a second; any number of replicas."""
 
     async def work(connection: "asyncpg.Connection") -> None:
@@ -161,21 +162,21 @@ async def _seal_organisation(connection: "asyncpg.Connection", organisation_id: 
     if sealed:
         await connection.execute(_SEAL, *(list(column) for column in zip(*sealed, strict=True)), organisation_id)
         await connection.execute(
-            "UPDATE audit_heads SET seq = $2, digest = $3 WHERE organisation_id = $1",
-            organisation_id,
-            seq,
-            previous,
+            "UPDATE audit_heads SET seq = $2, digest = $3 WHERE organisation_id = $1", organisation_id, seq, previous
         )
 
 
-def _content_digest(found: "asyncpg.Record") -> bytes:
+def canonical(found: "asyncpg.Record") -> bytes:
+    """What is hashed of a row, behind its salt."""
     content = {
         name: value if value is None or isinstance(value, str) else _text(value)
         for name, value in ((name, found[name]) for name in _CONTENT)
-    }
-    content["details"] = json.loads(found["details"] or "null")
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-    return hashlib.sha256((found["salt"] or b"") + canonical).digest()
+    } | {"details": json.loads(found["details"] or "null")}
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _content_digest(found: "asyncpg.Record") -> bytes:
+    return hashlib.sha256((found["salt"] or b"") + canonical(found)).digest()
 
 
 def _text(value: datetime | UUID) -> str:

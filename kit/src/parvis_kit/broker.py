@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -19,6 +20,8 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import api
 from nats.js.errors import APIError, NotFoundError
+
+from parvis_watch.papers import Address
 
 if TYPE_CHECKING:
     from nats.aio.subscription import Subscription
@@ -40,13 +43,15 @@ _log = structlog.get_logger(__name__)
 class Broker:
     """The connection: made when first needed, for ever repaired. `replicas` is 3 in a cluster."""
 
-    def __init__(self, url: str, *, name: str, replicas: int = 1) -> None:
-        self._url = url
+    def __init__(self, url: Address | str, *, name: str, replicas: int = 1) -> None:
+        self._address = Address.of(url)
         self.name = name
         self._replicas = replicas
         self._client: Client | None = None
         self._lock = asyncio.Lock()
         self._lost: asyncio.Future[None] | None = None
+        #: Whether the server was there once: from then on what needs it waits, and whoever does not works on.
+        self.reached = False
         self.listeners: list[Callable[[], None]] = []  # told when a connection is back
 
     @property
@@ -63,7 +68,7 @@ class Broker:
                 try:
                     await self._connect()
                 except (nats.errors.Error, APIError, OSError, TimeoutError) as error:
-                    _log.debug("broker_unreachable", error=repr(error))
+                    _log.debug("broker_unreachable", error=error)
                     await asyncio.sleep(_TICK)
 
     async def publish(self, subject: str, payload: bytes, headers: dict[str, str]) -> None:
@@ -91,6 +96,10 @@ class Broker:
         over.set_result(None)
         return over
 
+    async def stream_bytes(self) -> int:
+        """Size of the stream."""
+        return (await (await self.client()).jsm(timeout=2).stream_info(STREAM)).state.bytes
+
     async def close(self) -> None:
         """Sends what is buffered, then hangs up."""
         if self._client is not None and not self._client.is_closed:
@@ -104,16 +113,18 @@ class Broker:
         if self._client is None or self._client.is_closed:
             client = Client()
             await client.connect(
-                self._url,
+                self._address.url.split(","),  # several servers of one cluster, each with the same credentials
                 name=self.name,
+                inbox_prefix=f"_INBOX.{self.name.replace('-', '.')}",  # what a user may hear names its service
                 max_reconnect_attempts=-1,
                 reconnect_time_wait=_TICK,  # type: ignore[arg-type] # it sleeps that long, in seconds
                 ping_interval=10,
                 error_cb=_ignore,
                 disconnected_cb=self._on_lost,
                 reconnected_cb=self._on_back,
+                **self._address.credentials(),
             )
-            self._client = client
+            self._client, self.reached = client, True
             await self._on_back()
         elif not self._client.is_connected:
             await asyncio.sleep(_TICK)
@@ -129,10 +140,12 @@ class Broker:
             listener()
 
     async def _ensure_stream(self, client: Client) -> None:
-        """Makes the stream where there is none (a new broker, or one that lost its disk)."""
+        """Makes the stream where there is none (a new broker, or one that lost its disk), or on fewer servers."""
         manager = client.jsm(timeout=2)
         try:
-            await manager.stream_info(STREAM)
+            config = (await manager.stream_info(STREAM)).config
+            if (config.num_replicas or 1) < self._replicas:
+                await manager.update_stream(config, num_replicas=self._replicas)
         except NotFoundError:
             await manager.add_stream(
                 name=STREAM,
@@ -148,7 +161,7 @@ class Broker:
 
 
 async def _ignore(error: Exception) -> None:
-    _log.debug("broker_error", error=repr(error))
+    (_log.error if "permissions violation" in str(error).lower() else _log.debug)("broker_error", error=error)
 
 
 class _Listening:
@@ -172,18 +185,14 @@ class _Listening:
                 try:
                     await self._tick(client)
                 except (nats.errors.Error, APIError, OSError, TimeoutError) as error:
-                    (_log.warning if isinstance(error, APIError) else _log.debug)(
-                        "listening_interrupted", error=repr(error)
-                    )
+                    (_log.warning if isinstance(error, APIError) else _log.debug)("listening_interrupted", error=error)
                     if isinstance(error, NotFoundError):
                         self._broker.doubt()
                     self._reset()
                     self._wake.clear()
-                try:
+                with suppress(TimeoutError):
                     async with asyncio.timeout(_TICK):
                         await self._wake.wait()
-                except TimeoutError:
-                    continue
         finally:
             self._broker.listeners.remove(self._reset)
             await self._unsubscribe()
@@ -248,6 +257,12 @@ class Puller(_Listening):
         """There is room again."""
         if self._open <= 0:
             self._wake.set()
+
+    async def stands(self) -> api.ConsumerInfo:
+        """How far the consumer is."""
+        manager = (await self._broker.client()).jsm(timeout=2)
+        found: api.ConsumerInfo = await manager.consumer_info(STREAM, self._durable)
+        return found
 
     async def _tick(self, client: Client) -> None:
         if client is not self._client:

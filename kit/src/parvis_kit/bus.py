@@ -22,13 +22,15 @@ import asyncpg
 import nats.errors
 import structlog
 from google.protobuf.message import Message
-from prometheus_client import Counter
 from sqlalchemy import exc as sql_errors
 
 from parvis_kit.broker import Broker, Feed, Puller
 from parvis_kit.caller import Acting, Caller, acting_as
 from parvis_kit.envelope import MESSAGE_ID, Envelope, open_envelope, subject_of
 from parvis_kit.errors import Kind, ServiceError
+from parvis_watch.metrics import EVENT_SECONDS, EVENTS, EVENTS_AGAIN, QUEUE_LAG, QUEUE_OPEN, STREAM_BYTES
+from parvis_watch.traces import edge
+from parvis_watch.words import said
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -43,8 +45,6 @@ BACK_OFF = (5.0, 30.0, 120.0, 600.0, 3600.0)  # s; one attempt more than pauses
 GRACE = 8.0  # s that running handlers and requests get when the process stops
 QUICK = (1.0, 2.0, 5.0, 10.0)  # s; the last one for ever
 ONLY = "parvis-only"  # header of a replayed message: the one consumer that it is for
-
-HANDLED = Counter("parvis_events_handled", "Events by what became of them", ["subject", "outcome"])
 
 _log = structlog.get_logger(__name__)
 _Event = TypeVar("_Event", bound=Message)
@@ -62,7 +62,7 @@ ON CONFLICT (id, consumer) DO UPDATE SET
 RETURNING attempts"""
 _DEAD = """
 SELECT id, subject, payload, headers FROM dead_letters
-WHERE consumer = $1 AND dead_at IS NOT NULL ORDER BY id"""
+WHERE consumer = $1 AND dead_at IS NOT NULL AND ($2::uuid[] IS NULL OR id = ANY($2)) ORDER BY id"""
 _REVIVE = """
 UPDATE dead_letters SET attempts = 0, dead_at = NULL, replayed_at = now() WHERE id = $1 AND consumer = $2"""
 
@@ -116,7 +116,7 @@ class Bus:
         self.name = consumer
         self._database = database
         self._caller = Caller(service=consumer)
-        self._concurrency = concurrency
+        self.concurrency = concurrency
         self._handlers: dict[str, _Run] = {}
         self._hearers: dict[str, list[_Run]] = {}
         self._replay = timedelta(0)
@@ -184,7 +184,7 @@ class Bus:
 
     async def consume(self) -> None:
         """Handles events, until cancelled: then takes no more, and gives back what does not end within `GRACE`."""
-        self._puller = Puller(self.broker, self.name, list(self._handlers), self._receive, self._room, self._ack_wait)
+        self._puller = Puller(self.broker, self.name, list(self._handlers), self._receive, self.room, self._ack_wait)
         working = [asyncio.create_task(self._stay_alive())]
         if self._handlers:
             working.append(asyncio.create_task(self._puller.run()))
@@ -212,14 +212,23 @@ class Bus:
             await unit.fetch(_FORGET, envelope.id, self.name)
         return True
 
+    async def probe(self) -> None:
+        """Says how far the consumer is behind the stream. Raises while the broker cannot be reached."""
+        if self._puller is not None and self._handlers:
+            found = await self._puller.stands()
+            QUEUE_LAG.set(found.num_pending or 0)
+            QUEUE_OPEN.set(found.num_ack_pending or 0)
+        STREAM_BYTES.set(await self.broker.stream_bytes())
+
     def _register(self, event_class: type[_Event], run: _Run) -> None:
         subject = subject_of(event_class)
         if subject in self._handlers:
             raise ValueError(f"{subject} has a handler already: one consumer, one effect.")
         self._handlers[subject] = run
 
-    def _room(self) -> int:
-        return self._concurrency - len(self._in_flight)
+    def room(self) -> int:
+        """How many handlers more may run."""
+        return self.concurrency - len(self._in_flight)
 
     def _receive(self, message: "Msg") -> None:
         task = asyncio.create_task(self._handle(message))
@@ -229,7 +238,7 @@ class Bus:
     def _settled(self, task: "asyncio.Task[None]") -> None:
         del self._in_flight[task]
         if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("message_not_settled", error=repr(error))  # it comes again
+            _log.error("message_not_settled", error=error)  # it comes again
         if self._puller is not None:
             self._puller.wake()
 
@@ -237,18 +246,20 @@ class Bus:
         try:
             envelope = open_envelope(message)
         except (KeyError, ValueError) as error:
-            _log.error("message_is_no_event", subject=message.subject, error=repr(error))
+            _log.error("message_is_no_event", subject=message.subject, error=error)
             await message.term()
             return
-        run = self._handlers[envelope.subject]
+        if envelope.delivered > 1:
+            EVENTS_AGAIN.labels(envelope.subject).inc()
         if envelope.headers.get(ONLY, self.name) != self.name:
             await message.ack()
             return
         with structlog.contextvars.bound_contextvars(message_id=str(envelope.id), subject=envelope.subject):
             try:
-                trace = envelope.headers.get("traceparent", "")
-                with acting_as(Acting(organisation_id=envelope.organisation_id, traceparent=trace)):
-                    await run(envelope, message.data)
+                acts = acting_as(Acting(organisation_id=envelope.organisation_id))
+                trace = edge(f"process {envelope.subject}", "CONSUMER", envelope.headers.get("traceparent", ""))
+                with acts, trace, EVENT_SECONDS.labels(envelope.subject).time():
+                    await self._handlers[envelope.subject](envelope, message.data)
             except asyncio.CancelledError:
                 await message.nak()
                 raise
@@ -258,27 +269,27 @@ class Bus:
                 await self._fail(message, envelope, error)
             else:
                 await message.ack()
-                HANDLED.labels(envelope.subject, "done").inc()
+                EVENTS.labels(envelope.subject, "done").inc()
 
     async def _fail(self, message: "Msg", envelope: Envelope, error: Exception) -> None:
         quick = QUICK[min(envelope.delivered, len(QUICK)) - 1]
         if is_transient(error):
-            HANDLED.labels(envelope.subject, "waits").inc()
-            _log.warning("event_waits", error=repr(error), retry_in=quick)
+            EVENTS.labels(envelope.subject, "waits").inc()
+            _log.warning("event_waits", error=error, retry_in=quick)
             await message.nak(quick)
             return
         headers = json.dumps({name: each for name, each in envelope.headers.items() if name not in (MESSAGE_ID, ONLY)})
         told = (envelope.id, self.name, envelope.subject, message.data, headers, envelope.organisation_id)
         try:
             async with self._database.begin(self._caller) as unit:
-                [letter] = await unit.fetch(_FAIL, *told, repr(error)[:2000], len(self._back_off))
+                [letter] = await unit.fetch(_FAIL, *told, said(error), len(self._back_off))
         except Exception as trouble:  # noqa: BLE001 - the database is away: the message comes again
             _log.warning("event_waits", error=repr(trouble), retry_in=quick)
             await message.nak(quick)
             return
         attempts: int = letter["attempts"]
         dead = attempts > len(self._back_off)
-        HANDLED.labels(envelope.subject, "dead" if dead else "failed").inc()
+        EVENTS.labels(envelope.subject, "dead" if dead else "failed").inc()
         _log.error("event_dead" if dead else "event_failed", attempts=attempts, exc_info=error)
         if dead:
             await message.ack()
@@ -320,21 +331,23 @@ def is_transient(error: BaseException | None) -> bool:
     return False
 
 
-async def replay_dead_letters(url: str, broker: Broker, consumer: str) -> int:
-    """Delivers the dead letters of `consumer` to it again, with all attempts anew. Returns how many.
+async def replay_dead_letters(url: str, broker: Broker, consumer: str, only: Sequence[object] | None = None) -> int:
+    """Delivers the dead letters of `consumer` to it again (`only` these), with all attempts anew. Returns how many.
 
     `url` is the service's database. The letters go through the stream; other consumers leave them alone. The broker
     is closed at the end.
     """
     connection = await asyncpg.connect(url)
     try:
-        letters = await connection.fetch(_DEAD, consumer)
+        letters = await connection.fetch(_DEAD, consumer, only)
         for letter in letters:
-            # Marked first: the other way round, a quick success would be followed by a mark on nothing.
-            await connection.execute(_REVIVE, letter["id"], consumer)
             stamp = f"{letter['id']}.{consumer}.{datetime.now(UTC).timestamp()}"
             headers = {**json.loads(letter["headers"]), MESSAGE_ID: stamp, ONLY: consumer}
-            await broker.publish(letter["subject"], letter["payload"], headers)
+            # Marked first: the other way round, a quick success would be followed by a mark on nothing. Together: what
+            # could not be published stays a dead letter.
+            async with connection.transaction():
+                await connection.execute(_REVIVE, letter["id"], consumer)
+                await broker.publish(letter["subject"], letter["payload"], headers)
     finally:
         await connection.close()
         await broker.close()

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
@@ -17,6 +17,8 @@ MembershipKind = Literal["staff", "portal", ""]
 #: gRPC metadata of calls and trailing metadata of answers.
 REVISION = "parvis-revision"
 _DIGITS = 18
+#: How long ago a person may have proven who they are, for RPCs whose rule says `fresh`.
+FRESH = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,12 @@ class Caller:
     session_id: UUID | None = None
     #: Strength of the sign-in (OpenID Connect Core 2, RFC 8176).
     acr: str = ""
+    #: With the acr "0": the organisations whose providers alone say who this is. They open and see nothing else.
+    vouched: tuple[UUID, ...] = ()
     amr: tuple[str, ...] = ()
     auth_time: datetime | None = None
+    #: When the person last proved who they are with the strongest that they have: asked for by sensitive acts.
+    proof_time: datetime | None = None
     #: When the token was issued: a token from before the end of its membership is worthless, one from after its
     #: return is not.
     issued_at: datetime | None = None
@@ -48,6 +54,11 @@ class Caller:
     def is_service(self) -> bool:
         """Whether the service calls in its own name."""
         return self.account_id is None
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the person proved who they are a moment ago: what sensitive acts ask for. A service need not."""
+        return self.is_service or (self.proof_time is not None and datetime.now(UTC) - self.proof_time <= FRESH)
 
     @property
     def is_staff(self) -> bool:
@@ -66,7 +77,6 @@ class Acting:
 
     token: str = ""
     organisation_id: UUID | None = None
-    traceparent: str = ""
     #: `time.monotonic()` at which the request at hand is over; None outside a request.
     deadline: float | None = None
     #: Organisation → the revision of its rights that whoever acts has seen: sent with each call, raised by each answer
@@ -108,11 +118,9 @@ def acting_as(what: Acting) -> Iterator[None]:
 
 
 @contextmanager
-def acting_for(organisation_id: UUID | None, *, traceparent: str = "") -> Iterator[None]:
+def acting_for(organisation_id: UUID | None) -> Iterator[None]:
     """Calls inside the block are made in the service's own name, for an organisation (or none); they end with the
     request at hand.
     """
-    now = acting()
-    trace = traceparent or now.traceparent
-    with acting_as(replace(now, token="", organisation_id=organisation_id, traceparent=trace)):
+    with acting_as(replace(acting(), token="", organisation_id=organisation_id)):
         yield

@@ -1,5 +1,5 @@
-"""Calls to other services: one channel per peer for life, mutual TLS, deadlines, the caller's token, errors as
-`ServiceError`.
+"""Calls to other services: one channel per peer, which calls its replicas in turn; mutual TLS, deadlines, the
+caller's token, errors as `ServiceError`.
 
     peers = Peers(settings)
     contacts = tenancy_pb2_grpc.ContactServiceStub(peers.channel("tenancy"))
@@ -11,32 +11,29 @@ in its own name. Calls that only read are tried again once when the peer was not
 """
 
 import time
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import grpc
-from google.protobuf import descriptor_pool
 from google.protobuf.message import Message
 
 from parvis_kit.caller import acting
 from parvis_kit.settings import ServiceSettings
-from parvis_kit.telemetry import CALLS
-from parvis_kit.tls import channel_credentials
-from parvis_kit.wire import OPTIONS, error_of
+from parvis_kit.tls import papers
+from parvis_kit.wire import error_of
+from parvis_watch import replicas
+from parvis_watch.metrics import CALL_SECONDS, CALLS, CALLS_FAILED
+from parvis_watch.papers import Made
+from parvis_watch.traces import carried, child
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from parvis_watch.papers import Pems
 
 #: The longest that any call may take, in seconds.
 LONGEST = 10.0
 #: What is kept back for the way home, in seconds.
 RESERVE = 0.01
-#: Methods that only read: the names that AIP-131 and following give them.
-READING = ("Get", "List", "BatchGet", "Resolve", "Check")
-
-_OPTIONS: tuple[tuple[str, Any], ...] = (
-    *OPTIONS,
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 1_000),
-    ("grpc.use_local_subchannel_pool", 1),
-)
 
 
 class Peers:
@@ -60,32 +57,36 @@ class Peers:
 
 
 class _Channel:
+    """Another channel takes its place once the certificates were replaced; calls that run end on the old one."""
+
     def __init__(self, peer: str, settings: ServiceSettings) -> None:
-        self._peer = peer
-        self._channel = grpc.aio.secure_channel(
-            settings.peers[peer],
-            channel_credentials(settings),
-            options=[
-                *_OPTIONS,
-                ("grpc.ssl_target_name_override", peer),
-                ("grpc.service_config", _retries(peer)),
-            ],
-        )
+        self._peer, self._address = peer, replicas.target(settings.peers[peer])
+        self._config = replicas.service_config(peer)
+        self._channel = Made(papers(settings), self._make, lambda channel: channel.close(grace=LONGEST))
+
+    def _make(self, pems: "Pems") -> grpc.aio.Channel:
+        own = (("grpc.ssl_target_name_override", self._peer), ("grpc.service_config", self._config))
+        credentials = grpc.ssl_channel_credentials(*pems)
+        return grpc.aio.secure_channel(self._address, credentials, options=[*replicas.CHANNEL, *own])
 
     def unary_unary(self, path: str, request_serializer: Any, response_deserializer: Any, **_: Any) -> "_Method":
-        call = self._channel.unary_unary(path, request_serializer, response_deserializer)
-        return _Method(self._peer, path, call)
+        # Made anew for each call, which costs nothing: the channel may be another one by then.
+        made = self._channel
+        return _Method(
+            self._peer, path, lambda: made.now().unary_unary(path, request_serializer, response_deserializer)
+        )
 
     async def close(self) -> None:
-        await self._channel.close(grace=1)
+        await self._channel.now().close(grace=1)
 
 
 class _Method:
-    __slots__ = ("_call", "_count", "_peer")
+    __slots__ = ("_call", "_count", "_observe", "_path", "_peer")
 
-    def __init__(self, peer: str, path: str, call: "grpc.aio.UnaryUnaryMultiCallable[Message, Message]") -> None:
-        self._peer = peer
+    def __init__(self, peer: str, path: str, call: "Callable[[], Any]") -> None:
+        self._peer, self._path = peer, path
         self._count = CALLS.labels(path).inc
+        self._observe = CALL_SECONDS.labels(peer).observe
         self._call = call
 
     async def __call__(self, request: Message, *, timeout: float | None = None) -> Message:  # noqa: ASYNC109 - a gRPC deadline, not a cancelled task
@@ -95,36 +96,21 @@ class _Method:
             metadata.append(("authorization", f"Bearer {now.token}"))
         elif now.organisation_id is not None:
             metadata.append(("parvis-organisation", str(now.organisation_id)))
-        if now.traceparent:
-            metadata.append(("traceparent", now.traceparent))
         seconds = min(timeout or LONGEST, LONGEST)
         if now.deadline is not None:
             seconds = min(seconds, now.deadline - time.monotonic() - RESERVE)
         self._count()
+        started = time.perf_counter()
         try:
-            call = self._call(request, timeout=max(seconds, 0.001), metadata=tuple(metadata))
-            answer = await call
+            with child(self._path, "CLIENT"):
+                sent = (*metadata, *carried().items())
+                call = self._call()(request, timeout=max(seconds, 0.001), metadata=sent)
+                answer: Message = await call
             now.hears(await call.trailing_metadata())
         except grpc.aio.AioRpcError as error:
             now.hears(error.trailing_metadata())
+            CALLS_FAILED.labels(self._peer, error.code().name.lower()).inc()
             raise error_of(error, self._peer) from error
+        finally:
+            self._observe(time.perf_counter() - started)
         return answer
-
-
-def _retries(peer: str) -> str:
-    """The service config (gRFC A6): reading methods once more when the peer was not reached, with throttling."""
-    file = descriptor_pool.Default().FindFileByName(f"parvis/{peer}/v1/{peer}.proto")
-    names = ", ".join(
-        f'{{"service": "{service.full_name}", "method": "{method.name}"}}'
-        for service in file.services_by_name.values()
-        for method in service.methods
-        if method.name.startswith(READING)
-    )
-    policy = (
-        '{"maxAttempts": 2, "initialBackoff": "0.1s", "maxBackoff": "0.3s", "backoffMultiplier": 2,'
-        ' "retryableStatusCodes": ["UNAVAILABLE"]}'
-    )
-    return (
-        f'{{"methodConfig": [{{"name": [{names}], "retryPolicy": {policy}}}],'
-        ' "retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1}}'
-    )

@@ -51,6 +51,8 @@ class GrantSet:
     valid_until: datetime | None = None
     #: The last revision, up to this one, at which advisers changed: what an index of them has to have reached.
     advisers_revision: int = 0
+    #: Where the organisation is being closed, from when on it is erased: nothing in it changes any more.
+    closes_at: datetime | None = None
 
     def allows(self, right: str) -> bool:
         """Whether the right is held with any scope."""
@@ -97,6 +99,7 @@ def from_message(message: tenancy_pb2.GrantSet) -> GrantSet:
         },
         valid_until=message.valid_until.ToDatetime(UTC) if message.HasField("valid_until") else None,
         advisers_revision=message.advisers_revision,
+        closes_at=message.closes_at.ToDatetime(UTC) if message.HasField("closes_at") else None,
     )
 
 

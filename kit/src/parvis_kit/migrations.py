@@ -12,6 +12,8 @@ import importlib.util
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -20,6 +22,7 @@ import asyncpg
 import structlog
 
 from parvis_kit import tables
+from parvis_watch.standing import refuse
 
 if TYPE_CHECKING:
     from alembic.operations import Operations
@@ -114,7 +117,8 @@ async def upgrade_schema(package: str, url: str, *, service_role: str | None = N
     """Runs the pending migrations of `package` (`parvis_X`) on the database at `url`, as its owner.
 
     `service_role` is granted what the tables say; by default the owner's name without `_owner`. Several replicas may
-    call this at once: one migrates, the others wait. Returns the revision that it reached, nothing when it was there.
+    call this at once: one migrates, the others wait. Returns the revision that it reached; nothing when it was there,
+    or the next release was, whose schema this one runs on. Raises TooNewError when a later one was.
     """
     owner = urlsplit(url).username or ""
     role = service_role or owner.removesuffix("_owner")
@@ -123,8 +127,9 @@ async def upgrade_schema(package: str, url: str, *, service_role: str | None = N
     folder = migrations_folder(package)
     connection = await asyncpg.connect(url)
     try:
-        newest = _heads(folder)
-        if await _current(connection) == newest:
+        known, newest = revisions(package)
+        if (current := await _current(connection)) == newest or current - known:
+            refuse(current, await connection.fetchval("SELECT obj_description('alembic_version'::regclass)"), known)
             return []
         await connection.execute(f"SELECT pg_advisory_lock({_LOCK})")
         for attempt in range(1, _LOCK_ATTEMPTS + 1):
@@ -160,13 +165,19 @@ def migrations_folder(package: str) -> Path:
 _REVISION = re.compile(r"^(revision|down_revision)\b[^=\n]*=(.*)$", re.MULTILINE)
 
 
-def _heads(folder: Path) -> set[str]:
-    """Read from the files' text: importing Alembic takes longer than the rest of a start that has nothing to do."""
+def revisions(package: str) -> tuple[set[str], set[str]]:
+    """All revisions that a package knows, and the newest."""
+    found = _read(migrations_folder(package))
+    return found["revision"], found["revision"] - found["down_revision"]
+
+
+def _read(folder: Path) -> dict[str, set[str]]:
+    """From the files' text: importing Alembic takes longer than the rest of a start that has nothing to do."""
     found: dict[str, set[str]] = {"revision": set(), "down_revision": set()}
     for path in folder.glob("*.py"):
         for name, value in _REVISION.findall(path.read_text(encoding="utf-8")):
             found[name].update(re.findall(r"[\"']([^\"']+)[\"']", value))
-    return found["revision"] - found["down_revision"]
+    return found
 
 
 async def _current(connection: asyncpg.Connection) -> set[str]:
@@ -180,11 +191,10 @@ async def _upgrade(folder: Path, url: str, role: str) -> None:
     from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415 - not needed when nothing is pending
     from sqlalchemy.pool import NullPool  # noqa: PLC0415 - idem
 
-    engine = create_async_engine(
-        url.replace("postgresql://", "postgresql+asyncpg://", 1),
-        poolclass=NullPool,
-        connect_args={"server_settings": {"lock_timeout": "5s", "application_name": "parvis-migrate"}},
-    )
+    settings = {"lock_timeout": "5s", "application_name": "parvis-migrate"}
+    # Asyncpg reads the address itself: it may name several servers.
+    opened = partial(asyncpg.connect, url, server_settings=settings)
+    engine = create_async_engine("postgresql+asyncpg://", poolclass=NullPool, connect_args={"async_creator_fn": opened})
     async with engine.connect() as connection:
         await connection.run_sync(_run, folder, role)
 
@@ -205,4 +215,10 @@ def _run(connection: "Connection", folder: Path, role: str) -> None:
         with environment.begin_transaction():
             environment.run_migrations()
         with connection.begin(), Operations.context(environment.get_context()) as op:
-            global_table(op, "alembic_version", "which migrations ran", "SELECT")
+            global_table(op, "alembic_version", f"which migrations ran, for releases since {_oldest(folder)}", "SELECT")
+
+
+def _oldest(folder: Path) -> str:
+    """The newest revision of the release before this one, from `released`: a release and its revision a line."""
+    lines = [line.split() for line in (folder / "released").read_text().splitlines()]
+    return next(revision for release, revision in reversed(lines) if release != version("parvis-kit"))

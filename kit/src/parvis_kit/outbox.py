@@ -8,28 +8,28 @@ nothing. A row that was published but not marked is published again under the sa
 import asyncio
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from prometheus_client import Counter
-
 from parvis_kit import envelope
-from parvis_kit.caller import acting
 from parvis_kit.ids import uuid7
 from parvis_kit.postgres import first_id_at, keep_connected
+from parvis_watch import jobs
+from parvis_watch.metrics import PUBLISHED
+from parvis_watch.traces import carried, edge
 
 if TYPE_CHECKING:
     import asyncpg
     from google.protobuf.message import Message
 
     from parvis_kit.broker import Broker
+    from parvis_watch.papers import Address
 
 KEPT = timedelta(days=30)  # as long as the stream: rows replay what a broken broker lost
 INBOX_KEPT = timedelta(days=40)  # longer than any row that could come again
 LARGEST = 512 * 1024  # bytes; half of what NATS takes: an event says what happened, it carries no file
-
-PUBLISHED = Counter("parvis_events_published", "Events that JetStream acknowledged")
 
 _BATCH = 256
 _POLL = 1.0  # s; what a lost NOTIFY costs
@@ -61,7 +61,7 @@ def row(
         "id": uuid7(),
         "subject": envelope.subject_of(event),
         "payload": payload,
-        "headers": json.dumps(dict(headers or ({"traceparent": trace} if (trace := acting().traceparent) else {}))),
+        "headers": json.dumps(dict(headers or carried())),
         "organisation_id": organisation_id,
         "aggregate_id": aggregate_id,
         "version": version,
@@ -75,10 +75,11 @@ async def append(connection: "asyncpg.Connection", rows: Iterable[Mapping[str, A
 
 async def replay(connection: "asyncpg.Connection", since: datetime) -> int:
     """Marks the rows of `since` and later unsent, after a broker lost them; inboxes absorb what was not lost."""
-    mark = "UPDATE outbox SET sent_at = NULL WHERE id >= $1 AND created_at >= $2 AND sent_at IS NOT NULL"
-    # A margin: an id is made before its transaction's commit, and by another clock.
-    first = first_id_at(since - timedelta(minutes=5))
-    return int((await connection.execute(mark, first, since)).split()[-1])
+    # A relay may have published rows before the loss and mark them sent only now: it is waited for.
+    await connection.execute("SELECT FROM outbox WHERE sent_at IS NULL FOR UPDATE")
+    # By the database's clock: ids are made by the clock of whoever made them.
+    mark = "UPDATE outbox SET sent_at = NULL WHERE created_at >= $1 AND sent_at IS NOT NULL"
+    return int((await connection.execute(mark, since)).split()[-1])
 
 
 class Relay:
@@ -88,7 +89,9 @@ class Relay:
     has heard everything that committed before it. It passes beside the outbox and lives one minute in the stream.
     """
 
-    def __init__(self, url: str, broker: "Broker", *, source: str, heartbeat: "Message | None" = None) -> None:
+    def __init__(
+        self, url: "Address | str", broker: "Broker", *, source: str, heartbeat: "Message | None" = None
+    ) -> None:
         self._url = url
         self._broker = broker
         self._source = source
@@ -114,11 +117,9 @@ class Relay:
                 continue
             await self._beat()
             await self._prune(connection)
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(_POLL):
                     await self._wake.wait()
-            except TimeoutError:
-                continue
 
     async def _publish_batch(self, connection: "asyncpg.Connection") -> int:
         """Returns how many rows were claimed; raises the first failure after marking what did get through."""
@@ -131,6 +132,7 @@ class Relay:
             waiting: set[asyncio.Future[Any]] = {publishing, lost}
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             if not publishing.done():
+                publishing.add_done_callback(lambda ended: ended.exception())  # nobody asks for it any more
                 publishing.cancel()
                 raise ConnectionError("NATS went away before it acknowledged.")
             results = publishing.result()
@@ -143,7 +145,9 @@ class Relay:
         return len(rows)
 
     async def _publish(self, claimed: Mapping[str, Any]) -> None:
-        await self._broker.publish(claimed["subject"], claimed["payload"], envelope.headers(claimed, self._source))
+        told, subject = envelope.headers(claimed, self._source), claimed["subject"]
+        with edge(f"publish {subject}", "PRODUCER", told.get("traceparent", ""), begins=False):
+            await self._broker.publish(subject, claimed["payload"], told | carried())
 
     async def _beat(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -173,3 +177,4 @@ class Relay:
             more = more or int(done.split()[-1]) >= _PRUNE_BATCH
         if not more:
             self._pruned = now
+            jobs.done("prune", _PRUNE_EVERY)

@@ -55,7 +55,12 @@ class Revocations:
     @property
     def stale(self) -> bool:
         """Whether revocations may be missing: nothing was heard for a while, or not yet."""
-        return datetime.now(UTC) - min(self._complete_at.values()) > self._silence
+        return self.silent_for > self._silence.total_seconds()
+
+    @property
+    def silent_for(self) -> float:
+        """Seconds since which endings may be missing."""
+        return (datetime.now(UTC) - min(self._complete_at.values())).total_seconds()
 
     def is_revoked(self, caller: Caller) -> bool:
         """Whether the caller's session, membership or account ended. Meaningful while not `stale`."""

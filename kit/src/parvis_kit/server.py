@@ -17,6 +17,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import datetime
 from typing import Any, TypeVar
 
 import grpc
@@ -27,16 +28,18 @@ from google.protobuf.message_factory import GetMessageClass
 
 from parvis.access.v1 import access_pb2
 from parvis_kit.caller import Acting, Caller, acting_as
-from parvis_kit.errors import Kind, ServiceError, forbidden, internal, invalid, unauthenticated
+from parvis_kit.errors import Kind, ServiceError, forbidden, internal, invalid, precondition, unauthenticated
 from parvis_kit.grants import GrantCache, GrantSet
 from parvis_kit.ids import parse_optional
 from parvis_kit.revocations import Revocations
 from parvis_kit.settings import ServiceSettings
-from parvis_kit.telemetry import RPC_SECONDS, RPCS, new_traceparent
 from parvis_kit.tls import peer_service, server_credentials
 from parvis_kit.tokens import TokenVerifier
-from parvis_kit.unit import Database, UnitOfWork, origin
-from parvis_kit.wire import OPTIONS, status_of
+from parvis_kit.unit import Database, UnitOfWork
+from parvis_kit.wire import status_of
+from parvis_watch import refusals, replicas
+from parvis_watch.metrics import RPC_SECONDS, RPCS, RPCS_NOW, origin
+from parvis_watch.traces import edge
 
 #: Opens one transaction of a call that has several.
 Begin = Callable[[], AbstractAsyncContextManager[UnitOfWork]]
@@ -84,6 +87,9 @@ class GrpcServer:
         self._confirm = confirm
         #: Makes what the service keeps of others' news as new as the rights of a caller who carries a revision.
         self.ready: Callable[[GrantSet], Awaitable[None]] | None = None
+        #: The same of a caller's organisation as `GrantSet.closes_at`, in a service that knows no rights.
+        self.closing: Callable[[Caller], Awaitable[datetime | None]] | None = None
+        self.health = replicas.Health()
         self._server: grpc.aio.Server | None = None
         self._services: dict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]] = {}
 
@@ -100,22 +106,17 @@ class GrpcServer:
 
     async def start(self) -> None:
         """Listens; answers once this returns."""
-        server = grpc.aio.server(
-            options=[
-                *OPTIONS,
-                ("grpc.so_reuseport", 0),
-                ("grpc.http2.min_recv_ping_interval_without_data_ms", 20_000),
-            ],
-            maximum_concurrent_rpcs=500,
-        )
+        server = grpc.aio.server(options=replicas.SERVER, maximum_concurrent_rpcs=500)
         for name, methods in self._services.items():
             server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, methods),))
+        server.add_generic_rpc_handlers((self.health.handler(),))
         server.add_secure_port(self._settings.grpc_listen, server_credentials(self._settings))
         await server.start()
         self._server = server
 
     async def stop(self, grace: float = 8.0) -> None:
         """Takes no new call, lets running ones end within `grace` seconds."""
+        self.health.go()
         if self._server is not None:
             await self._server.stop(grace)
 
@@ -132,14 +133,18 @@ class GrpcServer:
         async def serve(request: Message, context: Context) -> Message:
             started = time.perf_counter()
             code = "ok"
+            RPCS_NOW.inc()
+            carried = _text(dict(context.invocation_metadata() or ()).get("traceparent"))
             try:
-                return await self._serve(handler, rule, callers, request, context)
+                with edge(method.full_name, "SERVER", carried), refusals.noted(method.full_name):
+                    return await self._serve(handler, rule, callers, request, context)
             except Exception as error:  # noqa: BLE001 - the edge: whatever it was, there is an answer and a trace
                 answer = _answer(error, method.full_name)
                 code = answer.kind.value
                 status, message, trailing = status_of(answer)
                 await context.abort(status, message, (*trailing, *(context.trailing_metadata() or ())))
             finally:
+                RPCS_NOW.dec()
                 RPCS.labels(method.full_name, code).inc()
                 observe(time.perf_counter() - started)
             raise AssertionError("abort raises")
@@ -151,17 +156,13 @@ class GrpcServer:
         )
 
     async def _serve(
-        self,
-        handler: Handler,
-        rule: access_pb2.Rule,
-        callers: frozenset[str],
-        request: Message,
-        context: Context,
+        self, handler: Handler, rule: access_pb2.Rule, callers: frozenset[str], request: Message, context: Context
     ) -> Message:
         remaining = context.time_remaining()
         if remaining is None:
             raise invalid("deadline_missing")
         service = peer_service(context)
+        refusals.known(by=service)
         if service not in callers:
             raise forbidden("service_not_allowed", service=service)
         metadata = dict(context.invocation_metadata() or ())
@@ -169,12 +170,7 @@ class GrpcServer:
         organisation = caller.organisation_id
         if caller.is_service:
             organisation = parse_optional(_text(metadata.get("parvis-organisation")), "parvis-organisation")
-        carried = Acting(
-            token=caller.token,
-            organisation_id=organisation,
-            traceparent=_text(metadata.get("traceparent")) or new_traceparent(),
-            deadline=time.monotonic() + remaining,
-        )
+        carried = Acting(token=caller.token, organisation_id=organisation, deadline=time.monotonic() + remaining)
         carried.hears(context.invocation_metadata())
         asked = dict(carried.revisions)
 
@@ -200,16 +196,24 @@ class GrpcServer:
 
     async def _rights(self, caller: Caller, rule: access_pb2.Rule, revisions: Mapping[str, int]) -> GrantSet | None:
         """What the caller may do at this step, no older than the revision that they know of. FORBIDDEN without the
-        RPC's right, UNAUTHENTICATED when the session ended meanwhile.
+        RPC's right, UNAUTHENTICATED when the session ended meanwhile, PRECONDITION step_up_required where the person
+        must prove first who they are, organisation_closing where nothing changes any more.
         """
         if self._revocations.is_revoked(caller):
             raise unauthenticated("session_ended")
-        if self._grants is None or caller.membership_id is None:
+        if rule.fresh and not caller.is_fresh:
+            raise precondition("step_up_required")
+        if caller.membership_id is None:
+            return None
+        changes = not (rule.viewable or rule.in_closing or rule.subject == access_pb2.SUBJECT_ACCOUNT)
+        if self._grants is None:
+            _open(await self.closing(caller) if changes and self.closing else None)
             return None
         known = revisions.get(str(caller.organisation_id), 0)
         grants = await self._grants.get(caller, at_least=known)
         if rule.right and caller.is_staff:
             grants.require(rule.right)
+        _open(grants.closes_at if changes else None)
         if known and self.ready is not None:
             await self.ready(grants)
         return grants
@@ -226,6 +230,7 @@ class GrpcServer:
         if scheme != "Bearer":
             raise unauthenticated("token_invalid")
         caller = await self._verifier.verify(token, service=service)
+        refusals.known(account=caller.account_id, actor=caller.actor, organisation=caller.organisation_id)
         if self._revocations.is_revoked(caller) or (self._revocations.stale and not await self._confirm(caller)):
             raise unauthenticated("session_ended")
         if caller.actor is not None and not rule.viewable:
@@ -237,6 +242,11 @@ class GrpcServer:
         if rule.subject == access_pb2.SUBJECT_PORTAL and not caller.is_portal:
             raise forbidden("portal_only")
         return caller
+
+
+def _open(closes_at: datetime | None) -> None:
+    if closes_at is not None:
+        raise precondition("organisation_closing", day=closes_at.date().isoformat())
 
 
 def _answer(error: Exception, method: str) -> ServiceError:

@@ -23,7 +23,10 @@ class ServiceSettings(BaseSettings):
     instance: str = "parvis"
     #: postgresql:// address with the service's role, which owns nothing.
     database_url: SecretStr
-    #: postgresql:// address with the role that owns the tables; only `migrate` uses it.
+    #: The same at the server itself, where `database_url` is that of a pooler in transaction mode (PgBouncer): what
+    #: listens (two connections of each worker) uses it, and nothing is prepared beyond a transaction.
+    database_direct_url: SecretStr | None = None
+    #: postgresql:// address with the role that owns the tables; only `migrate` uses it. Never a pooler's.
     migration_url: SecretStr | None = None
     #: Connections to PostgreSQL, at most, in one process.
     database_pool: int = 8
@@ -41,8 +44,12 @@ class ServiceSettings(BaseSettings):
     tls_ca: Path
     tls_certificate: Path
     tls_key: Path
-    #: gRPC addresses of the other services: {"identity": "127.0.0.1:8630"}.
+    #: gRPC addresses of the other services: {"identity": "identity:9090"}. A name may stand for several replicas, which
+    #: are called in turn; so may addresses with a comma between them ("10.0.0.1:9090,10.0.0.2:9090").
     peers: dict[str, str] = {}
     #: Address of the portal as browsers know it; also the OpenID issuer.
     public_url: str
+    #: Seconds for which a process that was told to stop (SIGTERM) answers on: its callers and the gateway see that it
+    #: is about to leave, and turn to other replicas. SIGINT stops at once.
+    drain_seconds: float = Field(default=5, ge=0, le=300)
     log_level: str = "info"

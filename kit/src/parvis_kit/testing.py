@@ -160,7 +160,13 @@ class Databases:
     async def _execute(url: str, *statements: str) -> None:
         import asyncpg  # noqa: PLC0415 - idem
 
-        connection = await asyncpg.connect(url)
+        async with asyncio.timeout(_STARTS_WITHIN):
+            while True:
+                try:
+                    connection = await asyncpg.connect(url)
+                    break
+                except asyncpg.CannotConnectNowError:  # its port answers a moment before it does
+                    await asyncio.sleep(0.05)
         try:
             for statement in statements:
                 await connection.execute(statement)
@@ -181,6 +187,7 @@ def make_caller(organisation_id: UUID | None = None, **changes: Any) -> Caller:
         "acr": "1",
         "amr": ("pwd",),
         "auth_time": now,
+        "proof_time": now,
         "issued_at": now,
     }
     return Caller(**{**fields, **changes})

@@ -62,8 +62,7 @@ class TokenVerifier:
         return caller
 
     async def _check(self, token: str) -> dict[str, Any]:
-        decoded = self._decode(token)
-        if decoded is None:
+        if (decoded := self._decode(token)) is None:
             await self._refresh_keys()
             decoded = self._decode(token)
         if decoded is None:
@@ -114,8 +113,10 @@ def _caller(claims: dict[str, Any], *, token: str, service: str) -> Caller:
             kind=_KINDS.get(claims.get("mkind", ""), ""),
             session_id=_uuid(claims.get("sid")),
             acr=claims.get("acr", ""),
+            vouched=tuple(map(UUID, claims.get("vouched", ()))),
             amr=tuple(claims.get("amr", ())),
             auth_time=datetime.fromtimestamp(when, UTC) if (when := claims.get("auth_time")) else None,
+            proof_time=datetime.fromtimestamp(when, UTC) if (when := claims.get("proof_time")) else None,
             issued_at=datetime.fromtimestamp(claims["iat"], UTC),
             actor=_uuid(claims["act"]["sub"]) if claims.get("act") else None,
             token=token,

@@ -9,7 +9,6 @@ carries those of its previous user.
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
@@ -27,7 +26,8 @@ from parvis_kit.bus import is_transient
 from parvis_kit.caller import Caller, acting
 from parvis_kit.connections import Connections, Line
 from parvis_kit.errors import ServiceError, internal, invalid, unavailable
-from parvis_kit.telemetry import STATEMENTS
+from parvis_watch.metrics import STATEMENTS, origin
+from parvis_watch.papers import Address
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -41,8 +41,6 @@ _log = structlog.get_logger(__name__)
 _LOST = AsyncAdapt_asyncpg_dbapi.Error, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, ConnectionError
 #: How it shows that PostgreSQL has said good-bye on it, which asyncpg notices as closed a moment later only.
 _ENDING = asyncpg.InternalClientError, AsyncAdapt_asyncpg_dbapi.InternalClientError
-#: "request" or "background": what the statement counters are kept by.
-origin: ContextVar[str] = ContextVar("parvis_origin", default="background")
 _COUNTED: Final = {each: STATEMENTS.labels(each).inc for each in ("request", "background")}
 
 
@@ -54,12 +52,7 @@ class UnitOfWork:
     """One transaction of one caller. See the module."""
 
     def __init__(
-        self,
-        line: Line,
-        caller: Caller,
-        organisation_id: UUID | None,
-        service: str,
-        grants: "GrantSet | None" = None,
+        self, line: Line, caller: Caller, organisation_id: UUID | None, service: str, grants: "GrantSet | None" = None
     ) -> None:
         self.caller = caller
         self.service = service
@@ -219,16 +212,21 @@ class UnitOfWork:
 class Database:
     """The service's own database."""
 
-    def __init__(self, url: str, *, service: str, pool: int = 8) -> None:
-        """`pool`: connections at most; they are opened when needed and stay open."""
+    def __init__(self, url: Address | str, *, service: str, pool: int = 8, direct: Address | str = "") -> None:
+        """`pool`: connections at most; they are opened when needed and stay open. `direct`: the server's own address,
+        where `url` is that of a pooler in transaction mode.
+        """
         self.service = service
-        self.url = url
+        self._address = Address.of(url)
+        #: Where one connection stays one: for LISTEN.
+        self.url = Address.of(direct or self._address)
         self._size = pool
 
     @cached_property
     def connections(self) -> Connections:
         """The connections, made when first asked for: never before a fork."""
-        return Connections(self.url, name=f"parvis-{self.service}", size=self._size, counted=_count)
+        pooled = self.url is not self._address
+        return Connections(self._address, name=f"parvis-{self.service}", size=self._size, counted=_count, pooled=pooled)
 
     async def close(self) -> None:
         """Closes every connection; whoever asks then gets new ones."""
@@ -237,11 +235,7 @@ class Database:
 
     @asynccontextmanager
     async def begin(
-        self,
-        caller: Caller,
-        *,
-        organisation_id: UUID | None = None,
-        grants: "GrantSet | None" = None,
+        self, caller: Caller, *, organisation_id: UUID | None = None, grants: "GrantSet | None" = None
     ) -> AsyncIterator[UnitOfWork]:
         """One transaction: committed when the block ends, rolled back when it raises.
 
@@ -259,7 +253,7 @@ class Database:
             ending = line.driver.is_closed() or isinstance(getattr(error, "orig", error), _ENDING)
             if not ending and not is_transient(error):
                 raise
-            _log.warning("database_lost", error=repr(error))
+            _log.warning("database_lost", error=error)
             line.driver.terminate()
             raise unavailable("database_unavailable", service=self.service) from error
         finally:
@@ -285,7 +279,7 @@ class Database:
             try:
                 await line.driver.execute(begin)
             except (*_LOST, *_ENDING, OSError, EOFError, asyncpg.PostgresError) as error:
-                _log.info("connection_replaced", error=str(error))
+                _log.info("connection_replaced", error=error)
                 connections.discard(line)
             except BaseException:
                 # Cut off while the transaction began: whether it did is not known.
@@ -300,6 +294,6 @@ class Database:
         try:
             async with self.begin(Caller(self.service)) as unit:
                 await unit.fetch("SELECT 1")
-        except ServiceError as error:
-            return str(error)
+        except ServiceError:
+            return "PostgreSQL cannot be reached"
         return ""

@@ -8,12 +8,6 @@ from parvis_kit.errors import Kind, ServiceError, Violation
 
 DETAILS_KEY = "grpc-status-details-bin"
 DOMAIN = "parvis"
-#: Of every channel and server: a peer that went away is noticed, and how large a message may be.
-OPTIONS: tuple[tuple[str, int], ...] = (
-    ("grpc.keepalive_time_ms", 30_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
-    ("grpc.max_receive_message_length", 8 * 1024 * 1024),
-)
 
 _CODES = {
     Kind.INVALID: grpc.StatusCode.INVALID_ARGUMENT,

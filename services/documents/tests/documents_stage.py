@@ -88,7 +88,7 @@ class Suite:
         self.tenancy = Tenancy()
         known = Contacts(self.tenancy)
         self.settings = Settings(
-            database_url=database.url, nats_url="nats://unused", http_listen="127.0.0.1:0", public_url=PORTAL,
+            database_url=database.url.url, nats_url="nats://unused", http_listen="127.0.0.1:0", public_url=PORTAL,
             tls_ca="-", tls_certificate="-", tls_key="-", store=store_settings,
         )  # fmt: skip
         self.desk = Desk(self.settings, objects, known)

@@ -13,7 +13,7 @@ from parvis.documents.v1 import events_pb2
 from parvis_kit import paging
 from parvis_kit.errors import Kind
 from parvis_kit.ids import uuid7
-from parvis_kit.telemetry import STATEMENTS
+from parvis_watch.metrics import STATEMENTS
 
 
 @pytest.fixture

@@ -319,8 +319,9 @@ async def test_a_plain_form_deposits_a_file(firm, browser, suite):
 
 
 async def test_a_form_takes_one_file_of_its_size_at_its_place_and_returns_to_the_portal(firm, browser):
-    foreign = await refusal(firm.portal.StartFormUpload(**place(firm, "deposits"), return_url="https://evil.example/"))
-    assert foreign.reason == "return_url_refused"
+    for elsewhere in ("https://evil.example/", "https://[", "/", ""):
+        foreign = await refusal(firm.portal.StartFormUpload(**place(firm, "deposits"), return_url=elsewhere))
+        assert foreign.reason == "return_url_refused"
 
     form = await firm.portal.StartFormUpload(**place(firm, "deposits"), return_url="http://localhost:8600/done")
     fields = dict(form.fields)

@@ -8,7 +8,7 @@ import html
 import re
 import secrets
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
@@ -16,9 +16,10 @@ from uuid import UUID
 import httpx
 from sqlalchemy import text
 
+from parvis.identity.v1.identity_pb2 import DirectoryPerson
 from parvis_identity.http.app import make_app
 from parvis_identity.http.site import Site
-from parvis_identity.models import Account, AccountState, Client
+from parvis_identity.models import Account, AccountState, Client, ProviderKind
 from parvis_identity.rpc import ClientRpc
 from parvis_identity.service import accounts, housekeeping, product_clients
 from parvis_identity.service.account_links import AccountLinks
@@ -26,20 +27,45 @@ from parvis_identity.service.authentication import Authentication
 from parvis_identity.service.authorization import Authorization
 from parvis_identity.service.client_keys import ClientKeys
 from parvis_identity.service.clients import Clients
+from parvis_identity.service.dns_proofs import DnsProofs
+from parvis_identity.service.domains import Domains
 from parvis_identity.service.dpop import Nonces, Proofs
+from parvis_identity.service.factor_resets import FactorResets
+from parvis_identity.service.factors import Factors
 from parvis_identity.service.hashing import Hasher
 from parvis_identity.service.keys import KeyRing
-from parvis_identity.service.organisations import Face, Membership, ProductAnswer, Viewed
+from parvis_identity.service.organisations import (
+    Administration,
+    Employment,
+    Face,
+    Membership,
+    ProductAnswer,
+    Staff,
+    StaffAccount,
+    Viewed,
+)
 from parvis_identity.service.outgoing import Outgoing
+from parvis_identity.service.own_erasure import OwnErasure
+from parvis_identity.service.passkeys import Passkeys
 from parvis_identity.service.password_links import PasswordLinks
 from parvis_identity.service.product_clients import Wanted
 from parvis_identity.service.pushed import PushedRequests
+from parvis_identity.service.refused_passwords import RefusedPasswords
 from parvis_identity.service.registration import Registration
 from parvis_identity.service.request_objects import RequestObjects
 from parvis_identity.service.requests import Requests
 from parvis_identity.service.sealing import Seal
+from parvis_identity.service.second_factor import SecondFactors
 from parvis_identity.service.sessions import OrganisationTokens
 from parvis_identity.service.sign_in import Passwords
+from parvis_identity.service.sso.arrival import Arrivals
+from parvis_identity.service.sso.directory import Settled
+from parvis_identity.service.sso.oidc import OidcUpstream
+from parvis_identity.service.sso.oidc_logout import OidcLogout
+from parvis_identity.service.sso.oidc_setup import OidcSetup
+from parvis_identity.service.sso.providers import Providers
+from parvis_identity.service.sso.saml_connections import Saml
+from parvis_identity.service.sso.signing_in import SigningIn
 from parvis_identity.service.token_endpoint import TokenEndpoint
 from parvis_identity.service.tokens import Tokens
 from parvis_identity.service.trials import Trials
@@ -47,7 +73,7 @@ from parvis_identity.service.viewings import Viewings
 from parvis_identity.settings import Settings
 from parvis_identity.store import accounts as account_store
 from parvis_kit.caller import Caller
-from parvis_kit.errors import ServiceError, not_found, precondition
+from parvis_kit.errors import ServiceError, not_found, precondition, unavailable
 from parvis_kit.ids import uuid7
 from parvis_kit.unit import Database
 from parvis_ui.pages import Pages
@@ -72,9 +98,25 @@ class Town:
     may_assign: bool = False
     #: What the caller may do.
     rights: set[str] = field(default_factory=set)
+    #: Since when memberships are active.
+    there_since: datetime = field(default_factory=lambda: datetime(2020, 1, 1, tzinfo=UTC))
+    #: Members whom the caller's rights do not reach.
+    out_of_reach: set[UUID] = field(default_factory=set)
+    #: Of organisations whose staff matters.
+    staffs: dict[UUID, list[StaffAccount]] = field(default_factory=dict)
+    #: Whom it was told of as people of a firm's directory, and why they are not let in, if so.
+    settled: list[tuple[UUID, DirectoryPerson]] = field(default_factory=list)
+    closed: str = ""
+    #: What accounts administer.
+    administered: dict[UUID, list[Administration]] = field(default_factory=dict)
+    #: Whether it does not answer.
+    away: bool = False
 
     async def face(self, slug: str) -> Face | None:
         return self.faces.get(slug)
+
+    async def face_by_id(self, organisation_id: UUID) -> Face | None:
+        return next((each for each in self.faces.values() if each.id == organisation_id), None)
 
     async def membership(self, account_id: UUID, organisation_id: UUID) -> Membership:
         found = self.memberships.get((account_id, organisation_id))
@@ -100,8 +142,45 @@ class Town:
             raise precondition("choose_organisation")
         return ProductAnswer(assigned=True, organisation=mine[0], assigners=())
 
+    async def employments(self, account_id: UUID) -> list[Employment]:
+        if self.away:
+            raise unavailable("tenancy_away")
+        faces = {each.id: each for each in self.faces.values()}
+        mine = ((where, each) for (who, where), each in self.memberships.items() if who == account_id)
+        return [Employment(faces[where], each.profile_id) for where, each in mine if each.kind == "staff"]
+
     async def allows(self, right: str) -> bool:
         return right in self.rights
+
+    async def staff(self, organisation_id: UUID) -> Staff:
+        found = self.staffs.get(organisation_id, [])
+        return Staff(tuple(found), frozenset(each.profile_id for each in found))
+
+    def employ(self, firm: Face, account: Account, profile_id: UUID) -> Membership:
+        """Somebody works for a firm from now on."""
+        self.staffs.setdefault(firm.id, []).append(StaffAccount(account.id, profile_id, account.name, account.mail))
+        made = Membership(uuid7(), "staff", account.id, profile_id)
+        self.memberships[account.id, firm.id] = made
+        return made
+
+    async def administrations(self, account_id: UUID) -> list[Administration]:
+        return self.administered.get(account_id, [])
+
+    async def settle(self, organisation_id: UUID, person: DirectoryPerson) -> Settled:
+        self.settled.append((organisation_id, person))
+        return Settled(open=not self.closed, reason=self.closed)
+
+    async def allows_on(self, right: str, membership_id: UUID) -> bool:
+        return right in self.rights and membership_id not in self.out_of_reach
+
+    async def name(self, organisation_id: UUID) -> str:
+        return next(face.name for face in self.faces.values() if face.id == organisation_id)
+
+    async def member(self, membership_id: UUID) -> StaffAccount:
+        for (account_id, _), each in self.memberships.items():
+            if each.id == membership_id:
+                return StaffAccount(account_id, membership_id, "", "", membership_id, since=self.there_since)
+        raise not_found("member_not_found")
 
     def found(self, slug: str, name: str) -> Face:
         self.faces[slug] = Face(uuid7(), slug, name, "#175c4a")
@@ -136,8 +215,21 @@ class Stage:
         self.keys = ClientKeys(self.outgoing)
         self.hasher = Hasher(settings)
         self.links = accounts.Links(ring.link_secret, public_url=PUBLIC_URL)
+        self.seal = Seal(settings.key_encryption_keys.get_secret_value())
+        self.passkeys = Passkeys(PUBLIC_URL, ring.link_secret)
+        self.second_factors = SecondFactors(database, ring, self.seal, self.passkeys)
+        self.factors = Factors(database, ring, self.seal, self.passkeys)
+        self.factor_resets = FactorResets(
+            self.town, ring.link_secret, waits=timedelta(hours=settings.factor_reset_hours)
+        )
         self.passwords = Passwords(
-            database, self.hasher, ring, settings.password_policy, even_seconds=settings.refusal_seconds
+            database,
+            self.hasher,
+            ring,
+            settings.password_policy,
+            self.second_factors,
+            refused=RefusedPasswords(self.town, public_url=PUBLIC_URL),
+            even_seconds=settings.refusal_seconds,
         )
         self.password_links = PasswordLinks(database, self.hasher, ring, self.passwords)
         self.endpoint = TokenEndpoint(self.tokens, self.clients, self.town)
@@ -146,7 +238,20 @@ class Stage:
         self.viewings = Viewings(self.town, lifetime=timedelta(minutes=settings.viewing_minutes))
         self.exchange = OrganisationTokens(self.tokens, self.town, self.viewings, gateway_client="web")
         self.account_links = AccountLinks(database, self.passwords, self.town)
+        self.seal = Seal(settings.key_encryption_keys.get_secret_value())
+        self.saml = Saml.over(database, self.outgoing, self.seal, public_url=PUBLIC_URL)
+        self.upstreams = {
+            ProviderKind.OIDC: OidcUpstream(self.outgoing, self.seal, public_url=PUBLIC_URL),
+            ProviderKind.SAML: self.saml.upstream,
+        }
+        self.sso = SigningIn(database, self.seal, Arrivals(self.town), self.town, self.second_factors, self.upstreams)
+        self.oidc_logout = OidcLogout(database, self.outgoing)
+        setups = {ProviderKind.OIDC: OidcSetup(self.outgoing), ProviderKind.SAML: self.saml.setup}
+        self.providers = Providers(self.town, self.seal, setups, public_url=PUBLIC_URL)
+        self.dns = DnsProofs(settings.dns_servers, step=0.3, whole=0.6)
+        self.domains = Domains(database, self.dns, self.town, ring.link_secret, public_url=PUBLIC_URL)
         self.requests = Requests(database, ring.link_secret, public_url=PUBLIC_URL)
+        self.erasure = OwnErasure(self.town)
         self.site = Site(
             settings,
             database,
@@ -161,6 +266,13 @@ class Stage:
             request_objects=RequestObjects(self.keys, self.outgoing, issuer=PUBLIC_URL),
             requests=self.requests,
             account_links=self.account_links,
+            sso=self.sso,
+            oidc_logout=self.oidc_logout,
+            saml=self.saml,
+            second_factors=self.second_factors,
+            factors=self.factors,
+            domains=self.domains,
+            factor_resets=self.factor_resets,
             tokens=self.tokens,
             ring=ring,
             clients=self.clients,
@@ -255,12 +367,7 @@ class Browser:
 
     async def form(self, address: str) -> tuple[str, dict[str, str]]:
         """Where the (last) form of a page is sent to, and its hidden fields."""
-        page = await self.get(address)
-        forms = re.findall(r"<form.*?</form>", page.text, re.DOTALL)
-        form = next(f for f in forms if 'name="csrf"' in f)
-        hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', form))
-        target = re.search(r'action="([^"]+)"', form)[1]
-        return target.replace("&amp;", "&"), {name: value.replace("&amp;", "&") for name, value in hidden.items()}
+        return form_in(await self.get(address))
 
     async def send(self, form: tuple[str, dict[str, str]], **fields: str) -> httpx.Response:
         """Fills in a form that was opened and sends it."""
@@ -312,9 +419,23 @@ class Flow:
         return await browser.http.post("/oauth2/token", data=form, auth=(self.client.client_id, self.secret))
 
 
+def form_in(page: httpx.Response) -> tuple[str, dict[str, str]]:
+    """Where the first form of a page is sent to, and its hidden fields."""
+    forms = re.findall(r"<form.*?</form>", page.text, re.DOTALL)
+    form = next(f for f in forms if 'name="csrf"' in f)
+    hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', form))
+    target = re.search(r'action="([^"]+)"', form)[1]
+    return target.replace("&amp;", "&"), {name: value.replace("&amp;", "&") for name, value in hidden.items()}
+
+
 def read(response: httpx.Response) -> str:
     """The page as its reader sees it: no entities, plain spaces and apostrophes."""
     return html.unescape(response.text).translate({0xA0: " ", 0x202F: " ", 0x2019: "'"})
+
+
+def comparable(page: str) -> str:
+    """A page without what is drawn anew each time: the challenge for passkeys."""
+    return re.sub(r"<parvis-passkey.*?>", "", page, flags=re.DOTALL)
 
 
 def answer_of(response: httpx.Response) -> dict[str, str]:

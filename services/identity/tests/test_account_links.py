@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from factor_parts import add_application
 from identity_stage import PASSWORD, read
 
 from parvis.identity.v1 import events_pb2
@@ -191,3 +192,17 @@ async def test_a_password_that_was_handed_over_proves_nothing(stage, firm):
     )
     answer = await link(await signed_in(stage, person), firm, client)
     assert "Code client ou mot de passe incorrect." in read(answer)
+
+
+async def test_the_second_factor_of_the_other_side_is_asked_too(stage, firm):
+    person, client = await stage.person(), await stage.client_of(firm, f"C{uuid7().hex[20:]}")
+    application, _ = await add_application(await signed_in(stage, client, firm))
+    browser = await signed_in(stage, person)
+
+    without = await link(browser, firm, client)
+    wrong = await link(browser, firm, client, code="000000")
+    right = await link(browser, firm, client, code=application.code())
+
+    assert (without.status_code, wrong.status_code) == (422, 422)
+    assert "Ce compte demande une confirmation" in read(without)
+    assert right.headers["location"] == "/links?done=linked"

@@ -12,12 +12,18 @@ from parvis.identity.v1 import identity_pb2
 SERVICE = Path(parvis_identity.__file__).parent / "service"
 _ACT = re.compile(r"[a-z_]+\.[a-z_]+")
 
-#: What looks like an act and is a right of tenancy's.
-RIGHTS = {"organisations.manage"}
+#: What looks like an act and is a right of tenancy's, or a file of ours.
+RIGHTS = {
+    *("organisations.manage", "members.manage", "sign_in.manage"),
+    *("parvis_identity.service", "public_mail_domains.txt"),
+}
 #: Module of `service` → the acts that it writes.
 WRITTEN = {
-    "account_links": {"account.linked", "account.link_refused"},
-    "accounts": {"account.created", "account.claimed", "account.changed", "account.mail_corrected", "links.revoked"},
+    "account_links": {"account.linked", "account.link_refused", "sso.unlinked"},
+    "accounts": {
+        "account.created", "account.claimed", "account.changed", "account.mail_corrected", "account.activated",
+        "links.revoked",
+    },
     "address_changes": {
         "address.change_asked", "address.change_failed", "address.change_sent_again", "address.change_cancelled",
         "address.change_taken", "address.change_stopped", "address.changed", "address.undone", "address.confirmed",
@@ -26,15 +32,31 @@ WRITTEN = {
     "authentication": {"client.refused", "assertion.replayed"},
     "authorization": {"authorization.refused", "sign_in.declined", "consent.given", "product.refused"},
     "device_flow": {"device.allowed", "device.denied", "device.not_found"},
+    "domains": {
+        "sso_domain.added", "sso_domain.declined", "sso_domain.mail_asked", "sso_domain.refused", "sso_domain.removed",
+        "sso_domain.verified",
+    },
     "dpop": {"proof.replayed"},
+    "erasures": {"account.erasure_asked", "account.erased"},
+    "factor_offers": {"factor.put_off"},
+    "factor_resets": {
+        "factors.reset", "factors.reset_asked", "factors.reset_approved", "factors.reset_refused",
+        "factors.reset_stopped", "factors.reset_declined", "factors.reset_lapsed",
+    },
+    "factors": {
+        "factor.added", "factor.add_refused", "factor.renamed", "factor.removed", "factor.always_set",
+        "recovery_codes.renewed", "browser.trust_ended",
+    },
     "housekeeping": {"client.swept"},
     "import_runs": {"import.started", "import.checking", "import.running", "import.discarded"},
     "imports": {"account.imported"},
     "known_by": {"consent.withdrawn"},
     "linking": {"account.linked", "account.unlinked"},
-    "links": {"password.reset_requested"},
+    "links": {"password.reset_requested", "password.reset_of_directory"},
     "logout": {"grant.cut", "logout.undelivered"},
-    "password_links": {"password.reset", "account.activated"},
+    "own_erasure": {"account.erasure_refused"},
+    "taken_back": {"account.erasure_taken_back"},
+    "password_links": {"password.reset"},
     "policies": {"password_policy.saved"},
     "product_clients": {
         "client.registered", "client.changed", "client.secret_rotated", "client.opened", "client.closed",
@@ -45,11 +67,17 @@ WRITTEN = {
     "requests": {"request.opened", "request.throttled", "request.proven"},
     "rotation": {"key.rotated", "keys.distrusted"},
     "closing": {"account.disabled", "account.reopened"},
+    "second_factor": {
+        "sign_in.done", "sign_in.factor_asked", "sign_in.outdated", "sign_in.stepped_up", "passkey.refused",
+        "factor.throttled", "factor.refused", "recovery_code.used", "browser.trusted",
+    },
     "sessions": {"session.ended", "session.expired", "account.disabled"},
     "sign_in": {
-        "sign_in.done", "sign_in.failed", "sign_in.throttled", "sign_in.must_choose", "sign_in.provisional_expired",
+        "sign_in.failed", "sign_in.throttled", "sign_in.stepped_up", "password.proof_refused",
+        "sign_in.must_choose", "sign_in.provisional_expired",
         "password.changed", "password.change_failed", "password.proof_outdated", "password.rehashed",
     },
+    "sign_in_policies": {"sign_in_policy.saved"},
     "token_endpoint": {"grant.reused", "token.refused"},
     "token_exchange": {"token.exchanged"},
     "token_state": {"token.revoked"},
@@ -63,6 +91,7 @@ OF_RPCS = {
     "CreateManagedAccount": "account.created",
     "RevokeLinks": "links.revoked",
     "WithdrawMyApplication": "consent.withdrawn",
+    "EraseMyAccount": "account.erasure_asked",
     "UpdateMyAccount": "account.changed",
     "ResendMyAddressChange": "address.change_sent_again",
     "CancelMyAddressChange": "address.change_cancelled",

@@ -1,13 +1,17 @@
 """A client that was changed or closed, and whoever has not heard of it."""
 
+from datetime import UTC, datetime
 from time import monotonic
 from types import SimpleNamespace
 
-from identity_stage import make_stage
+import pytest
+from identity_stage import WEB_SECRET, make_stage, settings_for
 from test_product_clients import begin, flow_of, registered, row_of
 
 from parvis.identity.v1 import identity_pb2 as pb
 from parvis_identity.service import clients
+from parvis_identity.store import openid as store
+from parvis_kit.caller import Caller
 
 OWN = {"grant_type": "client_credentials"}
 
@@ -67,3 +71,29 @@ async def test_what_was_read_before_a_change_is_not_kept(stage, monkeypatch):
         await stage.clients.find(unit, made.client_id)
 
     assert stage.clients.kept(made.client_id) is None
+
+
+async def test_two_secrets_of_the_gateway_count_while_it_is_renewed(stage):
+    async def start_with(*secrets):
+        async with stage.database.begin(Caller("identity")) as unit:
+            told = settings_for(web_client_secret=",".join(secrets))
+            await store.save_client(unit, clients.gateway_client(told, unit.now))
+        stage.clients.forget("web")
+
+    async def counts(secret):
+        answer = await stage.browser().http.post("/oauth2/introspect", data={"token": "x"}, auth=("web", secret))
+        return answer.status_code == 200
+
+    new = "another-secret-of-the-tests"
+    try:
+        assert [await counts(WEB_SECRET), await counts(new)] == [True, False]
+        await start_with(WEB_SECRET, new)
+        assert [await counts(WEB_SECRET), await counts(new)] == [True, True]
+        await start_with(new, WEB_SECRET)
+        assert [await counts(WEB_SECRET), await counts(new)] == [True, True]
+        await start_with(new)
+        assert [await counts(WEB_SECRET), await counts(new)] == [False, True]
+        with pytest.raises(ValueError, match="more than two"):
+            clients.gateway_client(settings_for(web_client_secret="a,b,c"), datetime.now(UTC))
+    finally:
+        await start_with(WEB_SECRET)

@@ -1,4 +1,5 @@
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 from uuid import UUID
 
 import pytest
@@ -10,6 +11,7 @@ from parvis_identity.domain.interaction import Interaction
 from parvis_identity.domain.links import LinkState, Purpose
 from parvis_identity.domain.passwords import PasswordPolicy, guessable_parts, prepare
 from parvis_identity.domain.throttle import BY_IDENTIFIER, network_of
+from parvis_identity.http.saml import _continued
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 
@@ -137,12 +139,22 @@ _SECRET = "Ab0_-" * 8 + "xyz"
     [
         "/oauth2/authorize?client_id=x",
         "/password",
+        "/step-up?next=/auth/proven",
+        "/auth/proven?next=%2Fo%2Fdurand%2F",
+        "/door/0192f000-0000-7000-8000-000000000001?next=%2Fauth%2Fproven",
         f"/join/cabinet-armor/{_SECRET}",
         f"/address/new/{'a' * 22}{_SECRET}",
     ],
 )
 def test_a_sign_in_may_lead_here(address):
     assert addresses.continuation(address) == address
+
+
+def test_a_form_before_a_door_ends_where_the_door_leads():
+    asked = "/oauth2/authorize?client_id=x&state=a%26b"
+    door = f"/door/0192f000-0000-7000-8000-000000000001?next={quote(asked, safe='')}"
+    assert addresses.final(f"/step-up?again=1&next={quote(door, safe='')}") == addresses.final(door) == asked
+    assert addresses.final("/door/0192f000-0000-7000-8000-000000000001?next=https://elsewhere.example/") == ""
 
 
 @pytest.mark.parametrize(
@@ -165,6 +177,9 @@ def test_a_sign_in_may_lead_here(address):
         f"/join/cabinet-armor/{_SECRET}/../../../o",
         "/join/cabinet-armor/%2e%2e",
         "/join/cabinet-armor",
+        "/door/0192f000-0000-7000-8000-000000000001/../../o",
+        "/door/..",
+        "/auth/proven/../../o",
     ],
 )
 def test_a_sign_in_never_leads_there(address):
@@ -228,3 +243,19 @@ def test_the_device_of_a_browser(agent, device):
 )
 def test_what_one_subscriber_has_is_counted_as_one(address, network):
     assert network_of(address) == network
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["cabinet-armor", " https://portal.example/login/cabinet-armor/?next=/ ", "https://[/cabinet-armor#top"],
+)
+def test_a_firm_is_found_by_whatever_of_its_address_is_typed(typed):
+    assert addresses.slug_of(typed) == "cabinet-armor"
+
+
+def test_more_parameters_than_anybody_means_are_none():
+    assert addresses.parameters_of("/oauth2/authorize?" + "&".join(["a=1"] * 61)) == {}
+
+
+def test_no_address_is_where_a_sign_out_goes_on():
+    assert _continued("//[") == _continued("https://[") == "/signed-out"

@@ -6,7 +6,6 @@ from identity_stage import Flow, answer_of
 
 from parvis_identity.service import known_by
 from parvis_kit.errors import ServiceError
-from parvis_kit.ids import uuid7
 
 pytestmark = pytest.mark.usefixtures("nobody_failed_before")
 
@@ -101,7 +100,7 @@ async def test_taking_back_is_written_down(stage, known):
     assert await stage.audited("consent.withdrawn") == before + 1
 
 
-@pytest.mark.parametrize("client_id", ["nobody", "", "a\0b", str(uuid7())])
+@pytest.mark.parametrize("client_id", ["nobody", "", "a\0b", "0192f3c8-7a10-7b3e-9d52-5e0c1f6a8b47"])
 async def test_what_does_not_know_somebody_cannot_be_taken_back(stage, client_id):
     with pytest.raises(ServiceError, match="application_not_found"):
         await withdraw(stage, await stage.person(), client_id)

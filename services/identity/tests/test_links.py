@@ -3,16 +3,18 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
+from factor_parts import is_signed_in, with_application
 from identity_stage import PASSWORD, read
 
 from parvis.identity.v1.events_pb2 import PasswordResetRequested
 from parvis_identity.domain.links import Purpose, token_of
 from parvis_identity.models import AccountState
 from parvis_identity.service import accounts
-from parvis_identity.service.sign_in import Visitor
+from parvis_identity.service.visitor import Visitor
 from parvis_identity.store import sweeping
 from parvis_kit.errors import ServiceError
 from parvis_kit.ids import uuid7
+from parvis_records.retention import apply
 
 pytestmark = pytest.mark.usefixtures("nobody_failed_before")
 NEW = "Nouveau-2027!"
@@ -220,7 +222,7 @@ async def test_an_invitation_that_stands_is_remembered_for_as_long_as_it_does(st
     await withdraw(stage, withdrawn, firm)
     await stage.run("UPDATE links SET expires_at = now() - interval '200 days'")
     async with stage.unit() as unit:
-        await sweeping.sweep(unit, next(each for each in sweeping.SWEPT if each.table == "links"))
+        await apply(unit, next(each for each in sweeping.SWEPT if each.table == "links"))
 
     for person in (invited, withdrawn):
         await stage.browser().submit("/reset", identifier=person.mail)
@@ -351,6 +353,19 @@ async def test_a_reset_signs_every_device_out_and_lifts_the_wait(stage, firm):
     assert (await there.get("/password")).status_code == 303
     assert (await stage.browser().sign_in(person.mail, NEW)).headers["location"] == "/"
     assert (await stage.browser().sign_in(person.mail, PASSWORD)).status_code == 422
+
+
+async def test_a_reset_does_not_get_around_the_second_factor(stage, firm):
+    person, application, _ = await with_application(stage)
+    browser = stage.browser()
+
+    done = await browser.submit(await link_for(stage, person, firm, Purpose.RESET), password=NEW)
+
+    assert done.headers["location"].startswith("/factor")
+    assert not await is_signed_in(browser)
+    assert stage.site.cookies.session not in browser.http.cookies
+    await browser.submit(done.headers["location"], code=application.code())
+    assert await is_signed_in(browser)
 
 
 async def test_one_reset_makes_the_others_worthless(stage, firm):

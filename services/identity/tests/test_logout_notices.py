@@ -228,6 +228,7 @@ async def test_the_worker_sends_by_itself(stage, browser, person, sender, listen
 
 async def test_notices_of_last_month_are_swept(stage):
     from parvis_identity.store import sweeping
+    from parvis_records.retention import apply
 
     person = await stage.person()
     client, _ = await stage.relying_party()
@@ -239,5 +240,5 @@ async def test_notices_of_last_month_are_swept(stage):
         )  # fmt: skip
 
     async with stage.unit() as unit:
-        await sweeping.sweep(unit, next(each for each in sweeping.SWEPT if each.table == "logout_notices"))
+        await apply(unit, next(each for each in sweeping.SWEPT if each.table == "logout_notices"))
         assert await unit.scalar(text("SELECT count(*) FROM logout_notices")) == 1

@@ -118,3 +118,19 @@ async def test_what_is_no_http_is_no_answer(home):
     async with server(b"220 mail.example ESMTP\r\n") as (url, _):
         with pytest.raises(NotReached):
             await home.get(url)
+
+
+async def test_whoever_asks_says_how_much_is_read_of_an_answer(home):
+    async with server(b"HTTP/1.1 200 X\r\nContent-Length: 3000\r\n\r\n" + b"x" * 3000) as (url, _):
+        assert len((await home.get(url, largest=3000)).body) == 3000
+        with pytest.raises(NotReached, match="too large"):
+            await home.get(url, largest=2999)
+
+
+async def test_whoever_asks_says_who_they_are(home):
+    async with server(b"HTTP/1.1 200 X\r\nContent-Length: 0\r\n\r\n") as (url, seen):
+        await home.get(url, authorization="Bearer t")
+        await home.post_form(url, {"a": "b"}, authorization="Basic eA==")
+        await home.get(url)
+
+    assert [b"Authorization" in each for each in seen] == [True, True, False]

@@ -32,7 +32,7 @@ async def ask(stage, firm, mail, **typed):
         return answer, ""
     event = events_pb2.AccessRequestOpened.FromString(opened[-1])
     async with stage.unit(firm.id) as unit:
-        link = await AccountRpc(stage.links, stage.requests).MintLink(
+        link = await AccountRpc(stage.links, stage.requests, stage.domains, stage.erasure).MintLink(
             unit,
             identity_pb2.MintLinkRequest(link_id=event.request_id, purpose=identity_pb2.LINK_PURPOSE_REQUEST),
         )

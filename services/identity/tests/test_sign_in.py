@@ -1,10 +1,10 @@
 import asyncio
 
 import pytest
-from identity_stage import PASSWORD, PUBLIC_URL, make_stage, read
+from identity_stage import PASSWORD, PUBLIC_URL, comparable, form_in, make_stage, read
 
 from parvis_identity.models import AccountState
-from parvis_identity.service.sign_in import Visitor
+from parvis_identity.service.visitor import Visitor
 
 pytestmark = pytest.mark.usefixtures("nobody_failed_before")
 
@@ -49,7 +49,9 @@ async def test_every_refusal_is_the_same_page_for_one_hash(stage):
         pages.append(
             (
                 answer.status_code,
-                answer.text.replace(identifier, "").replace(browser.http.cookies[stage.site.cookies.csrf], ""),
+                comparable(answer.text)
+                .replace(identifier, "")
+                .replace(browser.http.cookies[stage.site.cookies.csrf], ""),
             )
         )
 
@@ -114,6 +116,7 @@ async def test_every_firms_door_counts_the_same_guesses(stage):
     before = stage.hasher.computed
 
     pages = [await stage.browser().sign_in(person.mail, "Wrong-2026!", at=f"/login/{firm.slug}") for firm in firms]
+    await stage.run("UPDATE sign_in_attempts SET blocked_until = now() + interval '1 minute'")
     right = await stage.browser().sign_in(person.mail)
 
     assert ["Attendez" in read(page) for page in pages] == [False, False, False, True, True]
@@ -317,10 +320,17 @@ async def test_pages_are_strict_about_what_they_load_and_where_they_are_kept(sta
 
 
 async def test_pages_are_in_english_for_who_reads_english(stage):
-    page = await stage.browser().get("/login", headers={"Accept-Language": "en-GB,en;q=0.9"})
+    page = await stage.browser().get("/login?step=password", headers={"Accept-Language": "en-GB,en;q=0.9"})
 
     assert '<html lang="en"' in read(page)
     assert "Forgot your password?" in read(page)
+
+
+async def test_a_method_that_echoes_is_refused(stage):
+    for path in ("/login", "/oauth2/token", "/scim/v2/Users", "/nowhere"):
+        answer = await stage.browser().http.request("TRACE", path, headers={"X-Told": "secret"})
+        assert answer.status_code in {404, 405}
+        assert "secret" not in answer.text
 
 
 async def test_a_failure_of_ours_is_a_page_with_a_reference(stage, monkeypatch):
@@ -333,3 +343,55 @@ async def test_a_failure_of_ours_is_a_page_with_a_reference(stage, monkeypatch):
 
     assert answer.status_code == 500
     assert "Référence" in read(answer) or "référence" in answer.text
+
+
+# The address first
+
+
+async def test_an_address_leads_to_the_password_whoever_has_an_account(stage):
+    person, pages = await stage.person(mail="quelquun@exemple.fr"), []
+    for mail in (person.mail, "personne@exemple.fr"):
+        browser = stage.browser()
+        first = await browser.get("/login")
+        answer = await browser.submit("/login", identifier=mail)
+        token = browser.http.cookies[stage.site.cookies.csrf]
+        pages.append((answer.status_code, comparable(answer.text).replace(mail, "").replace(token, "")))
+        assert "Continuer" in first.text
+        assert 'name="step"' not in first.text
+
+    assert len(set(pages)) == 1
+    assert pages[0][0] == 200
+    assert "Se connecter" in pages[0][1]
+    assert 'name="step" value="password"' in pages[0][1]
+
+
+async def test_two_steps_sign_somebody_in(stage):
+    person, browser = await stage.person(), stage.browser()
+
+    second = await browser.submit("/login?next=/password", identifier=person.mail)
+    answer = await browser.send(form_in(second), identifier=person.mail, password=PASSWORD)
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/password")
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("", "Saisissez votre adresse mail."),
+        ("C0042", "Une adresse mail ressemble à nom@exemple.fr."),
+        ("anne@", "Une adresse mail ressemble à nom@exemple.fr."),
+    ],
+)
+async def test_what_is_no_address_is_said_before_a_password_is_asked_for(stage, typed, said):
+    answer = await stage.browser().submit("/login", identifier=typed)
+
+    assert answer.status_code == 422
+    assert said in read(answer)
+    assert "Continuer" in answer.text
+
+
+async def test_the_second_step_says_that_a_password_is_missing(stage):
+    answer = await stage.browser().submit("/login?step=password", identifier="anne@exemple.fr")
+
+    assert answer.status_code == 422
+    assert "Saisissez votre mot de passe." in read(answer)

@@ -12,6 +12,7 @@ from parvis_identity.service import sessions
 from parvis_identity.service.outgoing import NotReached, Reply
 from parvis_identity.store import sweeping, trials
 from parvis_kit.errors import ServiceError
+from parvis_records.retention import apply
 
 RETURN = "/o/editeur/settings/products/x/try"
 
@@ -176,9 +177,9 @@ async def test_what_nobody_finishes_is_deleted_when_its_time_is_over(stage, run)
     (kept,) = (each for each in sweeping.SWEPT if each.table == "trials")
 
     async with stage.unit() as unit:
-        await sweeping.sweep(unit, kept)
+        await apply(unit, kept)
         await trials.sweep(unit)
-        await sweeping.sweep(unit, kept)
+        await apply(unit, kept)
         forgotten = await unit.fetch("SELECT 1 FROM trials WHERE client_id = $1", run.made.client_id)
 
     assert (await left_of(stage, run), forgotten) == ([0, 0], [])

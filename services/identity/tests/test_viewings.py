@@ -13,6 +13,7 @@ from sqlalchemy import text
 from parvis.identity.v1 import identity_pb2 as pb
 from parvis.tenancy.v1 import events_pb2 as tenancy_events
 from parvis_identity import events
+from parvis_identity.models import FactorMode, SignInPolicy
 from parvis_identity.rpc import SessionRpc, ViewingRpc
 from parvis_identity.service import closing, sessions
 from parvis_identity.service.organisations import Membership, Viewed
@@ -22,6 +23,7 @@ from parvis_kit.caller import Caller
 from parvis_kit.errors import Kind, ServiceError, forbidden, unavailable
 from parvis_kit.ids import uuid7
 from parvis_kit.tokens import TokenVerifier
+from parvis_records.retention import apply
 
 pytestmark = pytest.mark.usefixtures("nobody_failed_before")
 
@@ -82,7 +84,7 @@ class Scene:
             delivered=1, headers={},
         )  # fmt: skip
         handlers = {}
-        bus = SimpleNamespace(on=handlers.__setitem__, broadcast=lambda *_: None)
+        bus = SimpleNamespace(on=handlers.__setitem__, on_steps=handlers.__setitem__, broadcast=lambda *_: None)
         events.listen(bus, self.stage.viewings, None)
         async with self.stage.unit(self.firm.id) as unit:
             await handlers[tenancy_events.GrantsChanged](unit, event, envelope)
@@ -229,6 +231,21 @@ async def test_a_service_that_heard_nothing_is_told_whether_a_viewing_goes_on(st
     assert told == [True, False]
 
 
+async def test_a_viewing_gets_no_token_once_the_door_asks_its_viewer_for_more(stage, scene):
+    viewing = await scene.start()
+    assert (await scene.token(viewing.id)).token
+    policy = SignInPolicy(organisation_id=scene.firm.id, factors=FactorMode.REQUIRED, changed_at=datetime.now(UTC))
+    async with stage.unit() as unit:
+        unit.add(policy)
+
+    with pytest.raises(ServiceError, match="door_closed") as refused:
+        await scene.token(viewing.id)
+
+    assert refused.value.params == {"step": "enrol", "organisation": str(scene.firm.id)}
+    await stage.run("DELETE FROM sign_in_policies WHERE organisation_id = :firm", firm=scene.firm.id)
+    assert (await scene.token(viewing.id)).token
+
+
 async def test_the_history_says_who_looked_and_why(stage, scene):
     await scene.start()
     async with stage.database.begin(scene.caller) as unit:
@@ -240,7 +257,7 @@ async def test_what_is_told_of_viewings_is_told_for_a_year(stage, scene):
     viewing = await scene.start()
     await stage.run("UPDATE viewings SET started_at = now() - interval '366 days' WHERE id = :i", i=viewing.id)
     async with stage.unit() as unit:
-        await sweeping.sweep(unit, next(each for each in sweeping.SWEPT if each.table == "viewings"))
+        await apply(unit, next(each for each in sweeping.SWEPT if each.table == "viewings"))
         query = text("SELECT count(*) FROM viewings WHERE id = :i")
         assert await unit.scalar(query, {"i": viewing.id}) == 0
 

@@ -15,7 +15,10 @@ from parvis_kit.ids import uuid7
 from parvis_kit.outbox import Relay
 from parvis_kit.testing import eventually, running
 from parvis_notify.account_links import AccountLinkMails
+from parvis_notify.erasures import ErasureMails
 from parvis_notify.events import Events
+from parvis_notify.factors import FactorMails
+from parvis_notify.firm_notices import FirmNotices
 from parvis_notify.main import subscribe
 from parvis_notify.requests import RequestMails
 from parvis_notify.service.composing import Composer
@@ -75,6 +78,9 @@ class Suite:
             Sender(self.server, identity, "exemple.fr", "portail.exemple.fr"),
             RequestMails(composer),
             AccountLinkMails(composer, database),
+            FactorMails(composer, database),
+            ErasureMails(composer, database),
+            FirmNotices(composer, database),
         )
         self.relay = Relay(database.url, broker, source="notify")
 

@@ -237,6 +237,51 @@ async def test_an_account_from_elsewhere_is_told_its_identifier(suite, mailbox, 
     assert "/activate/" in sent.get_body(("plain",)).get_content()
 
 
+FACTORS = identity_events.FactorsChange
+
+
+@pytest.mark.parametrize("locale", ["fr", "en"])
+@pytest.mark.parametrize("change", [each for each in FACTORS.values() if each])
+async def test_whatever_happens_to_second_factors_is_told(suite, mailbox, change, locale):
+    event = identity_events.FactorsChanged(
+        account_id=str(uuid7()), mail=mail(), given_name="Claire", family_name="Le Goff", locale=locale, change=change,
+        factor="passkey", device="Firefox, Windows", codes_left=7, organisation_name="Armor", reset_id=str(uuid7()),
+    )  # fmt: skip
+    event.due_at.FromJsonString("2026-12-01T09:30:00Z")
+    await suite.tell(None, event)
+    row = await suite.message_to(NOBODY, event.mail)
+    text = mailbox.to(event.mail)[0].get_body(("plain",)).get_content()
+    assert row["state"] == "sent"
+    assert "Claire" in text
+    assert "#" not in text
+    # Of an account that a directory opens they would name a password that it never has.
+    assert "votre mot de passe" not in text
+    assert "your password" not in text
+    if change in {identity_events.FACTORS_CHANGE_ADDED, identity_events.FACTORS_CHANGE_REMOVED}:
+        assert {"fr": "clé d’accès", "en": "passkey"}[locale] in text
+    if change == identity_events.FACTORS_CHANGE_CODE_USED:
+        assert {"fr": "Codes restants\u00a0: 7", "en": "Codes left: 7"}[locale] in text
+    if change == identity_events.FACTORS_CHANGE_RESET_ASKED:
+        assert {"fr": "1er décembre 2026 à 10:30", "en": "1 December 2026 at 10:30"}[locale] in text
+        assert f"/activate/secret-{event.reset_id}" in text
+
+
+@pytest.mark.parametrize(("ended", "said"), [(False, "est désormais relié"), (True, "n’ouvre plus votre compte")])
+async def test_whose_account_a_directory_is_linked_to_is_told(suite, mailbox, ended, said):
+    event = identity_events.DirectoryLinkChanged(
+        account_id=str(uuid7()), mail=mail(), given_name="Claire", family_name="Le Goff", locale="fr",
+        directory="Annuaire Orsel", organisation_name="Cabinet Orsel", ended=ended,
+    )  # fmt: skip
+    await suite.tell(None, event)
+    await suite.message_to(NOBODY, event.mail)
+    [sent] = mailbox.to(event.mail)
+    text = sent.get_body(("plain",)).get_content()
+    assert "Cabinet Orsel" in sent["Subject"]
+    assert "Annuaire Orsel" in text
+    assert said in " ".join(text.split())
+    assert "/links" in text
+
+
 async def test_older_news_does_not_replace_newer(suite, firm, contact):
     for version, name in ((3, "Nouveau nom"), (2, "Ancien nom")):
         told = tenancy_pb2.Contact(id=contact.id, name=name, addresses=contact.addresses)

@@ -1,6 +1,7 @@
 """Tenancy on real PostgreSQL and NATS, over real mutual TLS, called as anyone. Only identity is played."""
 
 import asyncio
+import base64
 import json
 import time
 from contextlib import asynccontextmanager, contextmanager
@@ -15,7 +16,14 @@ from joserfc.jwk import ECKey, KeySet
 
 from parvis.identity.v1 import events_pb2 as identity_events
 from parvis.identity.v1 import identity_pb2
-from parvis.tenancy.v1 import tenancy_pb2, tenancy_pb2_grpc
+from parvis.tenancy.v1 import (
+    closing_pb2,
+    closing_pb2_grpc,
+    journal_pb2,
+    journal_pb2_grpc,
+    tenancy_pb2,
+    tenancy_pb2_grpc,
+)
 from parvis_kit.caller import Acting, acting, acting_as, acting_for
 from parvis_kit.client import Peers
 from parvis_kit.errors import ServiceError, conflict
@@ -31,9 +39,15 @@ from parvis_tenancy.settings import Settings
 ISSUER = "http://localhost:8600"
 SERVICES = ("web", "identity", "tenancy", "documents", "notify", "billing")
 SETUP_TOKEN = "the token of the first start"
+ANCHOR_KEY = base64.b64encode(bytes(range(32))).decode()
 METHODS = {
-    method.name: (service.name, GetMessageClass(method.input_type))
-    for service in tenancy_pb2.DESCRIPTOR.services_by_name.values()
+    method.name: (getattr(stubs, f"{service.name}Stub"), GetMessageClass(method.input_type))
+    for file, stubs in (
+        (tenancy_pb2, tenancy_pb2_grpc),
+        (journal_pb2, journal_pb2_grpc),
+        (closing_pb2, closing_pb2_grpc),
+    )
+    for service in file.DESCRIPTOR.services_by_name.values()
     for method in service.methods
 }
 
@@ -152,8 +166,8 @@ class Actor:
 
     async def call(self, method, request=None, **fields):
         """Calls an RPC by its name, with a request or its fields."""
-        service, request_class = METHODS[method]
-        stub = getattr(tenancy_pb2_grpc, f"{service}Stub")(self.stage.peers(self.service).channel("tenancy"))
+        stub_class, request_class = METHODS[method]
+        stub = stub_class(self.stage.peers(self.service).channel("tenancy"))
         carried = acting_as(Acting(token=self.token)) if self.token else acting_for(self.organisation_id)
         with carried:
             return await getattr(stub, method)(request or request_class(**fields))
@@ -179,6 +193,7 @@ class Stage:
         now = int(time.time())
         standard = {
             "iss": ISSUER, "aud": AUDIENCE, "sid": str(uuid7()), "iat": now, "exp": now + 300, "auth_time": now,
+            "proof_time": now,
         }  # fmt: skip
         return jwt.encode({"alg": "ES256", "typ": "at+jwt", "kid": self.key.kid}, standard | claims, self.key)
 
@@ -294,7 +309,12 @@ class Stage:
 def settings_of(service, folder, **variables):
     """The settings of a service of this stage; only its certificate and peers matter for callers."""
     files = identity_of(service, folder)
-    unused = {"database_url": "postgresql://unused", "nats_url": "nats://unused", "http_listen": "127.0.0.1:0"}
+    unused = {
+        "anchor_keys": ANCHOR_KEY,
+        "database_url": "postgresql://unused",
+        "nats_url": "nats://unused",
+        "http_listen": "127.0.0.1:0",
+    }
     paths = {"tls_ca": files.authority, "tls_certificate": files.certificate, "tls_key": files.key}
     return Settings(**{**unused, **paths, "public_url": ISSUER, **variables})
 

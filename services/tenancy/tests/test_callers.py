@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from tenancy_stage import METHODS, refused
+from test_directory import settle, somebody
 
 from parvis.access.v1 import access_pb2
 from parvis.tenancy.v1 import tenancy_pb2
@@ -39,7 +40,7 @@ async def test_a_service_that_is_not_listed_is_refused(stage, provider, method):
 @pytest.mark.parametrize("method", [name for name, rule in RULES.items() if rule.subject not in SERVICES_TOO])
 async def test_without_token_there_is_no_person(stage, method):
     with refused(Kind.UNAUTHENTICATED, "token_missing"):
-        await stage.as_service("web").call(method)
+        await stage.as_service(MAY_CALL[method]).call(method)
 
 
 @pytest.mark.parametrize("method", [name for name, rule in RULES.items() if rule.subject in SERVICE])
@@ -52,7 +53,7 @@ async def test_what_is_for_services_is_not_for_persons(stage, provider, method):
 async def test_a_products_token_is_worthless(stage, provider, method):
     token = stage.token(sub=provider.account_id, aud="some-product")
     with refused(Kind.UNAUTHENTICATED, "token_invalid"):
-        await replace(provider, token=token).call(method)
+        await replace(provider, token=token, service=MAY_CALL[method]).call(method)
 
 
 @pytest.mark.parametrize("method", FOR_MEMBERS)
@@ -104,7 +105,7 @@ async def test_staff_without_the_right_are_told_which_one(rightless, method):
 @pytest.mark.parametrize("method", FOR_PERSONS)
 async def test_who_was_cut_is_out(cut, method):
     with pytest.raises(ServiceError) as caught:
-        await cut.call(method)
+        await replace(cut, service=MAY_CALL[method]).call(method)
     assert caught.value.kind is Kind.UNAUTHENTICATED
 
 
@@ -165,6 +166,7 @@ class World:
     colleague: tenancy_pb2.Member
     delegation: tenancy_pb2.Delegation
     tomorrow: datetime
+    of_directory: tenancy_pb2.Member
 
 
 @pytest.fixture
@@ -181,6 +183,9 @@ async def world(stage, provider, admin):
     await stage.arrive(accesses[0].account_id, str(admin.organisation_id))
     colleague, other = await stage.colleague(admin, "adviser"), await stage.colleague(admin, "adviser", "Ida Roux")
     tomorrow = datetime.now(UTC) + timedelta(days=1)
+    junior = tenancy_pb2.DirectoryRule(value="Conseil", profile_id=await stage.profile(admin, "junior"))
+    await admin.call("SaveDirectoryMapping", mapping=tenancy_pb2.DirectoryMapping(rules=[junior]))
+    arrived = await settle(stage, admin, somebody())
     lent = {"to_id": other.membership_id, "codes": ["contacts.read"], "ends_at": tomorrow}
     return World(
         member=await admin.call("GetMember", id=colleague.membership_id),
@@ -195,7 +200,13 @@ async def world(stage, provider, admin):
         colleague=await admin.call("GetMember", id=other.membership_id),
         delegation=await admin.call("CreateDelegation", from_id=colleague.membership_id, **lent),
         tomorrow=tomorrow,
+        of_directory=await admin.call("GetMember", id=arrived.membership_id),
     )
+
+
+def _mapping(world):
+    given = tenancy_pb2.DirectoryRule(value="Conseil", profile_id=world.profile.id, structure_id=world.structure.id)
+    return tenancy_pb2.DirectoryMapping(rules=[given])
 
 
 def _question(world):
@@ -260,6 +271,8 @@ CASES = {
     "ListObjects": lambda w: {"membership_id": w.member.id, "right": "contacts.read", "type": "contact"},
     "ListSubjects": lambda w: {"right": "contacts.read", "resource": _question(w).resource},
     "GetRightsAt": lambda w: {"membership_id": w.member.id},
+    "PreviewDirectoryMapping": lambda w: {"mapping": _mapping(w)},
+    "SetDirectoryHand": lambda w: {"member_id": w.of_directory.id, "version": w.of_directory.version},
 }  # fmt: skip
 # Name the organisation themselves, or nothing that is somebody's; each is proven beside its use case.
 ELSEWHERE = {
@@ -271,7 +284,9 @@ ELSEWHERE = {
     "ResolveMembership", "ResolveProduct", "GetGrantSet", "ListRequests", "SetRequestsAccepted", "ListMyRequests",
     "AcceptRequest", "DeclineRequest", "WithdrawMyRequest", "ResolveViewing", "ListSubscriptions",
     "ListAdviserChanges", "ListReferents", "ListProviderStaff", "ListProductRights", "SaveProductRights", "Watch",
-    "ListDelegations",
+    "ListDelegations", "ListStaff", "SettlePerson", "GetDirectoryMapping", "SaveDirectoryMapping",
+    "BatchGetNames", "FindPeople", "RecordExport", "GetCover", "ListAnchors", "ListOwnMemberships",
+    "ListEmployments", "ListAdministrations", "EraseContact", "CloseOrganisation", "ReopenOrganisation", "GetClosing",
 }  # fmt: skip
 
 
@@ -288,6 +303,15 @@ async def test_real_identifiers_work_for_their_firm_and_for_no_other(stage, prov
         await stranger.call(method, **fields)
     assert caught.value.kind is Kind.NOT_FOUND
     await admin.call(method, **fields)
+
+
+async def test_a_mapping_names_nothing_of_another_firm(stage, provider, world):
+    stranger = await stage.firm(provider, "Cabinet Voisin")
+    with refused(Kind.NOT_FOUND, "profile_not_found"):
+        await stranger.call("SaveDirectoryMapping", mapping=_mapping(world))
+    own = tenancy_pb2.DirectoryRule(value="Conseil", structure_id=world.structure.id)
+    with refused(Kind.NOT_FOUND, "structure_not_found"):
+        await stranger.call("SaveDirectoryMapping", mapping=tenancy_pb2.DirectoryMapping(rules=[own]))
 
 
 async def test_lists_hold_nothing_of_another_firm(stage, provider, world):

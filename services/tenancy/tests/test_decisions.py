@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 from tenancy_stage import refused
 
 from parvis.tenancy.v1 import tenancy_pb2
@@ -129,6 +130,13 @@ async def test_nothing_is_known_before_the_organisation_was_there(admin):
         await admin.call("BatchCheck", questions=[about("", "contacts.read")], at=datetime(2001, 1, 1, tzinfo=UTC))
     with refused(Kind.INVALID, "moment_in_the_future"):
         await admin.call("BatchCheck", at=datetime.now(UTC) + timedelta(hours=1))
+
+
+@pytest.mark.parametrize("at", [{"nanos": -1}, {"seconds": 2**63 - 1}, {"seconds": -62_135_596_801}])
+@pytest.mark.parametrize("method", ["BatchCheck", "Explain", "GetRightsAt"])
+async def test_a_moment_of_no_calendar_is_refused(admin, method, at):
+    with refused(Kind.INVALID, "fields_invalid"):
+        await admin.call(method, at=Timestamp(**at))
 
 
 async def test_a_watch_tells_who_changed_what(stage, admin):

@@ -1,6 +1,8 @@
 """The first start, customers, and the record of an organisation."""
 
 import asyncio
+import time
+from dataclasses import replace
 
 import pytest
 from tenancy_stage import SETUP_TOKEN, refused
@@ -106,6 +108,19 @@ async def test_a_record_that_somebody_else_changed_is_not_overwritten(admin):
     await admin.call("UpdateOrganisation", organisation=record)
     with refused(Kind.CONFLICT, "stale_version"):
         await admin.call("UpdateOrganisation", organisation=record)
+
+
+async def test_bank_details_change_for_whoever_has_just_proven_who_they_are(stage, admin):
+    record = await admin.call("GetOrganisation")
+    long_ago = int(time.time()) - 1000
+    known = {"sub": admin.account_id, "org": str(admin.organisation_id), "mbr": admin.membership_id, "mkind": "staff"}
+    late = replace(admin, token=stage.token(**known, proof_time=long_ago))
+    record.iban = "FR7630006000011234567890189"
+    with refused(Kind.PRECONDITION, "step_up_required"):
+        await late.call("UpdateOrganisation", organisation=record)
+    saved = await admin.call("UpdateOrganisation", organisation=record)
+    saved.telephone = "02 99 00 00 00"
+    assert (await late.call("UpdateOrganisation", organisation=saved)).iban == record.iban
 
 
 async def test_billing_reads_the_record_in_its_own_name(stage, admin):

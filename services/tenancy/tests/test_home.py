@@ -2,7 +2,7 @@
 
 import pytest
 
-from parvis_kit.telemetry import STATEMENTS
+from parvis_watch.metrics import STATEMENTS
 
 
 @pytest.fixture

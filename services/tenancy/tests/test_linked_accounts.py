@@ -40,6 +40,22 @@ async def test_the_personal_account_reaches_the_membership_of_the_managed_one(st
     assert await mine(stage, client.account_id) == [firm]
 
 
+async def employments(stage, account_id):
+    found = await stage.as_service("identity").call("ListEmployments", account_id=account_id)
+    return [(each.organisation.id, each.organisation.name, each.profile_id) for each in found.employments]
+
+
+async def test_where_somebody_works_is_known_and_where_they_are_a_client_is_none_of_it(stage, admin, client):
+    person, firm = str(uuid7()), str(client.organisation_id)
+    await tell(stage, client, person, 1)
+
+    [(where, name, profile_id)] = await employments(stage, admin.account_id)
+
+    assert (where, bool(name), bool(profile_id)) == (firm, True, True)
+    assert await employments(stage, client.account_id) == await employments(stage, person) == []
+    assert await employments(stage, str(uuid7())) == []
+
+
 async def test_nobody_else_reaches_it(stage, client):
     await tell(stage, client, str(uuid7()), 1)
     assert await mine(stage, str(uuid7())) == []

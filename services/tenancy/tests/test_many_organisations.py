@@ -5,14 +5,14 @@ import functools
 
 import asyncpg
 import pytest
-from tenancy_stage import refused
+from tenancy_stage import Actor, refused
 
 from parvis_kit.caller import Caller
 from parvis_kit.errors import Kind
 from parvis_kit.ids import uuid7
-from parvis_kit.telemetry import STATEMENTS
 from parvis_kit.testing import eventually
 from parvis_tenancy.service import organisations
+from parvis_watch.metrics import STATEMENTS
 
 MANY = 2000
 
@@ -133,3 +133,32 @@ async def test_what_an_older_release_made_or_renamed_is_found_again(stage, provi
 
 async def of_query(stage, actor, query):
     return (await listed(stage, actor.account_id, query=query)).organisations
+
+
+async def vouched(stage, account_id, *firms, **fields):
+    """The list of somebody whom providers of firms alone vouched for, in an account of their own."""
+    token = stage.token(sub=account_id, acr="0", vouched=[str(each) for each in firms])
+    return await Actor(stage, token=token, account_id=account_id).call("ListMyOrganisations", **fields)
+
+
+async def test_whoever_a_firm_alone_vouched_for_hears_of_that_firm_and_of_no_other(stage, karim):
+    account_id, prefix = karim
+    first, second = (await listed(stage, account_id, page_size=2)).organisations
+    found = await vouched(stage, account_id, first.face.id, slug=first.face.slug)
+    assert ([each.face.id for each in found.organisations], found.total) == ([first.face.id], 1)
+    assert found.named.face.id == first.face.id
+    assert found.partial  # whether there are others is not told, only that there may be
+    assert not (await listed(stage, account_id)).partial
+    assert not (await vouched(stage, account_id)).organisations
+    assert not (await vouched(stage, account_id, first.face.id, query="Étude 1987")).organisations
+    for slug in (second.face.slug, f"{prefix}-of-nobody"):  # one answer: whether it is theirs is not told
+        with refused(Kind.PRECONDITION, "door_closed"):
+            await vouched(stage, account_id, first.face.id, slug=slug)
+
+
+async def test_whoever_a_firm_alone_vouched_for_hears_of_no_request(stage):
+    token = stage.token(sub=str(uuid7()), acr="0", vouched=[])
+    actor = Actor(stage, token=token)
+    assert not (await actor.call("ListMyRequests")).requests
+    with refused(Kind.PRECONDITION, "door_closed"):
+        await actor.call("WithdrawMyRequest", id=str(uuid7()))

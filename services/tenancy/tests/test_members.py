@@ -191,3 +191,13 @@ async def test_two_administrators_who_cut_each_other_at_once_leave_one(stage, ad
     await asyncio.gather(*acts, return_exceptions=True)
     rows = await stage.rows(admin, "SELECT count(*) FROM memberships WHERE profile_built_in <> '' AND state = 2")
     assert rows[0]["count"] == 1
+
+
+async def test_identity_is_told_the_staff_whom_a_demand_would_concern(stage, admin):
+    colleague, invited = await stage.colleague(admin, "adviser"), await stage.invite(admin, "adviser")
+    cut = await stage.colleague(admin, "adviser", "Paul Cadiou")
+    await admin.call("CutMember", id=cut.membership_id)
+    told = await stage.as_service("identity").call("ListStaff", organisation_id=str(admin.organisation_id))
+    assert {each.account_id for each in told.staff} == {admin.account_id, colleague.account_id, invited.account_id}
+    assert {each.profile_id for each in told.staff} <= set(told.profile_ids)
+    assert len(told.profile_ids) == len((await admin.call("ListProfiles")).profiles)

@@ -129,3 +129,9 @@ async def test_a_change_that_is_rolled_back_leaves_no_gap(stage, admin):
         await admin.call("SetAdvisers", contact_id=made.contact.id, advisers=[mine, stranger])
     last = (await news(stage, admin))[-1]
     assert (last.previous, last.revision) == (before, (await revision_of(stage, admin)).advisers_revision)
+
+
+async def test_an_organisation_that_is_not_there_has_no_advisers(stage):
+    asked = stage.as_service("documents", "00000000-0000-0000-0000-000000000000")
+    told = await asked.call("ListAdviserChanges", page_size=-1)
+    assert (list(told.contacts), told.revision) == ([], 0)

@@ -10,6 +10,8 @@ from parvis_kit import tables as kit
 from parvis_kit.caller import Caller
 from parvis_tenancy.models import Row
 
+#: Tables outside all organisations.
+GLOBAL = {"organisation_directory", "anchors", "anchored_heads", "closings", "closing_answers"}
 OF_THE_KIT = kit.NAMES | {"alembic_version"}
 
 
@@ -39,9 +41,9 @@ async def catalogue(database):
         return {row["name"]: (row["kind"], row["forced"]) for row in await unit.fetch(query)}
 
 
-def test_one_table_of_ours_is_global(catalogue):
+def test_these_tables_of_ours_are_global(catalogue):
     ours = {name: kind for name, (kind, _) in catalogue.items() if name in Row.metadata.tables}
-    assert [name for name, kind in ours.items() if kind.startswith("parvis:global: ")] == ["organisation_directory"]
+    assert {name for name, kind in ours.items() if kind.startswith("parvis:global: ")} == GLOBAL
 
 
 def test_every_other_table_forces_its_policy(catalogue):
@@ -49,6 +51,10 @@ def test_every_other_table_forces_its_policy(catalogue):
 
 
 _MEMBER = "SELECT organisation_id, id FROM memberships LIMIT 1"
+_ANCHOR = """
+    INSERT INTO anchors SELECT coalesce(max(number), 0) + 1, current_date + coalesce(max(number), 0)::int, now(), '',
+    '{}' FROM anchors"""
+_CLOSING = "INSERT INTO closings VALUES (gen_random_uuid(), NULL, '', NULL, now(), now(), NULL, now(), 'erased')"
 #: Rows of tables that nothing above fills.
 _ROWS = {
     "personal_rights": f"INSERT INTO personal_rights SELECT m.*, 'contacts.read', 1 FROM ({_MEMBER}) m",  # noqa: S608
@@ -59,6 +65,22 @@ _ROWS = {
     "structure_seats": """
         INSERT INTO structure_seats SELECT s.organisation_id, u.product_id, s.id, 1 FROM structures s, subscriptions u
         LIMIT 1""",
+    "directory_mappings": f"INSERT INTO directory_mappings SELECT m.*, NULL, 1, now() FROM ({_MEMBER}) m",  # noqa: S608
+    "directory_rules": """
+        WITH mapping AS (
+            INSERT INTO directory_mappings SELECT organisation_id, id, NULL, 1, now() FROM memberships LIMIT 1
+            RETURNING organisation_id)
+        INSERT INTO directory_rules SELECT m.organisation_id, 1, '', 'Conseil', p.id, NULL
+        FROM mapping m JOIN profiles p USING (organisation_id) LIMIT 1""",
+    "directory_people": f"INSERT INTO directory_people SELECT m.*, NULL, NULL, 2, '' FROM ({_MEMBER}) m",  # noqa: S608
+    "anchors": f"{_ANCHOR} RETURNING number",
+    "closings": _CLOSING,
+    "closing_answers": f"""
+        WITH closing AS ({_CLOSING} RETURNING id)
+        INSERT INTO closing_answers SELECT id, 'notify', '{{}}', '{{}}', now() FROM closing""",  # noqa: S608
+    "anchored_heads": f"""
+        WITH anchor AS ({_ANCHOR} RETURNING number)
+        INSERT INTO anchored_heads SELECT organisation_id, 'tenancy', number, 1, 'x' FROM anchor, ({_MEMBER}) m""",  # noqa: S608
     "product_rights": """
         INSERT INTO product_rights SELECT provider_id, 'agenda.read', id, 'agenda', 'Voir', 'See', true, '{}', 1
         FROM products LIMIT 1""",
@@ -79,7 +101,7 @@ async def test_without_organisation_there_is_no_row(stage, provider, admin, tabl
         without = (await unit.fetch(query))[0]["count"]
     within = (await stage.rows(admin, query))[0]["count"]
     assert within > 0
-    assert (without == 0) is (table != "organisation_directory")
+    assert (without == 0) is (table not in GLOBAL)
 
 
 async def test_a_customer_sees_products_of_its_provider_and_cannot_write_them(stage, provider, admin):

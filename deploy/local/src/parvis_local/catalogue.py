@@ -1,6 +1,7 @@
 """Every part of the suite, and what waits for what. Read this file to know what runs."""
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -62,7 +63,7 @@ def _zygote(zygote: Zygote, layout: Layout, only: Sequence[str]) -> Part:
 
     async def start() -> Spawned:
         # One arena for allocations: forked processes with one busy thread gain nothing from more.
-        return await zygote.spawn(modules, layout.log("zygote"), _machine() | {"MALLOC_ARENA_MAX": "2"})
+        return await zygote.spawn(modules, layout.log("zygote"), machine() | {"MALLOC_ARENA_MAX": "2"})
 
     async def probe() -> None:
         if not zygote.imported.is_set():
@@ -82,7 +83,7 @@ def _zygote(zygote: Zygote, layout: Layout, only: Sequence[str]) -> Part:
 
 def _service(name: str, zygote: Zygote, layout: Layout, ports: Ports, credentials: Credentials) -> Part:
     """One of the five services, or the pages: migrated, then started."""
-    environment = service_environment(name, layout, ports, credentials) | _machine()
+    environment = service_environment(name, layout, ports, credentials) | machine()
     listens = (ports.http(name), ports.grpc(name)) if name in SERVICES else (ports.http(name),)
 
     async def migrate() -> None:
@@ -108,12 +109,13 @@ def _service(name: str, zygote: Zygote, layout: Layout, ports: Ports, credential
         prepare=migrate,
         start=start,
         probe=lambda: http_ok(ports.http(name), "/health/ready"),
+        stop_signal=signal.SIGINT,  # at once: nobody turns to another replica when all of them stop
         grace=15.0,
     )
 
 
 def _mail(zygote: Zygote, layout: Layout, ports: Ports) -> Part:
-    environment = _machine() | {
+    environment = machine() | {
         "PARVIS_MAILSINK_HTTP": f"{HOST}:{ports.mail}",
         "PARVIS_MAILSINK_SMTP": f"{HOST}:{ports.smtp}",
         "PARVIS_MAILSINK_FOLDER": str(layout.data / "mail"),
@@ -136,7 +138,7 @@ def _mail(zygote: Zygote, layout: Layout, ports: Ports) -> Part:
 
 
 def _product(zygote: Zygote, layout: Layout, ports: Ports) -> Part:
-    environment = _machine() | {
+    environment = machine() | {
         "PARVIS_PRODUCT_HTTP": f"{HOST}:{ports.product}",
         "PARVIS_PRODUCT_URL": f"http://{HOST}:{ports.product}",
         "PARVIS_PRODUCT_CLIENT_FILE": str(layout.product_client),
@@ -159,7 +161,7 @@ def _product(zygote: Zygote, layout: Layout, ports: Ports) -> Part:
     )
 
 
-def _machine() -> dict[str, str]:
+def machine() -> dict[str, str]:
     """Variables of this machine, nothing else of the caller's shell: a suite behaves the same whoever starts it."""
     kept = ("HOME", "TMPDIR", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "OTEL_EXPORTER_OTLP_ENDPOINT")
     passed = {name: os.environ[name] for name in kept if name in os.environ}

@@ -2,33 +2,31 @@
 
 import argparse
 import contextlib
+import json
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from parvis_backup.arguments import how_many
 from parvis_local import display
+from parvis_local.ending import ended
 from parvis_local.layout import DEFAULT_DATA
 from parvis_local.suite import Suite, SuiteFailed
+from parvis_local.tools import add_dead_letters, add_secrets
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parses, acts, exits."""
     options = parse(sys.argv[1:] if arguments is None else arguments)
-    try:
-        sys.exit(options.act(options))
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except (SuiteFailed, ValueError) as error:
-        display.failure(display.console(), str(error))
-        sys.exit(1)
+    sys.exit(ended(lambda: options.act(options), lambda text: display.failure(display.console(stderr=True), text)))
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The command line; what stands after `--` is `passed_on`, options stand before or after the name."""
     ours = list(arguments)
-    passed_on = ours[ours.index("--") + 1 :] if "--" in ours else []
-    return _parser().parse_args(ours[: len(ours) - len(passed_on)], argparse.Namespace(passed_on=passed_on))
+    end = ours.index("--") if "--" in ours else len(ours)
+    return _parser().parse_args(ours[:end], argparse.Namespace(passed_on=ours[end + 1 :]))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -65,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     how.add_argument("--distrust", action="store_true", help="for keys that leaked: nothing counts that they signed")
     keys.set_defaults(act=_keys)
 
+    _add_trail(commands, where)
     test = commands.add_parser(
         "test", help="run the tests, or one part of them", epilog="What stands after -- goes to pytest."
     )
@@ -78,15 +77,72 @@ def _parser() -> argparse.ArgumentParser:
 
     bench = commands.add_parser("bench", help="print figures beside their baselines")
     bench.add_argument("name", nargs="?", default="")
+    bench.add_argument("--short", action="store_true", help="less of everything: whether they run, in minutes")
     bench.set_defaults(act=_bench)
 
-    doctor = commands.add_parser("doctor", parents=[where], help="look for what would be in the way")
+    doctor = commands.add_parser(
+        "doctor", parents=[where], help="say what is wrong, here or with what runs, and what to do"
+    )
+    doctor.add_argument(
+        "--targets", default="", help="an installation elsewhere: NAME=http://HOST:PORT, commas between"
+    )
+    doctor.add_argument("--backups", type=Path, help="folder of its backups")
     doctor.set_defaults(act=_doctor)
 
+    add_secrets(commands)
+    _add_backup(commands, where)
+    letters = commands.add_parser("dead-letters", parents=[where], help="events that a service gave up")
+    add_dead_letters(letters)
+    letters.set_defaults(act=_dead_letters)
+
+    _add_release(commands)
+    return parser
+
+
+def _add_release(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     lock = commands.add_parser("lock", help="resolve requirements.lock again")
     lock.add_argument("--upgrade", action="store_true", help="to the newest versions allowed")
     lock.set_defaults(act=_lock)
-    return parser
+
+    sbom = commands.add_parser("sbom", help="print what a release is made of, as CycloneDX")
+    sbom.set_defaults(act=_sbom)
+
+
+def _add_trail(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", where: argparse.ArgumentParser) -> None:
+    verify = commands.add_parser("verify-audit", parents=[where], help="check every audit trail, and the daily anchors")
+    verify.add_argument("--all", action="store_true", help="every head that was ever anchored, not the newest alone")
+    verify.set_defaults(act=_verify_audit)
+
+    trail = commands.add_parser(
+        "trail", parents=[where], help="acts outside all organisations, or of one, as JSON lines",
+        epilog="What stands after -- goes to each service: --organisation, --since, --until, --account, --act.",
+    )  # fmt: skip
+    trail.add_argument("--limit", type=int, default=200, help="the newest ones (default: 200)")
+    trail.set_defaults(act=_trail)
+
+
+def _add_backup(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", where: argparse.ArgumentParser
+) -> None:
+    backup = commands.add_parser("backup", parents=[where], help="back everything up, encrypted, while the suite runs")
+    backup.add_argument("--to", type=Path, help="backup folder (default DATA-backup); later backups add what is new")
+    backup.add_argument("--keep", type=how_many, default=0, help="days of which the newest stays (default all)")
+    backup.add_argument("--key-file", type=Path, help="file with the passphrase (else PARVIS_BACKUP_KEY, else asked)")
+    backup.add_argument(
+        "--reread", action="store_true", help="read all objects of the folder again, not a 28th of them"
+    )
+    backup.set_defaults(act=_backup)
+
+    verify = commands.add_parser("verify-backup", help="read all backups of a folder as a restore would")
+    verify.add_argument("source", type=Path, metavar="FROM", help="a backup, or a backup folder")
+    verify.add_argument("--key-file", type=Path, help="file with the passphrase (else PARVIS_BACKUP_KEY, else asked)")
+    verify.set_defaults(act=_verify_backup)
+
+    restore = commands.add_parser("restore", help="restore a backup into an empty place")
+    restore.add_argument("source", type=Path, metavar="FROM", help="a backup, or a backup folder for its newest")
+    restore.add_argument("--data", type=Path, required=True, help="empty folder for the restored suite")
+    restore.add_argument("--key-file", type=Path, help="file with the passphrase (else PARVIS_BACKUP_KEY, else asked)")
+    restore.set_defaults(act=_restore)
 
 
 def _up(options: argparse.Namespace) -> int:
@@ -156,6 +212,18 @@ def _keys(options: argparse.Namespace) -> int:
     return keys.rotate(Suite(options.data), soon=options.soon, distrust=options.distrust)
 
 
+def _verify_audit(options: argparse.Namespace) -> int:
+    from parvis_local import trails  # noqa: PLC0415
+
+    return trails.verify(Suite(options.data), everything=options.all)
+
+
+def _trail(options: argparse.Namespace) -> int:
+    from parvis_local import trails  # noqa: PLC0415
+
+    return trails.show(Suite(options.data), options.passed_on, options.limit)
+
+
 def _test(options: argparse.Namespace) -> int:
     from parvis_local import testing  # noqa: PLC0415
 
@@ -171,19 +239,65 @@ def _check(options: argparse.Namespace) -> int:
 def _bench(options: argparse.Namespace) -> int:
     from parvis_local import testing  # noqa: PLC0415
 
-    return testing.bench(options.name)
+    return testing.bench(options.name, short=options.short)
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from parvis_local import doctor  # noqa: PLC0415
+    from parvis_local import diagnosis, doctor  # noqa: PLC0415
 
-    return doctor.examine(Suite(options.data))
+    if options.targets:
+        return diagnosis.report(diagnosis.targets(options.targets), options.backups)
+    return doctor.examine(Suite(options.data), options.backups)
+
+
+def _dead_letters(options: argparse.Namespace) -> int:
+    from parvis_local import dead_letters  # noqa: PLC0415
+    from parvis_local.ports import SERVICES  # noqa: PLC0415
+
+    suite = Suite(options.data)
+    if not suite.is_running():
+        print(f"No suite runs on {suite.layout.data}. Start it with ./parvis up.")
+        return 1
+    databases = {name: suite.environment(name)["PARVIS_DATABASE_URL"] for name in SERVICES}
+    told = suite.environment("identity")["PARVIS_NATS_URL"]
+    elsewhere = not told.endswith(f":{suite.ports.nats}")
+    # The user of a service publishes no events of others; servers of one's own are told to all alike.
+    place = dead_letters.Place(databases, told if elsewhere else suite.nats_url)
+    chosen = {"service": options.service, "ids": options.ids, "everything": options.everything}
+    return dead_letters.run(place, options.do, **chosen)
+
+
+def _backup(options: argparse.Namespace) -> int:
+    from parvis_local import backups  # noqa: PLC0415
+
+    to = options.to or options.data.with_name(f"{options.data.name}-backup")
+    told = {"keep": options.keep, "key_file": options.key_file, "reread": options.reread}
+    return backups.back_up(Suite(options.data), to.resolve(), **told)
+
+
+def _verify_backup(options: argparse.Namespace) -> int:
+    from parvis_local import backups  # noqa: PLC0415
+
+    return backups.check(options.source.resolve(), key_file=options.key_file)
+
+
+def _restore(options: argparse.Namespace) -> int:
+    from parvis_local import backups  # noqa: PLC0415
+
+    return backups.restore_into(options.data, options.source.resolve(), key_file=options.key_file)
 
 
 def _lock(options: argparse.Namespace) -> int:
     from parvis_local import locking  # noqa: PLC0415
 
     return locking.lock(upgrade=options.upgrade)
+
+
+def _sbom(_: argparse.Namespace) -> int:
+    from parvis_local import supply  # noqa: PLC0415
+
+    print(json.dumps(supply.document(), indent=1))
+    return 0
 
 
 if __name__ == "__main__":

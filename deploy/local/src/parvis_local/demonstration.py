@@ -18,6 +18,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
+
 from parvis_local import credentials
 from parvis_local.environment import public_url, service_environment
 from parvis_local.layout import Layout
@@ -35,6 +37,8 @@ class Context:
     logins_file: Path  # demo.json
     product_file: Path  # product.json
     report: Callable[[str], None]  # one line about what is being done, for a person who waits
+    # How the portal's people reach it: another way where its name leads nowhere yet, as in a test.
+    transport: Callable[[], httpx.AsyncBaseTransport] = httpx.AsyncHTTPTransport
 
 
 def addresses(ports: Ports) -> dict[str, str]:

@@ -107,7 +107,7 @@ def _logins(console: Console, suite: Suite) -> None:
 def failure(console: Console, message: str) -> None:
     """A failure, its first line in red, the rest (the end of a log) as it is."""
     first, *rest = message.splitlines()
-    console.print(Text(f"✗ {first}", style="bold red"))
+    console.print(Text(f"✗ {first}", style="bold red"), soft_wrap=True)
     for line in rest:
         console.print(Text(line), soft_wrap=True)
 
@@ -128,6 +128,6 @@ def parts_table(parts: Sequence[dict[str, object]]) -> Table:
     return table
 
 
-def console() -> Console:
-    """Standard output; no colours when it is not a terminal."""
-    return Console(file=sys.stdout, highlight=False)
+def console(*, stderr: bool = False) -> Console:
+    """Standard output, or where errors go; no colours when it is not a terminal."""
+    return Console(file=sys.stderr if stderr else sys.stdout, highlight=False)

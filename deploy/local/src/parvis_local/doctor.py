@@ -1,36 +1,46 @@
-"""`./parvis doctor`: looks at this machine and says what would be in the way."""
+"""`./parvis doctor`: looks at this machine and at what runs, and says what is wrong and what to do.
 
+The image of tools has it too (`docker compose run --rm tools doctor`): it looks at what runs only.
+"""
+
+import asyncio
 import os
 import platform
 import shutil
 import socket
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
-from parvis_local import display
+from parvis_local import credentials, diagnosis, status
 from parvis_local.browser import find_browser
 from parvis_local.catalogue import catalogue
+from parvis_local.diagnosis import Finding
 from parvis_local.layout import ROOT, VENV_BIN
 from parvis_local.ports import HOST, PortInUse, check_free
 from parvis_local.suite import Suite
 
+#: Whether it is fine, what it is, what to do.
+Fact = tuple[bool, str, str]
 NEEDED_DISK = 2 * 2**30
 NEEDED_MEMORY = 2 * 2**30
 
 
-def examine(suite: Suite) -> int:
-    """Prints one line per fact; returns 1 when something would keep the suite from running."""
-    console = display.console()
-    worst = 0
-    for fine, text, advice in _facts(suite):
-        console.print(f"[{'green' if fine else 'red'}]{'✓' if fine else '✗'}[/] {text}")
-        if not fine:
-            console.print(f"    {advice}")
-            worst = 1
-    return worst
+def examine(suite: Suite, backups: Path | None = None) -> int:
+    """Prints one line per fact; returns 1 when something keeps the suite from running, or from running well."""
+    facts = list(_facts(suite))
+    if suite.is_running() and (current := suite.state()):
+        parts = asyncio.run(status.collect(suite, current.parts))
+        ill = [part for part in parts if not part["healthy"] and part["name"] not in diagnosis.PROCESSES]
+        facts += [(False, f"{part['name']}: {part['note']}", f"./parvis logs {part['name']}") for part in ill]
+        listening = {name: suite.environment(name)["PARVIS_HTTP_LISTEN"] for name in diagnosis.PROCESSES}
+        findings = diagnosis.running({name: f"http://{address}" for name, address in listening.items()})
+    else:
+        findings = []
+    return diagnosis.say([*(Finding(*fact) for fact in facts), *findings, *diagnosis.backed_up(backups)])
 
 
-def _facts(suite: Suite) -> Iterator[tuple[bool, str, str]]:
+def _facts(suite: Suite) -> Iterator[Fact]:
     yield True, f"{platform.system()} {platform.machine()}, Python {platform.python_version()} ({sys.prefix})", ""
     for program in ("weed", "nats-server", "traefik", "node", "buf", "uv"):
         file = VENV_BIN / program
@@ -48,7 +58,7 @@ def _facts(suite: Suite) -> Iterator[tuple[bool, str, str]]:
         yield True, f"a suite runs on {suite.layout.data}", ""
     else:
         try:
-            parts = catalogue(suite.layout, suite.ports, suite.credentials)
+            parts = catalogue(suite.layout, suite.ports, credentials.load_or_make(suite.layout, keep=False))
             check_free({part.title: part.ports for part in parts})
             yield True, f"the ports from {suite.ports.base} are free", ""
         except PortInUse as taken:

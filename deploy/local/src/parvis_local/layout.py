@@ -1,12 +1,20 @@
 """Where things are: the repository, and the folder in which one running suite keeps all that it has."""
 
+import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[4]
 VENV_BIN = ROOT / ".venv" / "bin"
 DEFAULT_DATA = ROOT / ".parvis"
 DEFAULT_PORT = 8600
+
+
+def python_of(tree: Path) -> str:
+    """The interpreter that runs the release of a working tree: this one, or that of its own `.venv`."""
+    return sys.executable if tree == ROOT else str(tree / ".venv" / "bin" / "python")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,11 @@ class Layout:
         return self.data / "installation.json"
 
     @property
+    def variables(self) -> Path:
+        """What somebody wants services to be told otherwise: `{"*": {…}, "billing": {"PARVIS_DATABASE_URL": …}}`."""
+        return self.data / "variables.json"
+
+    @property
     def demo_done(self) -> Path:
         """Made by the supervisor once the demonstration is loaded."""
         return self.data / "demo.done"
@@ -57,8 +70,27 @@ class Layout:
         """Written by the demonstration: the OpenID client of the product example."""
         return self.data / "product.json"
 
+    @property
+    def unfinished(self) -> Path:
+        """There while a restore fills the folder: a suite is not started on half of it."""
+        return self.data / "restore.unfinished"
+
     def log(self, part: str) -> Path:
         return self.logs / f"{part}.log"
+
+    @staticmethod
+    def kept(file: Path, holds: str) -> dict[str, Any]:
+        """What a JSON file of the folder holds; nothing where there is none. Raises ValueError with what to do."""
+        found: Any = None
+        try:
+            found = json.loads(file.read_text())
+        except FileNotFoundError:
+            return {}
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise ValueError(f"{file} is damaged. {holds}: bring it back from a backup (./parvis restore).")  # noqa: TRY004 - for a person
+        return found
 
     def make(self) -> None:
         """Makes the folders. The data folder can be traversed by others: PostgreSQL may run as another user."""

@@ -12,9 +12,10 @@ PAUSE = 0.2  # seconds between two looks
 
 def show(suite: Suite, part: str, *, follow: bool) -> int:
     """Prints the last lines, then what is added, until Ctrl-C. Exit status 2 when there is no such log."""
-    files = sorted(suite.layout.logs.glob(f"{part or '*'}.log")) if suite.layout.logs.exists() else []
+    there = sorted(suite.layout.logs.glob("*.log"))
+    files = [file for file in there if part in {"", file.stem}]
     if not files:
-        known = ", ".join(sorted(file.stem for file in suite.layout.logs.glob("*.log")))
+        known = ", ".join(file.stem for file in there)
         print(f"There is no log {part!r}." if part else "There is no log yet.", f"Logs: {known}" if known else "")
         return 2
     ends = {file: file.stat().st_size for file in files}

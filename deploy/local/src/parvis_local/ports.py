@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 HOST = "127.0.0.1"
+#: Where a second replica of each service may run, on the same ports (Linux: the whole of 127.0.0.0/8 is this machine).
+BESIDE = "127.0.0.2"
 SERVICES = ("identity", "tenancy", "documents", "notify", "billing")
 # The store's workers look for its admin server's gRPC listener 10000 above its HTTP port, whatever it was told; all
 # ports stay below those that Linux gives to clients (32768).
@@ -23,6 +25,8 @@ class Ports:
     """Ports by what listens there."""
 
     base: int
+    #: Whether callers and the gateway look for a second replica of each service too.
+    replicas: bool = False
 
     def __post_init__(self) -> None:
         if not LOWEST_BASE <= self.base <= HIGHEST_BASE:
@@ -72,6 +76,11 @@ class Ports:
     @property
     def traefik_api(self) -> int:
         return self.base + 20
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Where the services may be."""
+        return (HOST, BESIDE) if self.replicas else (HOST,)
 
     def grpc(self, service: str) -> int:
         return self.base + 30 + 2 * SERVICES.index(service)

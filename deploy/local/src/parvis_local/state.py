@@ -7,8 +7,8 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from typing import Literal
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal
 
 from parvis_local.layout import Layout
 from parvis_local.processes import birth, is_alive
@@ -59,13 +59,21 @@ class SuiteState:
 
 
 def read(layout: Layout) -> SuiteState | None:
-    """The last state written, also of a suite that has ended; None when there never was one."""
+    """The last state written, also of a suite that has ended; None when there never was one, or the file is damaged.
+
+    Another release may have written it: what this one does not know is left out.
+    """
     try:
         kept = json.loads(layout.state.read_text())
-    except FileNotFoundError:
+        parts = [PartState(**_known(PartState, part)) for part in kept["parts"]]
+        return SuiteState(**_known(SuiteState, kept) | {"parts": parts})
+    except (FileNotFoundError, ValueError, LookupError, TypeError, AttributeError):
         return None
-    kept["parts"] = [PartState(**part) for part in kept["parts"]]
-    return SuiteState(**kept)
+
+
+def _known(kind: type[PartState | SuiteState], told: dict[str, Any]) -> dict[str, Any]:
+    names = {each.name for each in fields(kind)}
+    return {name: value for name, value in told.items() if name in names}
 
 
 def processes_left(state: SuiteState) -> list[tuple[str, int, str]]:

@@ -6,12 +6,10 @@ with Suite(data=tmp_path, port=9100, demo=False) as suite:
     suite.wait_healthy()
 """
 
-import contextlib
 import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,8 +17,9 @@ from types import TracebackType
 from typing import Self
 
 from parvis_local import credentials, demonstration, state
+from parvis_local.ending import Refused
 from parvis_local.environment import nats_url, service_environment, superuser_url
-from parvis_local.layout import DEFAULT_DATA, DEFAULT_PORT, ROOT, Layout
+from parvis_local.layout import DEFAULT_DATA, DEFAULT_PORT, ROOT, Layout, python_of
 from parvis_local.ports import Ports
 from parvis_local.processes import send
 
@@ -28,7 +27,7 @@ ANOTHER_RUNS = 3  # exit status of a supervisor that found another one at work
 PATIENCE = 300.0  # seconds: a first start on a slow machine, demonstration included
 
 
-class SuiteFailed(Exception):
+class SuiteFailed(Refused):
     """The suite did not start. The message names the part and ends with the end of its log."""
 
 
@@ -43,17 +42,22 @@ class Suite:
         demo: bool = True,
         only: Sequence[str] = (),
         keep_going: bool = False,
+        replicas: bool = False,
+        tree: Path = ROOT,
     ) -> None:
         """`only`: names of parts to run, with all that they need (`["postgres", "nats"]`); no demonstration then.
+        `replicas`: whether second ones of services may be started beside it (`replica.Replica`). `tree`: the working
+        tree of the release that runs, with its `.venv`.
 
         Port and demonstration are decided at the first start of a data folder and remembered.
         """
         self.layout = Layout(data.resolve())
         kept = self._remembered()
-        self.ports = Ports(port or kept.get("port") or DEFAULT_PORT)
+        self.ports = Ports(port or kept.get("port") or DEFAULT_PORT, bool(kept.get("replicas", replicas)))
         self.demo = bool(kept.get("demo", demo))
         self._only = only
         self._keep_going = keep_going
+        self._tree = tree
         self._supervisor: subprocess.Popen[bytes] | None = None
 
     def start(self, watch: Callable[[state.SuiteState], None] = lambda _: None) -> None:
@@ -86,15 +90,20 @@ class Suite:
         """Starts the supervisor if none runs, and does not wait."""
         if self.find():
             return
+        if self.layout.unfinished.exists() and not self._only:
+            raise SuiteFailed(
+                f"A restore into {self.layout.data} was cut off: half of it is there. Remove the folder, restore again."
+            )
         self.layout.make()
         self._remember()
-        command = [sys.executable, "-m", "parvis_local.supervise", "--data", str(self.layout.data)]
+        command = [python_of(self._tree), "-m", "parvis_local.supervise", "--data", str(self.layout.data)]
         command += ["--port", str(self.ports.base), "--only", ",".join(self._only)]
         command += [] if self.demo and not self._only else ["--no-demo"]
+        command += ["--replicas"] if self.ports.replicas else []
         command += ["--keep-going"] if self._keep_going else []
         with self.layout.log("suite").open("ab") as log:
             self._supervisor = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT, start_new_session=True
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._tree, start_new_session=True
             )
 
     def _current(self) -> state.SuiteState | None:
@@ -107,8 +116,13 @@ class Suite:
     def stop(self, *, patience: float = 60.0) -> bool:
         """Stops the suite and waits until everything has ended; False when none ran."""
         current = self.state()
-        if current is None or not state.is_held(self.layout):
+        if not state.is_held(self.layout):
             return False
+        if current is None:
+            raise SuiteFailed(
+                f"A suite runs on {self.layout.data}, but {self.layout.state} is damaged: nobody knows its process. "
+                "End `python -m parvis_local.supervise` (kill -TERM), which stops everything."
+            )
         send(current.supervisor, signal.SIGTERM)
         deadline = time.monotonic() + patience
         while state.is_held(self.layout):
@@ -125,7 +139,7 @@ class Suite:
         if not state.is_held(self.layout):
             return False
         if current := self.state():
-            self.ports, self.demo = Ports(current.port), current.demo
+            self.ports, self.demo = Ports(current.port, self.ports.replicas), current.demo
         return True
 
     def wait_end(self) -> None:
@@ -225,25 +239,24 @@ class Suite:
         self.stop()
 
     def _remembered(self) -> dict[str, int]:
-        with contextlib.suppress(FileNotFoundError):
-            kept: dict[str, int] = json.loads(self.layout.installation.read_text())
-            return kept
-        return {}
+        return self.layout.kept(self.layout.installation, "It holds the base port and whether there is a demonstration")
 
     def _remember(self) -> None:
         """The demonstration is a matter of the first whole start: an installation in use is never filled later."""
         if self._only:
             return
-        self.layout.installation.write_text(json.dumps({"port": self.ports.base, "demo": self.demo}) + "\n")
+        kept = {"port": self.ports.base, "demo": self.demo, "replicas": self.ports.replicas}
+        self.layout.installation.write_text(json.dumps(kept) + "\n")
 
 
 def explain(current: state.SuiteState | None, layout: Layout) -> str:
-    """Why the suite failed, for a person: the part, the reason, the end of its log, where the rest is."""
+    """Why the suite failed, for a person: the part, the reason, the end of its log, where the rest is. Where the part
+    itself says why it does not start, nothing else is needed.
+    """
     if current is None or not current.note:
         return f"The supervisor ended before it could say why. Its log: {layout.log('suite')}"
-    lines = [current.note]
-    if current.log_end:
-        lines += [f"  | {line}" for line in current.log_end]
+    own_words = [line for line in current.log_end if line.startswith(f"{current.failed_part} does not start: ")]
+    lines = own_words[-1:] or [current.note, *(f"  | {line}" for line in current.log_end)]
     if current.failed_part:
         lines.append(f"The whole log: {layout.log(current.failed_part)}")
     return "\n".join(lines)

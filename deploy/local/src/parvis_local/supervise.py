@@ -23,6 +23,8 @@ from parvis_local.processes import Program, Spawned, end_leftovers
 from parvis_local.supervisor import Supervisor, described, tail
 
 log = logging.getLogger("parvis.supervisor")
+IDENTITIES = (*credentials.DATABASES, "store")
+DAY = 86_400.0
 LARGEST_LOG = 10_000_000  # bytes; a larger one is put aside at the next start
 
 
@@ -45,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--no-demo", dest="demo", action="store_false")
+    parser.add_argument("--replicas", action="store_true", help="look for a second replica of each service")
     parser.add_argument("--keep-going", action="store_true")
     parser.add_argument("--only", default="", help="parts, separated by commas, with all that they need")
     return parser
@@ -59,7 +62,7 @@ async def _run(layout: Layout, options: argparse.Namespace) -> int:
     suite = state.SuiteState(port=options.port, demo=options.demo)
     only = [name for name in options.only.split(",") if name]
     try:
-        parts = _prepare(layout, Ports(options.port), only)
+        parts = _prepare(layout, Ports(options.port, replicas=options.replicas), only)
     except (PortInUse, ValueError) as error:
         suite.phase, suite.note = "failed", str(error)
         suite.write(layout)
@@ -67,12 +70,14 @@ async def _run(layout: Layout, options: argparse.Namespace) -> int:
     supervisor = Supervisor(parts, suite, layout.log, lambda: suite.write(layout))
     starting = asyncio.create_task(_start(layout, suite, supervisor, demo=options.demo and not only))
     stopping = asyncio.create_task(stop.wait())
+    renewing = asyncio.create_task(_renew_certificates(layout))
     await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
     failed = starting.done() and not starting.result()
     if not failed or options.keep_going:
         await stopping
     starting.cancel()
-    await asyncio.gather(starting, return_exceptions=True)
+    renewing.cancel()
+    await asyncio.gather(starting, renewing, return_exceptions=True)
     if not failed:
         suite.phase = "stopping"
     log.info("stopping")
@@ -84,9 +89,20 @@ async def _run(layout: Layout, options: argparse.Namespace) -> int:
     return int(failed)
 
 
+async def _renew_certificates(layout: Layout) -> None:
+    """A suite that runs for years does not end with its certificates: they are renewed two months before."""
+    while True:
+        await asyncio.sleep(DAY)
+        try:
+            if await asyncio.to_thread(authority.renew_due, IDENTITIES, layout.secrets):
+                log.info("certificates renewed")
+        except (OSError, ValueError):
+            log.exception("certificates could not be renewed; again in a day")
+
+
 def _prepare(layout: Layout, ports: Ports, only: Sequence[str]) -> list[Part]:
     secrets = credentials.load_or_make(layout)
-    authority.make_identities((*credentials.DATABASES, "store"), layout.secrets)
+    authority.make_identities(IDENTITIES, layout.secrets)
     parts = catalogue(layout, ports, secrets, only)
     check_free({part.title: part.ports for part in parts})
     for part in parts:

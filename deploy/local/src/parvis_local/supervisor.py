@@ -16,7 +16,7 @@ log = logging.getLogger("parvis.supervisor")
 
 # Seconds before a dead part is started again: the first time nearly at once, then longer and longer.
 PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
-STEADY_AFTER = 30.0  # seconds of life after which a death counts as a first one
+STEADY_AFTER = 10.0  # seconds of life after which a death counts as a first one
 FIRST_ATTEMPTS = 2  # a part that dies this often before it was ever healthy has failed
 PROBE_PAUSE = 0.05
 LOG_LINES = 25

@@ -5,7 +5,8 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -13,16 +14,22 @@ from xml.etree import ElementTree as ET
 from parvis_local import display
 from parvis_local.browser import ensure_browser, ensure_driver, find_browser, install_system_packages
 from parvis_local.layout import ROOT, VENV_BIN
+from parvis_local.ports import free_base
+from parvis_local.suite import Suite
 
 # Programs that tests call, by the Debian package that has them.
-PROGRAMS = {"pdftotext": "poppler-utils", "qpdf": "qpdf", "wrk": "wrk", "git": "git"}
+PROGRAMS = {"pdftotext": "poppler-utils", "qpdf": "qpdf", "wrk": "wrk", "git": "git", "pgbouncer": "pgbouncer"}
 # Each part is a pytest process of its own: what drives a browser and what drives an event loop do not mix.
 PARTS = {
     "unit": (
+        "watch/tests",
         "kit/tests",
         "advisers/tests",
+        "trail/tests",
+        "records/tests",
         "services/*/tests",
         "gateway/*/tests",
+        "deploy/backup/tests",
         "deploy/local/tests",
         "tests/architecture",
         "tests/contract",
@@ -33,16 +40,39 @@ PARTS = {
     "rights": ("tests/rights",),
     "e2e": ("tests/e2e",),
     "relying_parties": ("tests/relying_parties",),
+    "upstreams": ("tests/upstreams",),
     "chaos": ("tests/chaos",),
+    "upgrade": ("tests/upgrade",),
+    "cluster": ("tests/cluster",),
+    "fuzz": ("tests/fuzz",),
     "load": ("tests/load",),
+    "containers": ("tests/containers",),
     "compose": ("tests/compose",),
     "screenshots": ("tests/screenshots",),
 }
-# What CI runs; the others run by name, and with --full.
-BY_DEFAULT = ("unit", "integration", "isolation", "conformance", "rights", "e2e", "relying_parties", "chaos")
-WITH_BROWSER = {"e2e", "relying_parties", "chaos", "screenshots", "integration"}
+# What CI runs; the others run by name, and with --full. Compose, its short form `containers`, upgrade and cluster are
+# among those: images to build, services to replace and engines that take over take more than the minutes that CI has
+# left on two cores.
+BY_DEFAULT = (
+    "unit",
+    "integration",
+    "isolation",
+    "conformance",
+    "rights",
+    "e2e",
+    "relying_parties",
+    "upstreams",
+    "chaos",
+    "fuzz",
+    "load",
+)
+WITH_BROWSER = {"e2e", "relying_parties", "chaos", "screenshots", "integration", "compose"}
+# What makes a part's surroundings ready: it ends with this status where they cannot be had, and says why.
+PREPARED = dict.fromkeys(("containers", "compose"), "tests/compose/engine.py")
+NOT_TO_BE_HAD = 3
 CAPABILITIES = ("identity", "sso", "rights", "administration", "documents", "notify", "billing")
 NO_TESTS = 5  # pytest's exit status
+LONGEST = 4 * 3600  # s, of one test of a long form
 
 
 @dataclass(slots=True)
@@ -53,6 +83,7 @@ class Count:
     failed: int = 0
     skipped: int = 0
     broken: list[str] = field(default_factory=list)  # parts that ended without a report
+    not_run: dict[str, str] = field(default_factory=dict)  # parts that cannot run on this machine, and why
 
 
 def run(name: str, *, full: bool, passed_on: Sequence[str] = ()) -> int:
@@ -76,16 +107,27 @@ def run(name: str, *, full: bool, passed_on: Sequence[str] = ()) -> int:
     for part, paths in chosen.items():
         if paths:
             console.rule(f"[bold]{part}[/bold]", align="left")
-            _pytest(part, paths, count, full=full, passed_on=passed_on)
+            began = time.monotonic()
+            if _prepared(part, count):
+                _pytest(part, paths, count, full=full, passed_on=passed_on)
+            print(f"{part}: {time.monotonic() - began:.0f} s", flush=True)
     for part in count.broken:
         console.print(f"{part} ended before it could report: its messages stand above.")
+    console.print(closing_line(count), soft_wrap=True)
+    return int(count.failed > 0 or bool(count.broken) or count.passed == 0 or name in count.not_run)
+
+
+def closing_line(count: Count) -> str:
+    """What came out, in one line; what could not run here is neither passed nor skipped."""
     skipped = f", {count.skipped} skipped" if count.skipped else ""
-    console.print(f"{count.passed} passed, {count.failed + len(count.broken)} failed{skipped}")
-    return int(count.failed > 0 or bool(count.broken) or count.passed == 0)
+    not_run = "".join(f"; {part}: not run, because {reason}" for part, reason in count.not_run.items())
+    return f"{count.passed} passed, {count.failed + len(count.broken)} failed{skipped}{not_run}"
 
 
-def bench(name: str) -> int:
-    """Runs tests/bench (or one file of it), whose figures go to the terminal."""
+def bench(name: str, *, short: bool = False) -> int:
+    """Runs tests/bench (or one file of it), whose figures go to the terminal. `short`: less of everything, and on one
+    suite for all that need none of their own.
+    """
     folder = ROOT / "tests" / "bench"
     files = sorted(folder.glob(f"bench_{name or '*'}.py"))
     if not files:
@@ -94,13 +136,38 @@ def bench(name: str) -> int:
             f"There is no bench {name!r}." if name else "There is no bench yet.", f"Benches: {known}" if known else ""
         )
         return 2
-    statuses = [
-        subprocess.run(
-            [str(VENV_BIN / "python"), str(file)], cwd=ROOT, env=_environment(full=False), check=False
-        ).returncode
-        for file in files
-    ]
-    return max(statuses)
+    ended = list[str]()
+    with tempfile.NamedTemporaryFile(suffix=".jsonl") as kept, _suite_for(files, short=short) as told:
+        environment = _environment(full=False) | told | {"PARVIS_BENCH_FIGURES": kept.name}
+        try:
+            for file in files:
+                ended += [file.stem.removeprefix("bench_")] if _measure(file, environment) else []
+        finally:  # interrupted, it shows what there is
+            if len(files) > 1 and Path(kept.name).stat().st_size:
+                join = [str(VENV_BIN / "python"), str(folder / "report.py"), kept.name, *ended]
+                subprocess.run(join, cwd=ROOT, check=True)
+    return int(bool(ended))
+
+
+@contextmanager
+def _suite_for(files: Sequence[Path], *, short: bool) -> Iterator[dict[str, str]]:
+    """What benches are told of how much to measure, and on which suite."""
+    if not short or len(files) == 1 or "PARVIS_BENCH_DATA" in os.environ:
+        yield {"PARVIS_BENCH_SHORT": "1"} if short else {}
+        return
+    with tempfile.TemporaryDirectory(prefix="parvis-bench-", ignore_cleanup_errors=True) as data:
+        Path(data).chmod(0o755)  # PostgreSQL's account must reach its folder when this runs as root
+        print("starting a suite with its demonstration", flush=True)
+        with Suite(Path(data), port=free_base()):
+            yield {"PARVIS_BENCH_SHORT": "1", "PARVIS_BENCH_DATA": data}
+
+
+def _measure(file: Path, environment: dict[str, str]) -> int:
+    """Runs one bench; its exit status."""
+    began = time.monotonic()
+    status = subprocess.run([str(VENV_BIN / "python"), str(file)], cwd=ROOT, env=environment, check=False).returncode
+    print(f"{file.stem.removeprefix('bench_')}: {time.monotonic() - began:.0f} s", flush=True)
+    return status
 
 
 def _chosen(name: str, *, full: bool) -> dict[str, list[Path]]:
@@ -114,11 +181,31 @@ def _chosen(name: str, *, full: bool) -> dict[str, list[Path]]:
     return {part: [path for pattern in PARTS[part] for path in sorted(ROOT.glob(pattern))] for part in parts}
 
 
+def _prepared(part: str, count: Count) -> bool:
+    """Makes ready what a part needs beside packages and a browser; False, and noted, when that did not work."""
+    if part not in PREPARED:
+        return True
+    command = [str(VENV_BIN / "python"), PREPARED[part]]
+    made = subprocess.run(
+        command, cwd=ROOT, env=_environment(full=False), stderr=subprocess.PIPE, text=True, check=False
+    )
+    if made.returncode == 0:
+        return True
+    reason = made.stderr.strip()
+    if made.returncode == NOT_TO_BE_HAD:
+        count.not_run[part] = reason
+        print(f"NOT RUN: {reason}", flush=True)
+    else:
+        count.broken.append(part)
+        print(reason, flush=True)
+    return False
+
+
 def _pytest(part: str, paths: Sequence[Path], count: Count, *, full: bool, passed_on: Sequence[str]) -> None:
-    began = time.monotonic()
     with tempfile.NamedTemporaryFile(suffix=".xml") as report:
         command = [str(VENV_BIN / "python"), "-m", "pytest", "-q", f"--junitxml={report.name}"]
-        command += [] if full else ["-m", "not full"]
+        # The long forms may stand longer at one test than what is said to stand still (pyproject.toml).
+        command += ["-o", f"faulthandler_timeout={LONGEST}"] if full else ["-m", "not full"]
         command += [*passed_on, *(str(path.relative_to(ROOT)) for path in paths)]
         status = subprocess.run(command, cwd=ROOT, env=_environment(full=full), check=False).returncode
         if status == NO_TESTS:
@@ -137,7 +224,6 @@ def _pytest(part: str, paths: Sequence[Path], count: Count, *, full: bool, passe
     count.passed += total - failed - skipped
     if status not in {0, 1}:
         count.broken.append(part)
-    print(f"{part}: {time.monotonic() - began:.0f} s", flush=True)
 
 
 def _environment(*, full: bool) -> dict[str, str]:

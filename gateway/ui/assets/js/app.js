@@ -16,8 +16,10 @@ document.documentElement.classList.add("js");
 window.htmx = htmx;
 startPanel(htmx);
 
-// The two heavy elements come when a page has one.
-const heavy = { "parvis-upload": () => import("./upload.js"), "parvis-pdf": () => import("./pdf.js") };
+// What few pages need comes when a page has one.
+const heavy = {
+  "parvis-passkey": () => import("./passkeys.js"), "parvis-upload": () => import("./upload.js"), "parvis-pdf": () => import("./pdf.js"),
+};
 function fetchHeavy(root) {
   for (const [name, load] of Object.entries(heavy)) {
     if (!customElements.get(name) && (root.matches?.(name) || root.querySelector?.(name))) load();

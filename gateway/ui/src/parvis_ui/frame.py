@@ -5,6 +5,7 @@ Every text is already in the reader's language; every `href` is a path of this s
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,18 @@ class Viewing:
 
 
 @dataclass(frozen=True, slots=True)
+class Closing:
+    """That the organisation is being closed: on which day it is erased, whether the reader is a client's person, where
+    more is said, and where whoever may reopens it (`reopen_href` receives a POST).
+    """
+
+    day: datetime
+    portal: bool = False
+    href: str = ""
+    reopen_href: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Flash:
     """A message about what was just done, shown once. `kind` is ok, info, warn or bad."""
 
@@ -75,7 +88,8 @@ class Flash:
 @dataclass(frozen=True, slots=True)
 class Frame:
     """Everything around the page. What has no address is not shown. `organisations` are those that the switch offers
-    at once; where `organisations_total` says that there are more, it searches.
+    at once; where `organisations_total` says that there are more, it searches. `others_href` leads whoever has not
+    proven their account yet to do so, and then to all of them.
     """
 
     organisation: Organisation
@@ -84,6 +98,7 @@ class Frame:
     organisations: Sequence[Organisation] = ()
     organisations_total: int = 0
     chooser_href: str = "/organisations"
+    others_href: str = ""
     search_href: str = ""
     inbox_href: str = ""
     inbox_count: int = 0
@@ -91,6 +106,7 @@ class Frame:
     legal_href: str = "/legal"
     csrf: str = ""
     viewing: Viewing | None = None
+    closing: Closing | None = None
     entries: tuple[Entry, ...] = field(init=False)
 
     def __post_init__(self) -> None:

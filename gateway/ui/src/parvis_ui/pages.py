@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from parvis_ui import formats
 from parvis_ui.assets import Assets
+from parvis_ui.compiled import Compiled
 from parvis_ui.frame import Flash, Frame
 from parvis_ui.languages import LANGUAGE_COOKIE, LANGUAGES, THEME_COOKIE, THEMES, language_of, theme_of
 from parvis_ui.security import security_headers
@@ -58,6 +59,7 @@ def make_environment(*packages: str, language: str = "fr", assets: Assets | None
         lstrip_blocks=True,
         auto_reload=False,
         cache_size=-1,
+        bytecode_cache=Compiled(packages[0] if packages else "parvis_ui", language),
         extensions=["jinja2.ext.i18n", "jinja2.ext.do", "jinja2.ext.loopcontrols"],
     )
     known = words(language, *packages)
@@ -154,6 +156,8 @@ class Pages:
             for name in environment.list_templates(extensions=["html"]):
                 environment.get_template(name)
                 count += 1
+            if isinstance(kept := environment.bytecode_cache, Compiled):
+                kept.keep()
         return count
 
     def language(self, request: Request, account: str = "") -> str:

@@ -71,6 +71,11 @@ class PageRoute:
     leaves_viewing: bool = False
     #: Bytes of the one file that its form may carry; 0: none.
     largest_file: int = 0
+    #: Whether the reader must have proven who they are a moment ago before the page is shown: it leads to what its
+    #: service refuses otherwise (`visit.ask_proof()` where that depends on the page).
+    fresh: bool = False
+    #: Its answer is a file that is made while it is sent, and asks for all that there is (`shares`).
+    file: bool = False
 
 
 class Area:
@@ -84,9 +89,11 @@ class Area:
         self.routes: list[PageRoute] = []
         SENTENCES.update(sentences or {})
 
-    def get(self, path: str, rule: Rule, *, entry: str = "") -> Callable[[Handler], Handler]:
-        """A page."""
-        return self.route(("GET",), path, rule, entry=entry)
+    def get(
+        self, path: str, rule: Rule, *, entry: str = "", fresh: bool = False, file: bool = False
+    ) -> Callable[[Handler], Handler]:
+        """A page; `fresh`: of somebody who has just proven who they are; `file`: of all that there is (`PageRoute`)."""
+        return self.route(("GET",), path, rule, entry=entry, fresh=fresh, file=file)
 
     def post(
         self, path: str, rule: Rule, *, entry: str = "", leaves_viewing: bool = False, largest_file: int = 0
@@ -104,6 +111,8 @@ class Area:
         entry: str = "",
         leaves_viewing: bool = False,
         largest_file: int = 0,
+        fresh: bool = False,
+        file: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Any other route; `api=True` for addresses that scripts call with JSON."""
         if rule.inside != path.startswith("/o/{slug}"):
@@ -111,8 +120,9 @@ class Area:
 
         def add(handler: Handler) -> Handler:
             route = PageRoute(
-                tuple(methods), path, rule, handler, self.name, entry or self.entry, api, leaves_viewing, largest_file
-            )
+                tuple(methods), path, rule, handler, self.name, entry or self.entry, api, leaves_viewing,
+                largest_file, fresh, file,
+            )  # fmt: skip
             self.routes.append(route)
             return handler
 

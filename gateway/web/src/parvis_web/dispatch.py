@@ -6,6 +6,7 @@ ours; what they may do is decided by the services, and shown by `errors`.
 
 import time
 from collections.abc import Iterable
+from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 import structlog
@@ -26,7 +27,9 @@ from parvis_kit.errors import (
     precondition,
     unauthenticated,
 )
-from parvis_kit.telemetry import new_traceparent
+from parvis_ui import bodies
+from parvis_watch import refusals
+from parvis_watch.traces import new_traceparent, traceparent
 from parvis_web import errors, revisions, viewings
 from parvis_web.access import Area, PageRoute
 from parvis_web.sessions import Session, Token
@@ -38,7 +41,9 @@ DEADLINE = 10.0
 LARGEST_BODY = 256 * 1024
 SAFE = {"GET", "HEAD"}
 #: Errors that are a reader's everyday life; the others are logged with their reference.
-_EVERYDAY = {Kind.NOT_FOUND, Kind.FORBIDDEN, Kind.UNAUTHENTICATED, Kind.INVALID, Kind.CONFLICT, Kind.PRECONDITION}
+_EVERYDAY = {
+    Kind.NOT_FOUND, Kind.FORBIDDEN, Kind.UNAUTHENTICATED, Kind.INVALID, Kind.CONFLICT, Kind.PRECONDITION, Kind.LIMIT,
+}  # fmt: skip
 
 _log = structlog.get_logger(__name__)
 
@@ -64,28 +69,27 @@ class _Page:
 
     async def __call__(self, scope: object, receive: object, send: object) -> None:
         request = Request(scope, receive)  # type: ignore[arg-type]
-        answer = await self.answer(request)
-        await answer(scope, receive, send)  # type: ignore[arg-type]
+        trace = traceparent() or new_traceparent()
+        visit = self._kind(self._portal, request, self._route, trace[3:19])
+        with ExitStack() as share:  # until the answer was sent: a file is made meanwhile
+            answer = await self._answer(visit, share)
+            self._keep_revisions(visit, answer)
+            await answer(scope, receive, send)  # type: ignore[arg-type]
 
-    async def answer(self, request: Request) -> Response:
+    async def _answer(self, visit: Visit, share: ExitStack) -> Response:
         """What the reader gets, whatever happens."""
-        traceparent = new_traceparent()
-        visit = self._kind(self._portal, request, self._route, traceparent[3:19])
-        answer = await self._answer(visit, traceparent)
-        self._keep_revisions(visit, answer)
-        return answer
-
-    async def _answer(self, visit: Visit, traceparent: str) -> Response:
         request = visit.request
         try:
             visit.session = await self._portal.sessions.find(request.cookies.get(self._portal.cookie("session"), ""))
             if visit.session is not None:
+                share.enter_context(self._portal.shares.taken(visit.session.account_id, file=self._route.file))
                 revisions.remember(visit.session, self._kept_revisions(visit, visit.session))
             if request.method not in SAFE:
                 await self._take_form(visit)
             if isinstance(visit, AccountVisit):
-                return await self._inside(visit, traceparent)
-            with acting_for(None, traceparent=traceparent):
+                with refusals.noted(self._route.path):
+                    return await self._inside(visit)
+            with acting_for(None):
                 return await self._route.handler(visit)
         except ServiceError as error:
             if error.kind not in _EVERYDAY:
@@ -97,42 +101,54 @@ class _Page:
             _log.exception("page_failed", path=request.url.path, reference=visit.reference)
             return await errors.answer(visit, internal())
 
-    async def _inside(self, visit: AccountVisit, traceparent: str) -> Response:
+    async def _inside(self, visit: AccountVisit) -> Response:
         """With the token of the reader for the organisation of the address. A token that is refused is replaced
         once.
         """
         if visit.session is None:
             raise unauthenticated("signed_out")
         known = visit.session.revisions
+        refusals.known(account=visit.session.account_id)
         for last in (False, True):
             organisation_id = ""
             if isinstance(visit, OrganisationVisit):
                 slug = visit.request.path_params["slug"]
                 visit.enter(await self._portal.sessions.organisation(visit.session, slug))
                 organisation_id = visit.organisation.face.id
+                refusals.known(organisation=organisation_id)
                 self._as_whom(visit, visit.session)
             viewing_id = visit.viewing.id if isinstance(visit, OrganisationVisit) and visit.viewing else ""
-            with acting_as(Acting(traceparent=traceparent, revisions=known)):
+            with acting_as(Acting(revisions=known)):
                 token = await self._token(visit, visit.session, organisation_id, viewing_id)
             until = time.monotonic() + DEADLINE
-            visit.acting = Acting(token.value, traceparent=traceparent, deadline=until, revisions=known)
+            visit.acting = Acting(token.value, deadline=until, revisions=known)
+            visit.token = token
             try:
                 with acting_as(visit.acting):
-                    return await self._route.handler(visit)
+                    return await self._handled(visit)
             except ServiceError as error:
                 if error.reason == "revision_ahead":  # of a database that was restored since
                     known.pop(organisation_id, None)
                     if not last and visit.request.method in SAFE:
                         continue
-                if error.kind is not Kind.UNAUTHENTICATED or last:
+                if error.reason == "step_up_required" and not last:
+                    # Proven meanwhile, in another tab or process: what the token says is older.
+                    await self._portal.sessions.token(visit.session, organisation_id, proven_since=token.proven_at + 1)
+                elif error.kind is not Kind.UNAUTHENTICATED or last:
                     raise
-                visit.session.tokens.clear()
+                else:
+                    visit.session.tokens.clear()
                 visit.session.ask_again()
                 if visit.request.method not in SAFE:
                     # What was typed is sent again by the reader: half of it may have been done.
                     await self._portal.sessions.token(visit.session, organisation_id)
                     raise unauthenticated("token_replaced") from error
         raise AssertionError  # the second turn returned or raised
+
+    async def _handled(self, visit: AccountVisit) -> Response:
+        if self._route.fresh:
+            visit.ask_proof()
+        return await self._route.handler(visit)
 
     async def _token(self, visit: AccountVisit, session: Session, organisation_id: str, viewing_id: str) -> Token:
         try:
@@ -170,6 +186,7 @@ class _Page:
         request = visit.request
         largest = LARGEST_BODY + self._route.largest_file
         if int(request.headers.get("content-length") or 0) > largest or "transfer-encoding" in request.headers:
+            await bodies.drop(request)
             raise limit("too_large")
         json_body = request.headers.get("content-type", "").startswith("application/json")
         if not json_body and request.method == "POST":

@@ -15,7 +15,7 @@ from parvis_web.calls import if_allowed
 from parvis_web.rights import right_label
 from parvis_web.sentences import either, sentence, violation
 from parvis_web.viewings import Viewing, purpose
-from parvis_web.visit import OrganisationVisit, Visit, local_path, open_requests, sign_in_path
+from parvis_web.visit import OrganisationVisit, Visit, local_path, open_requests, proving_path, sign_in_path
 
 STATUS = {
     Kind.INVALID: 422,
@@ -30,6 +30,11 @@ STATUS = {
 }
 #: Errors after which sending the same again may work.
 _AGAIN = {Kind.UNAVAILABLE, Kind.UNAUTHENTICATED, Kind.INTERNAL}
+
+#: Refusals after which the reader proves something more, and what the page calls them that keeps what they typed.
+_STEPS = {"step_up_required": "prove", "door_closed": "door"}
+#: Where a step in a second tab ends.
+_RETURN = "/auth/return"
 
 #: Ends of names of fields that a reader would not recognise.
 _INVISIBLE = ("id", "version", "token", "locale", "act", "assigned")
@@ -49,9 +54,10 @@ async def answer(visit: Visit, error: ServiceError) -> Response:
 async def _answer(visit: Visit, error: ServiceError) -> Response:  # noqa: PLR0911 - one answer for each kind
     if visit.route.api:
         return _problem(visit, error)
-    if error.kind is Kind.UNAUTHENTICATED and visit.request.method == "GET":
-        return _sign_in(visit)
-    if error.kind in _AGAIN and visit.request.method == "POST" and visit.form.items():
+    more = _asks_more(visit, error)
+    if visit.request.method == "GET" and (more or error.kind is Kind.UNAUTHENTICATED):
+        return _away(visit, _step(error, visit.asked_from) if more else _sign_in(visit))
+    if visit.request.method == "POST" and (more or (error.kind in _AGAIN and visit.form.items())):
         return _kept(visit, error)
     _ = visit.words
     match error.kind:
@@ -128,20 +134,38 @@ def _ways_out(visit: Visit) -> tuple[tuple[str, str], ...]:
 
 def _back(visit: Visit) -> str:
     """The page that the form was on."""
-    referer = urlsplit(visit.request.headers.get("referer", ""))
+    try:
+        referer = urlsplit(visit.request.headers.get("referer", ""))
+    except ValueError:  # "https://["
+        return "/"
     if referer.path and visit.portal.settings.public_url.startswith(f"{referer.scheme}://{referer.netloc}"):
         return local_path(f"{referer.path}?{referer.query}" if referer.query else referer.path)
     return "/"
 
 
-def _sign_in(visit: Visit) -> Response:
+def _sign_in(visit: Visit) -> str:
     """To the sign-in page and back; anew when the session's own token was refused, so that nobody goes round in
     circles.
     """
-    current = visit.request.headers.get("hx-current-url", "")
-    url = urlsplit(current) if current else None
-    address = visit.address if url is None else f"{url.path}?{url.query}" if url.query else url.path
-    target = sign_in_path(address) + ("&again=1" if visit.session is not None else "")
+    return sign_in_path(visit.asked_from) + ("&again=1" if visit.session is not None else "")
+
+
+def _asks_more(visit: Visit, error: ServiceError) -> bool:
+    """Whether a further step is asked for. What tokens say is older than it, whichever replica leads through it."""
+    more = error.reason in _STEPS
+    if more and visit.session is not None:
+        visit.session.tokens.clear()
+    return more
+
+
+def _step(error: ServiceError, address: str) -> str:
+    """The page of identity that asks the step that is missing, and leads back to `address`."""
+    # A door of no organisation is the account's own: a firm's provider alone says who the reader is.
+    return proving_path(address, error.params.get("organisation", "") if error.reason == "door_closed" else "")
+
+
+def _away(visit: Visit, target: str) -> Response:
+    """To another page, the whole browser also where only a part of a page was asked for."""
     if visit.request.headers.get("hx-request"):
         return Response(status_code=401, headers={"HX-Redirect": target})
     return RedirectResponse(target, 303)
@@ -150,13 +174,15 @@ def _sign_in(visit: Visit) -> Response:
 def _kept(visit: Visit, error: ServiceError) -> Response:
     """Nothing that was typed is lost: the form's values stand in this page, to be sent again."""
     fields = [(name, value) for name, value in visit.form.items() if name != "csrf"]
+    why = "signed_out" if visit.session is None else "confirm" if error.kind is Kind.UNAUTHENTICATED else "down"
     context = {
-        "why": "signed_out" if visit.session is None else "confirm" if error.kind is Kind.UNAUTHENTICATED else "down",
+        "why": _STEPS.get(error.reason, why) if error.params.get("step") != "own" else "prove",
         "action": visit.address,
         "fields": fields,
         "shown": [(name, value) for name, value in fields if value and not name.endswith(_INVISIBLE)],
-        "sign_in": sign_in_path("/auth/return"),
-        "reference": "" if error.kind is Kind.UNAUTHENTICATED else visit.reference,
+        "elsewhere": _step(error, f"{_RETURN}?step=1") if error.reason in _STEPS else sign_in_path(_RETURN),
+        "organisation": error.params.get("name", ""),
+        "reference": visit.reference if why == "down" and error.reason not in _STEPS else "",
     }
     return visit.bare("frame/kept.html", context, status=STATUS[error.kind])
 

@@ -1,5 +1,6 @@
 """The pages' process, top to bottom: settings → clients, sessions, relying party → pages → FastAPI → serve."""
 
+import asyncio
 import sys
 from collections.abc import Sequence
 
@@ -17,10 +18,13 @@ from parvis_ui import styleguide
 from parvis_ui.pages import Pages
 from parvis_web.clients import Clients
 from parvis_web.dispatch import routes
+from parvis_web.holdings import HOLDINGS
+from parvis_web.kept import Kept
 from parvis_web.pages import AREAS
 from parvis_web.relying_party import RelyingParty
 from parvis_web.sessions import Sessions
 from parvis_web.settings import WebSettings
+from parvis_web.shares import Shares
 from parvis_web.templating import add_filters
 from parvis_web.visit import Portal
 
@@ -39,8 +43,12 @@ async def wire(settings: WebSettings) -> Service[WebSettings]:
         clients=clients,
         sessions=sessions,
         relying_party=RelyingParty(settings),
+        kept=Kept(clients.records, HOLDINGS, settings),
+        shares=Shares(settings.account_requests),
     )
     service.pages = application(portal)
+    # Nobody waits for it, neither the start nor a reader: it is most of what a start takes.
+    asyncio.get_running_loop().run_in_executor(None, portal.pages.warm)
     return service
 
 
@@ -56,15 +64,18 @@ def listen(service: Service[WebSettings], sessions: Sessions) -> None:
     def membership_cut(event: tenancy_events.MembershipCut, _envelope: Envelope) -> None:
         sessions.membership_changed(parse(event.account_id))
 
+    def demands_changed(event: identity_events.SignInPolicyChanged, _envelope: Envelope) -> None:
+        sessions.demands_changed(event.organisation_id)
+
     service.bus.broadcast(identity_events.SessionEnded, session_ended)
     service.bus.broadcast(identity_events.AccountDisabled, account_disabled)
+    service.bus.broadcast(identity_events.SignInPolicyChanged, demands_changed)
     service.bus.broadcast(tenancy_events.MembershipCut, membership_cut)
 
 
 def application(portal: Portal) -> FastAPI:
     """All routes: the areas' pages, the assets, the style guide, preferences."""
     add_filters(portal.pages)
-    portal.pages.warm()
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.router.routes.extend(routes(portal, AREAS))
     app.mount("/assets", portal.pages.assets)

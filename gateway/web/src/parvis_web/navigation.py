@@ -1,8 +1,9 @@
 """What stands around the pages of an organisation: its navigation, the organisations to switch to, who is reading."""
 
+from datetime import UTC
 from typing import TYPE_CHECKING
 
-from parvis_ui.frame import MAXIMUM_ENTRIES, Entry, Frame, Group, Organisation, Person, Viewing
+from parvis_ui.frame import MAXIMUM_ENTRIES, Closing, Entry, Frame, Group, Organisation, Person, Viewing
 
 if TYPE_CHECKING:
     from parvis.tenancy.v1 import tenancy_pb2
@@ -31,10 +32,12 @@ def frame_of(visit: "OrganisationVisit", frame: "tenancy_pb2.Frame") -> Frame:
         organisation=Organisation(face.name, f"{visit.base}/", current=True, accent=face.accent),
         navigation=_portal(visit) if visit.is_portal else _staff(visit),
         person=_person(visit, name, member.profile_name or _("Client access")),
-        organisations=others if len(others) > 1 else (),
+        organisations=others if len(others) > 1 or visit.session.partial else (),
         organisations_total=visit.session.organisations_total,
+        others_href="" if visit.viewing else visit.others_href,
         csrf=visit.csrf,
         viewing=_viewing(visit),
+        closing=_closing(visit, frame),
     )
 
 
@@ -49,6 +52,19 @@ def _viewing(visit: "OrganisationVisit") -> Viewing | None:
     if seen is None:
         return None
     return Viewing(seen.name, seen.viewer_name, seen.minutes_left(), f"{visit.base}/viewing/end")
+
+
+def _closing(visit: "OrganisationVisit", frame: "tenancy_pb2.Frame") -> Closing | None:
+    if not frame.HasField("closes_at"):
+        return None
+    page = f"{visit.base}/settings/data/closing"
+    administers = frame.membership.profile_built_in == "administrator" and visit.may("organisation.manage")
+    return Closing(
+        frame.closes_at.ToDatetime(UTC),
+        visit.is_portal,
+        "" if visit.is_portal else page,
+        f"{page}/reopen" if administers else "",
+    )
 
 
 def _portal(visit: "OrganisationVisit") -> list[Group]:
@@ -105,14 +121,40 @@ def settings_tabs(visit: "OrganisationVisit") -> list[Entry]:
         ("settings.organisation", _("Record"), "organisation", ("organisation.manage",)),
         ("settings.structures", _("Structures"), "structures", ("organisation.manage",)),
         ("settings.referents", _("Referents"), "referents", ("members.read",)),
+        ("settings.sign_in", _("Sign-in"), "sign-in", ("sign_in.manage",)),
         ("settings.passwords", _("Passwords"), "passwords", ("organisation.manage",)),
         ("settings.folders", _("Folders"), "folders", ("folders.configure",)),
         ("settings.templates", _("Mail templates"), "templates", ("notifications.configure",)),
+        ("settings.audit", _("Audit trail"), "audit", ("audit.view",)),
+        ("settings.records", _("Data"), "data", ("organisation.manage",)),
         ("settings.imports", _("Imports"), "imports", ("organisations.manage",)),
         ("settings.products", _("Products"), "products", ("products.manage",)),
     )
     return [
-        Entry(label, f"{visit.base}/settings/{path}", current=visit.route.entry == key)
+        Entry(label, f"{visit.base}/settings/{path}", current=_is_of(visit, key))
         for key, label, path, rights in offered
         if all(map(visit.may, rights))
+    ]
+
+
+def _is_of(visit: "OrganisationVisit", key: str) -> bool:
+    return f"{visit.route.entry}.".startswith(f"{key}.")
+
+
+def sign_in_tabs(visit: "OrganisationVisit") -> list[Entry]:
+    """The pages about how people of the organisation sign in: `ui.subtabs(pages, …)` below the tabs. An area is of one
+    of them by its `entry`.
+    """
+    _: Words = visit.words
+    offered = (
+        ("overview", _("Overview"), ""),
+        ("directories", _("Directories"), "/directories"),
+        ("domains", _("Mail domains"), "/domains"),
+        ("policy", _("Demands"), "/policy"),
+        ("mapping", _("Groups and profiles"), "/mapping"),
+        ("scim", _("Synchronisation"), "/scim"),
+    )
+    return [
+        Entry(label, f"{visit.base}/settings/sign-in{path}", current=_is_of(visit, f"settings.sign_in.{key}"))
+        for key, label, path in offered
     ]

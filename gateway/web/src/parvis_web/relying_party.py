@@ -25,6 +25,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from parvis_kit.errors import invalid, unavailable
+from parvis_watch.papers import secret_now
 from parvis_web.settings import WebSettings
 
 #: Seconds that a person may take at the sign-in page.
@@ -67,11 +68,16 @@ class RelyingParty:
         self._issuer = settings.public_url.rstrip("/")
         self._inside = settings.identity_internal_url.rstrip("/")
         self._client_id = settings.web_client_id
-        self._secret = settings.web_client_secret.get_secret_value()
+        self._told = settings.web_client_secret.get_secret_value()
         self._redirect = f"{self._issuer}/auth/callback"
         self._transport = transport
         self._keys: KeySet | None = None
-        self._seal = hashlib.sha256(b"parvis-web attempts\x00" + self._secret.encode()).digest()
+
+    @property
+    def _secrets(self) -> list[str]:
+        """What the file says at this moment: the one that is shown, and while it is renewed the other that counts."""
+        said = secret_now("parvis_web_client_secret", self._told)
+        return [each.strip() for each in said.split(",") if each.strip()]
 
     def begin(
         self, target: str, *, organisation: str = "", language: str = "", prompt: str = ""
@@ -106,17 +112,19 @@ class RelyingParty:
     def keep(self, attempt: Attempt) -> str:
         """The attempt as a cookie value that only we can read."""
         nonce = os.urandom(_NONCE)
-        sealed = nonce + AESGCM(self._seal).encrypt(nonce, json.dumps(asdict(attempt)).encode(), None)
+        sealed = nonce + AESGCM(_seal(self._secrets[0])).encrypt(nonce, json.dumps(asdict(attempt)).encode(), None)
         return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
 
     def recall(self, kept: str) -> Attempt | None:
         """The attempt of a cookie value; None when it is not ours or too old."""
-        try:
-            sealed = base64.urlsafe_b64decode(kept + "=" * (-len(kept) % 4))
-            attempt = Attempt(**json.loads(AESGCM(self._seal).decrypt(sealed[:_NONCE], sealed[_NONCE:], None)))
-        except (InvalidTag, ValueError, TypeError):
-            return None
-        return attempt if attempt.expires_at > time.time() else None
+        for secret in self._secrets:
+            try:
+                sealed = base64.urlsafe_b64decode(kept + "=" * (-len(kept) % 4))
+                attempt = Attempt(**json.loads(AESGCM(_seal(secret)).decrypt(sealed[:_NONCE], sealed[_NONCE:], None)))
+            except (InvalidTag, ValueError, TypeError):
+                continue
+            return attempt if attempt.expires_at > time.time() else None
+        return None
 
     async def finish(self, attempt: Attempt, code: str) -> SignIn:
         """Redeems the code and proves the ID token. Raises INVALID sign_in_failed, UNAVAILABLE service_unavailable."""
@@ -131,7 +139,7 @@ class RelyingParty:
                         "redirect_uri": self._redirect,
                         "code_verifier": attempt.verifier,
                     },
-                    auth=(quote(self._client_id, safe=""), quote(self._secret, safe="")),
+                    auth=(quote(self._client_id, safe=""), quote(self._secrets[0], safe="")),
                 )
                 answer: dict[str, Any] = sent.json()
                 if sent.is_error:
@@ -140,7 +148,7 @@ class RelyingParty:
         except httpx.HTTPError as error:
             raise unavailable("service_unavailable", service="identity") from error
         except (JoseError, ValueError, KeyError) as error:
-            _log.warning("sign_in_failed", error=repr(error))
+            _log.warning("sign_in_failed", error=error)
             raise invalid("sign_in_failed") from error
         return SignIn(
             account_id=UUID(claims["sub"]),
@@ -179,6 +187,11 @@ class RelyingParty:
         """Where the browser goes to end the session of every product (OpenID Connect RP-Initiated Logout 1.0)."""
         query = urlencode({"id_token_hint": id_token, "client_id": self._client_id})
         return f"{self._issuer}/oauth2/logout?{query}"
+
+
+def _seal(secret: str) -> bytes:
+    """The key of what is kept in the cookie."""
+    return hashlib.sha256(b"parvis-web attempts\x00" + secret.encode()).digest()
 
 
 def _challenge(verifier: str) -> str:

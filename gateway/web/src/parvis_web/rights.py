@@ -14,6 +14,8 @@ RIGHTS = {
     "profiles.manage": N_("Change profiles and their rights"),
     "products.assign": N_("Assign applications"),
     "organisation.manage": N_("Change the organisation's record"),
+    "sign_in.manage": N_("Set up how colleagues sign in, and the firm's directory"),
+    "audit.view": N_("See the organisation's audit trail"),
     "contacts.read": N_("See clients"),
     "contacts.edit": N_("Create and change clients"),
     "accesses.manage": N_("Give, cut and reopen client accesses"),

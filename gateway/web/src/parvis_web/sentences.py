@@ -49,10 +49,16 @@ SENTENCES: dict[str, str] = {
     "profile_inactive": N_("This profile is not valid any more. Choose another."),
     "name_taken": N_("This name is already used. Choose another."),
     "too_large": N_("What you sent is too large for a form."),
+    "too_much_at_once": N_("You have very many pages open at once. Wait a moment, then try again."),
+    "files_at_once": N_("%(most)s files are being made for you already. Wait until they are there, then try again."),
     "revision_ahead": N_(
         "The portal was set back to an earlier state since you opened this page. Nothing was done: open the page again."
     ),
     "malformed_request": N_("What you sent could not be read. Open the page again and repeat what you did."),
+    "organisation_closing": N_(
+        "The organisation is being closed: everything can be read and exported, nothing is changed any more. An"
+        " administrator can reopen it."
+    ),
     "service_unavailable": N_("Part of the portal is not answering. Try again in a moment."),
     "database_unavailable": N_("Part of the portal is not answering. Try again in a moment."),
 }

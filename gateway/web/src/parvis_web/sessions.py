@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from parvis.identity.v1 import identity_pb2
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.caller import Acting, Caller, acting, acting_as, acting_for
-from parvis_kit.errors import Kind, ServiceError, not_found, unauthenticated
+from parvis_kit.errors import Kind, ServiceError, not_found, precondition, unauthenticated
 from parvis_kit.unit import Database
 from parvis_web.clients import Clients
 
@@ -52,6 +52,11 @@ class Token:
     value: str
     expires_at: float
     membership_id: str
+    #: When the person last proved who they are (Unix time in seconds).
+    proven_at: float = 0.0
+    #: Whether the organisation offers them a second factor, and from when on it demands one.
+    offers_factor: bool = False
+    factor_required_from: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -72,6 +77,8 @@ class Session:
     #: The first of the person's organisations by name, and how many there are.
     organisations: tuple[tenancy_pb2.MyOrganisation, ...] = ()
     organisations_total: int = 0
+    #: Whether there may be others, for whoever proves their account: a firm's provider alone has vouched so far.
+    partial: bool = False
     organisations_at: float = float("-inf")
     #: Slug → an organisation that was entered, and when that was last confirmed; the one used longest ago first.
     entered: dict[str, tuple[float, tenancy_pb2.MyOrganisation]] = field(default_factory=dict)
@@ -86,6 +93,12 @@ class Session:
     def sign(self, text: str) -> str:
         """A signature that only this session can make, for what the browser keeps (flash messages)."""
         return _mac(self.key, f"signed:{text}")
+
+    def offer(self, found: tenancy_pb2.ListMyOrganisationsResponse) -> None:
+        """What the switch offers from now on: the first organisations by name, and how many there are."""
+        self.organisations, self.organisations_total = tuple(found.organisations[:OFFERED]), found.total
+        self.partial = found.partial
+        self.organisations_at = time.monotonic()
 
     def enter(self, mine: tenancy_pb2.MyOrganisation) -> None:
         """Remembers an organisation that was just confirmed, and few besides: somebody may have thousands."""
@@ -190,18 +203,27 @@ class Sessions:
                 session.tokens.clear()
                 session.ask_again()
 
+    def demands_changed(self, organisation_id: str) -> None:
+        """An organisation demands something else at its door: tokens for it are asked for anew."""
+        for session in self._known.values():
+            session.tokens.pop(organisation_id, None)
+
     def _forget(self, over: Callable[[Session], bool]) -> None:
         for digest in [digest for digest, session in self._known.items() if over(session)]:
             del self._known[digest]
 
-    async def token(self, session: Session, organisation_id: str = "", viewing_id: str = "") -> Token:
-        """A token for an organisation, for a viewing there, or for the account alone.
+    async def token(
+        self, session: Session, organisation_id: str = "", viewing_id: str = "", *, proven_since: float = 0.0
+    ) -> Token:
+        """A token for an organisation, for a viewing there, or for the account alone. One that was got before the
+        person proved who they are again is replaced where they must have done so since a moment.
 
         Raises UNAUTHENTICATED when the session has ended, NOT_FOUND when the account has no open membership there,
-        PRECONDITION viewing_ended.
+        PRECONDITION viewing_ended, door_closed when the organisation demands more than the session holds,
+        step_up_required when the person has not proven who they are since then.
         """
         held = session.tokens.get(viewing_id or organisation_id)
-        if held is not None and held.expires_at > time.time() + TOKEN_MARGIN:
+        if held is not None and held.expires_at > time.time() + TOKEN_MARGIN and held.proven_at >= proven_since:
             return held
         request = identity_pb2.GetOrganisationTokenRequest(
             refresh_token=session.refresh_token, organisation_id=organisation_id, viewing_id=viewing_id
@@ -214,8 +236,18 @@ class Sessions:
             if error.kind is Kind.UNAUTHENTICATED:
                 await self.end(session)
             raise
-        held = Token(made.token, made.expires_at.ToDatetime(UTC).timestamp(), made.membership_id)
+        proven_at = made.proven_at.ToDatetime(UTC).timestamp()
+        held = Token(
+            made.token,
+            made.expires_at.ToDatetime(UTC).timestamp(),
+            made.membership_id,
+            proven_at,
+            made.offers_factor,
+            made.factor_required_from.ToDatetime(UTC) if made.HasField("factor_required_from") else None,
+        )
         session.tokens[viewing_id or organisation_id] = held
+        if held.proven_at < proven_since:
+            raise precondition("step_up_required")
         return held
 
     async def organisations(self, session: Session, *, fresh: bool = False) -> tuple[tenancy_pb2.MyOrganisation, ...]:
@@ -230,8 +262,7 @@ class Sessions:
         request = tenancy_pb2.ListMyOrganisationsRequest(page_size=OFFERED, slug=slug)
         with acting_as(Acting(token=token.value, deadline=acting().deadline)):
             answer = await self._clients.organisations.ListMyOrganisations(request)
-        session.organisations, session.organisations_total = tuple(answer.organisations), answer.total
-        session.organisations_at = time.monotonic()
+        session.offer(answer)
         if not answer.HasField("named"):
             return None
         session.enter(answer.named)

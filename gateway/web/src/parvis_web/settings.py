@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, Field, SecretStr
 
 from parvis_kit.settings import ServiceSettings
 
@@ -39,13 +39,15 @@ class WebSettings(ServiceSettings):
 
     #: identity's HTTP address for calls between servers (token, keys): http://127.0.0.1:8631
     identity_internal_url: str
-    #: The OpenID client that the pages are.
+    #: The OpenID client that the pages are. Of two secrets with a comma between the first is shown.
     web_client_id: str = "web"
     web_client_secret: SecretStr
     #: Origin of the object store as browsers see it.
     store_url: str = ""
     #: Hours without a request after which a session of the pages is over (identity may end it earlier).
     session_hours: int = 12
+    #: Requests of one account that one process answers at the same time; 0: as many as there are.
+    account_requests: int = Field(default=40, ge=0)
     #: JSON of `Legal`.
     legal: Legal = Legal()
 

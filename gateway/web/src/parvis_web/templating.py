@@ -1,4 +1,7 @@
-"""Filters that only these pages need: what protobuf messages carry, as people read it."""
+"""Filters that only these pages need: what protobuf messages carry, as people read it.
+
+`python -m parvis_web.templating` compiles every template ahead, as an image does.
+"""
 
 from datetime import UTC, date, datetime
 
@@ -44,3 +47,9 @@ def _iso(language: str, *, short: bool) -> object:
         return formats.short_date(day, language) if short else formats.long_date(day, language)
 
     return iso
+
+
+if __name__ == "__main__":
+    pages = Pages("parvis_web")
+    add_filters(pages)
+    pages.warm()

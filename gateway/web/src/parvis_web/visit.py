@@ -8,11 +8,12 @@
 themselves.
 """
 
+import time
 from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar, overload
-from urllib.parse import quote
+from urllib.parse import quote, urlencode, urlsplit
 
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
@@ -20,7 +21,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.caller import Acting
-from parvis_kit.errors import Kind, ServiceError, forbidden, not_found
+from parvis_kit.errors import Kind, ServiceError, forbidden, not_found, precondition
 from parvis_ui import frame as ui
 from parvis_ui.forms import Errors
 from parvis_ui.pages import Pages
@@ -30,13 +31,18 @@ from parvis_web import navigation
 from parvis_web.access import PageRoute
 from parvis_web.calls import at_once, or_down
 from parvis_web.clients import Clients
+from parvis_web.kept import Kept
 from parvis_web.relying_party import RelyingParty
 from parvis_web.rights import OF_PROVIDER
 from parvis_web.sentences import form_errors
-from parvis_web.sessions import Session, Sessions
+from parvis_web.sessions import Session, Sessions, Token
 from parvis_web.settings import WebSettings
+from parvis_web.shares import Shares
 from parvis_web.viewings import Viewing
 
+#: Seconds since the reader proved who they are, at most, for a page that asks for it: less than services allow, so that
+#: there is time to fill in a form.
+PROVEN_WITHIN = 600.0
 A = TypeVar("A")
 B = TypeVar("B")
 C = TypeVar("C")
@@ -52,6 +58,8 @@ class Portal:
     clients: Clients
     sessions: Sessions
     relying_party: RelyingParty
+    kept: Kept
+    shares: Shares = field(default_factory=Shares)
 
     def cookie(self, purpose: str) -> str:
         """The name of a cookie: bound to the installation, and to the host under TLS (RFC 6265bis, 4.1.3.2)."""
@@ -130,6 +138,17 @@ class Visit:
         return f"{url.path}?{url.query}" if url.query else url.path
 
     @property
+    def asked_from(self) -> str:
+        """The same of the page that the browser shows, where only a part of it was asked for."""
+        try:
+            current = urlsplit(self.request.headers.get("hx-current-url", ""))
+        except ValueError:  # "https://["
+            return self.address
+        if not current.path:
+            return self.address
+        return f"{current.path}?{current.query}" if current.query else current.path
+
+    @property
     def csrf(self) -> str:
         """The value that forms carry."""
         return self.session.csrf if self.session else ""
@@ -140,7 +159,7 @@ class Visit:
 
     def errors(self, error: ServiceError, *fields: str, **places: str) -> Errors:
         """What to show at a form that has these fields; raises the error again when it is not about what was typed."""
-        if (
+        if error.reason in {"step_up_required", "door_closed"} or (
             error.kind not in {Kind.INVALID, Kind.CONFLICT, Kind.PRECONDITION, Kind.LIMIT}
             and error.reason not in places
         ):
@@ -217,6 +236,21 @@ class AccountVisit(Visit):
     session: Session
     #: What calls made for the reader carry, once known.
     acting: Acting | None = None
+    #: As whom calls are made, and when the reader last proved who they are, as far as the token says.
+    token: Token | None = None
+
+    def ask_proof(self) -> None:
+        """Before a form is shown whose service asks for a proof. Raises PRECONDITION step_up_required: the reader is
+        sent to prove who they are, and comes back to the page.
+        """
+        proven_at = self.token.proven_at if self.token else 0.0
+        if self.request.method == "GET" and proven_at < time.time() - PROVEN_WITHIN:
+            raise precondition("step_up_required")
+
+    @property
+    def others_href(self) -> str:
+        """Where the reader proves their account and then finds all their organisations; empty where they see them."""
+        return proving_path("/organisations") if self.session.partial else ""
 
     async def organisations(self, *, fresh: bool = False) -> tuple[tenancy_pb2.MyOrganisation, ...]:
         """The organisations of the reader, by name."""
@@ -241,6 +275,11 @@ class OrganisationVisit(AccountVisit):
     def enter(self, organisation: tenancy_pb2.MyOrganisation) -> None:
         """The reader belongs to the organisation."""
         self._organisation = organisation
+
+    def ask_proof(self) -> None:
+        """Nobody is asked while they see the pages as somebody else does: they change nothing."""
+        if self.viewing is None:
+            super().ask_proof()
 
     def view(self, viewing: Viewing) -> None:
         """The reader sees the organisation's pages as somebody else does, from here on."""
@@ -362,6 +401,15 @@ async def open_requests(visit: Visit) -> list[tenancy_pb2.MyRequest]:
 def sign_in_path(address: str) -> str:
     """Where somebody who is not signed in is sent, to come back to `address`."""
     return f"/auth/start?next={quote(address, safe='')}"
+
+
+def proving_path(address: str, organisation_id: str = "") -> str:
+    """The page of identity where somebody who is signed in proves more, for the door of an organisation or for their
+    account, to come back to `address` through the page that forgets the tokens of before.
+    """
+    page = f"/door/{organisation_id}" if organisation_id else "/step-up"
+    back = f"/auth/proven?{urlencode({'next': address})}"
+    return f"{page}?next={quote(back, safe='')}"
 
 
 def local_path(address: str) -> str:

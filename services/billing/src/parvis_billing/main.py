@@ -13,6 +13,7 @@ from parvis.documents.v1 import documents_pb2_grpc
 from parvis.tenancy.v1 import tenancy_pb2, tenancy_pb2_grpc
 from parvis_advisers import AdviserIndex
 from parvis_billing import events
+from parvis_billing.holdings import HOLDINGS
 from parvis_billing.rpc import EntitlementRpc, InvoiceRpc
 from parvis_billing.service.entitlements import FetchProducts
 from parvis_billing.service.filing import Filer
@@ -22,11 +23,18 @@ from parvis_billing.typesetter import Typesetter
 from parvis_kit.app import Service, run
 from parvis_kit.caller import acting_for
 from parvis_kit.client import Peers
+from parvis_kit.errors import precondition
+from parvis_records import CONTRACT as RECORDS
+from parvis_records import RecordsRpc, memberships_from
+from parvis_records.closing import Closer
+from parvis_records.erasure import Listener
+from parvis_records.retention import Retention, common
+from parvis_trail import COMMANDS, CONTRACT, TrailRpc
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """The service's command line: serve (default), migrate, and the kit's other commands."""
-    run(Settings, wire, argv)
+    run(Settings, wire, argv, COMMANDS)
 
 
 async def wire(settings: Settings) -> Service[Settings]:
@@ -38,6 +46,8 @@ async def wire(settings: Settings) -> Service[Settings]:
     service.offer(
         billing_pb2.DESCRIPTOR.services_by_name["EntitlementService"], EntitlementRpc(ask_for_products(service.peers))
     )
+    service.offer(CONTRACT, TrailRpc())
+    service.offer(RECORDS, RecordsRpc(HOLDINGS, memberships_from(service.peers), settings=settings))
 
     documents = service.peers.channel("documents")
     filer = Filer(
@@ -46,11 +56,15 @@ async def wire(settings: Settings) -> Service[Settings]:
         documents=documents_pb2_grpc.DocumentServiceStub(documents),
         # The store's address says where it is: no proxy of the environment is asked.
         http=httpx.AsyncClient(timeout=30, trust_env=False),
+        store=settings.store_internal_url,
     )
     rights = tenancy_pb2_grpc.RightsServiceStub(service.peers.channel("tenancy"))
     index = AdviserIndex(service.database, rights.ListAdviserChanges, project_customer)
     service.grpc.ready = index.ready
+    Listener(service.bus, HOLDINGS)
+    Closer(service.bus, HOLDINGS, acts="target_kind = 'invoice'")
     events.subscribe(service.bus, filer, index)
+    service.background(Retention(service.database, common(settings)).run)
     return service
 
 
@@ -83,6 +97,8 @@ def ask_for_products(peers: Peers) -> FetchProducts:
     async def fetch(customer_id: UUID) -> frozenset[UUID]:
         stub = tenancy_pb2_grpc.ProductServiceStub(peers.channel("tenancy"))
         found = await stub.ListSubscriptions(tenancy_pb2.ListSubscriptionsRequest(organisation_id=str(customer_id)))
+        if found.HasField("closes_at"):
+            raise precondition("customer_closing")
         return frozenset(UUID(each.product_id) for each in found.subscriptions)
 
     return fetch

@@ -3,17 +3,23 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from parvis_kit.settings import ServiceSettings
+import parvis_records
+import parvis_trail
+from parvis_records.retention import RetentionSettings
 
 
-class Settings(ServiceSettings):
+class Settings(RetentionSettings):
     """From the environment, prefix `PARVIS_`."""
 
     service: ClassVar[str] = "billing"
     callers: ClassVar[Mapping[str, frozenset[str]]] = {
+        **parvis_records.CALLERS,
+        **parvis_trail.CALLERS,
         "parvis.billing.v1.InvoiceService": frozenset({"web"}),
         "parvis.billing.v1.EntitlementService": frozenset({"web"}),
     }
 
+    #: Origin at which this service reaches the object store; empty: that of presigned addresses, as browsers do.
+    store_internal_url: str = ""
     #: Pages are set in processes of their own, at most this many at once in one worker.
     typesetters: int = 2

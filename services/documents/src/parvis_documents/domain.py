@@ -133,14 +133,19 @@ def compare_parts(plan: Sequence[int], found: Mapping[int, int]) -> None:
         raise RefusalError("size_differs", announced=str(sum(plan)), found=str(sum(found.values())))
 
 
+def object_prefixes(organisation_id: UUID) -> tuple[str, str]:
+    """What the keys of all objects of an organisation begin with: its versions, and what forms posted."""
+    return f"organisations/{organisation_id}/", f"incoming/{organisation_id}/"
+
+
 def object_key(organisation_id: UUID, name: UUID) -> str:
     """Where the bytes of a version are kept. `name` is random (UUIDv4) and never used again."""
-    return f"organisations/{organisation_id}/{name}"
+    return f"{object_prefixes(organisation_id)[0]}{name}"
 
 
 def incoming_prefix(organisation_id: UUID, upload_id: UUID) -> str:
     """Where a form posts its file; the file's own name follows."""
-    return f"incoming/{organisation_id}/{upload_id}/"
+    return f"{object_prefixes(organisation_id)[1]}{upload_id}/"
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from minio.datatypes import ListMultipartUploadsResult, Part, PostPolicy
 from minio.error import MinioException, S3Error
 
 from parvis_documents.content import HEAD, INLINE, UNKNOWN
+from parvis_documents.keys import StoreKeys
 from parvis_documents.presigning import presign
 from parvis_documents.settings import StoreSettings
 from parvis_kit.errors import ServiceError, unavailable
@@ -89,8 +90,9 @@ class ObjectStore:
         self._settings = settings
         self._bucket = settings.bucket
         self._url = settings.url.rstrip("/")
-        self._inside = _client(settings, settings.internal_url)
-        self._outside = _client(settings, settings.url)
+        self._keys = StoreKeys(settings)
+        self._inside = _client(settings, settings.internal_url, self._keys)
+        self._outside = _client(settings, settings.url, self._keys)
         self._calls = ThreadPoolExecutor(_CALLS, "store-call")
         self._readers = ThreadPoolExecutor(readers, "store-read")
 
@@ -124,14 +126,15 @@ class ObjectStore:
 
     def sign_part(self, key: str, multipart_id: str, number: int, size: int) -> str:
         """An address that takes one part of exactly `size` bytes with PUT, for 15 minutes."""
+        keys = self._keys.retrieve()
         return presign(
             "PUT",
             f"{self._url}/{self._bucket}/{key}",
             {"partNumber": str(number), "uploadId": multipart_id},
             {"content-length": str(size)},
             region=self._settings.region,
-            access_key=self._settings.access_key,
-            secret_key=self._settings.secret_key.get_secret_value(),
+            access_key=keys.access_key,
+            secret_key=keys.secret_key,
             expires=PART_EXPIRES,
         )
 
@@ -306,6 +309,19 @@ class ObjectStore:
 
         return await self._call(read, self._readers)
 
+    async def piece(self, key: str, offset: int, length: int) -> bytes:
+        """Bytes of an object from `offset` on, `length` at most. Raises KeyError when there is none."""
+
+        def read() -> bytes:
+            response = self._inside.get_object(self._bucket, key, offset=offset, length=length)
+            try:
+                return bytes(response.read())
+            finally:
+                response.close()
+                response.release_conn()
+
+        return await self._call(read)
+
     async def _call(self, act: Callable[[], _Result], pool: ThreadPoolExecutor | None = None) -> _Result:
         """Runs `act` in a thread. KeyError for what is not there, UNAVAILABLE for a store that does not answer."""
         try:
@@ -356,14 +372,13 @@ def _without_accents(name: str) -> str:
     return "".join(folded if c.islower() else folded.upper() for c in name for folded in fold(c) or c)
 
 
-def _client(settings: StoreSettings, url: str) -> Minio:
+def _client(settings: StoreSettings, url: str, keys: StoreKeys) -> Minio:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or parts.path.strip("/"):
         raise ValueError(f"The store's address must be an origin without a path, and is {url!r}.")
     return Minio(
         parts.netloc,
-        access_key=settings.access_key,
-        secret_key=settings.secret_key.get_secret_value(),
+        credentials=keys,
         secure=parts.scheme == "https",
         region=settings.region,
         http_client=urllib3.PoolManager(

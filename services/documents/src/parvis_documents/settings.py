@@ -6,14 +6,17 @@ from typing import ClassVar
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+import parvis_records
+import parvis_trail
 from parvis_documents.domain import MEBIBYTE
-from parvis_kit.settings import ServiceSettings
+from parvis_records.retention import CENTURY, RetentionSettings
+from parvis_watch.start import SECRETS
 
 
 class StoreSettings(BaseSettings):
     """The object store: any S3."""
 
-    model_config = SettingsConfigDict(env_prefix="PARVIS_STORE_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="PARVIS_STORE_", frozen=True, extra="ignore", secrets_dir=SECRETS)
 
     #: Origin that browsers and other services send parts to and download from; presigned addresses name it.
     url: str
@@ -25,11 +28,13 @@ class StoreSettings(BaseSettings):
     region: str = "us-east-1"
 
 
-class Settings(ServiceSettings):
+class Settings(RetentionSettings):
     """Variables `PARVIS_…`."""
 
     service: ClassVar[str] = "documents"
     callers: ClassVar[Mapping[str, frozenset[str]]] = {
+        **parvis_records.CALLERS,
+        **parvis_trail.CALLERS,
         "parvis.documents.v1.FolderService": frozenset({"web"}),
         "parvis.documents.v1.DocumentService": frozenset({"web"}),
         "parvis.documents.v1.DocumentService.BatchGetDocuments": frozenset({"billing"}),
@@ -44,5 +49,7 @@ class Settings(ServiceSettings):
     form_max_bytes: int = Field(default=128 * MEBIBYTE, ge=1)
     #: Seconds after which an upload that was not completed is given up.
     upload_lifetime: int = Field(default=24 * 3600, ge=60)
+    #: Days for which it is kept how a file was sent, once that has ended: who sent what, what was refused and why.
+    kept_uploads_days: int = Field(default=90, ge=7, le=CENTURY)
     #: Files read and hashed at the same time by one process.
     verifications: int = Field(default=2, ge=1)

@@ -7,6 +7,7 @@ from datetime import timedelta
 import structlog
 
 from parvis_identity.closing import CLOSE, REOPEN
+from parvis_identity.erasing import AGAIN, ERASE, ERASURES
 from parvis_identity.importing import IMPORT
 from parvis_identity.service import rotation
 from parvis_identity.service.keys import KeyRing
@@ -59,6 +60,9 @@ def _words(span: timedelta) -> str:
 
 COMMANDS: Mapping[str, Command[Settings]] = {
     "close-account": CLOSE,
+    "erase-account": ERASE,
+    "erase-again": AGAIN,
+    "erasures": ERASURES,
     "import": IMPORT,
     "reopen-account": REOPEN,
     "rotate-keys": Command(

@@ -1,13 +1,20 @@
 """What identity hears from the others."""
 
+from datetime import timedelta
 from uuid import UUID
 
+from parvis.records.v1 import events_pb2 as records_events
 from parvis.tenancy.v1 import events_pb2 as tenancy_events
-from parvis_identity.service import sessions
+from parvis_identity.holdings import HOLDINGS
+from parvis_identity.models import Account
+from parvis_identity.service import erasures, sessions
+from parvis_identity.service.firms_gone import accounts_gone
 from parvis_identity.service.organisations import Tenancy
 from parvis_identity.service.viewings import Viewings
 from parvis_kit.bus import Bus, Envelope
 from parvis_kit.unit import UnitOfWork
+from parvis_records.closing import Closer
+from parvis_records.erasure import Listener
 
 
 def listen(bus: Bus, viewings: Viewings, organisations: Tenancy) -> None:
@@ -22,8 +29,20 @@ def listen(bus: Bus, viewings: Viewings, organisations: Tenancy) -> None:
         organisations.forget(event.organisation.slug)
 
     bus.on(tenancy_events.MembershipCut, membership_cut)
+    bus.on(records_events.RecordsErased, erasures.answered)
+    bus.on(records_events.ContactErased, contact_erased)
+    Listener(bus, HOLDINGS, name=erasures.TRAILS)
+    Closer(bus, HOLDINGS, before=accounts_gone)
     bus.on(tenancy_events.GrantsChanged, grants_changed)
     bus.broadcast(tenancy_events.OrganisationChanged, changed)
+
+
+async def contact_erased(unit: UnitOfWork, event: records_events.ContactErased, envelope: Envelope) -> None:
+    """A firm erased one of its contacts: so are the accounts that it had given for it. Anybody else's own stay."""
+    for account_id in map(UUID, event.account_ids):
+        account = await unit.get(Account, account_id)
+        if account is not None and account.organisation_id == envelope.organisation_id:
+            await erasures.ask(unit, account_id, by="firm", within=timedelta(0))
 
 
 async def membership_cut(unit: UnitOfWork, event: tenancy_events.MembershipCut, envelope: Envelope) -> None:

@@ -8,8 +8,10 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, SecretStr
 
+import parvis_records
+import parvis_trail
 from parvis_identity.domain.passwords import PasswordPolicy
-from parvis_kit.settings import ServiceSettings
+from parvis_records.retention import CENTURY, RetentionSettings
 
 
 def _cores() -> int:
@@ -21,15 +23,19 @@ def _cores() -> int:
 _VERIFIERS = frozenset({"web", "tenancy", "documents", "notify", "billing"})
 
 
-class Settings(ServiceSettings):
+class Settings(RetentionSettings):
     """Read from `PARVIS_…`. Secrets have no default."""
 
     service: ClassVar[str] = "identity"
     callers: ClassVar[Mapping[str, frozenset[str]]] = {
+        **parvis_records.CALLERS,
+        **parvis_trail.CALLERS,
         "parvis.identity.v1.AccountService": frozenset({"tenancy"}),
         "parvis.identity.v1.AccountService.MintLink": frozenset({"tenancy", "notify"}),
         "parvis.identity.v1.AccountService.GetMyAccount": frozenset({"web"}),
         "parvis.identity.v1.AccountService.UpdateMyAccount": frozenset({"web"}),
+        "parvis.identity.v1.AccountService.GetMyErasure": frozenset({"web"}),
+        "parvis.identity.v1.AccountService.EraseMyAccount": frozenset({"web"}),
         "parvis.identity.v1.AccountService.ListMyApplications": frozenset({"web"}),
         "parvis.identity.v1.AccountService.WithdrawMyApplication": frozenset({"web"}),
         "parvis.identity.v1.ImportService": frozenset({"web"}),
@@ -39,14 +45,20 @@ class Settings(ServiceSettings):
         "parvis.identity.v1.SessionService": frozenset({"web"}),
         "parvis.identity.v1.SessionService.ListSigningKeys": _VERIFIERS,
         "parvis.identity.v1.SessionService.CheckSession": _VERIFIERS,
+        "parvis.identity.v1.ProviderService": frozenset({"web"}),
+        "parvis.identity.v1.ScimService": frozenset({"web"}),
+        "parvis.identity.v1.SignInPolicyService": frozenset({"web"}),
+        "parvis.identity.v1.FactorService": frozenset({"web"}),
         "parvis.identity.v1.ViewingService": frozenset({"web"}),
         "parvis.identity.v1.ClientService": frozenset({"tenancy"}),
+        "parvis.identity.v1.DomainService": frozenset({"web"}),
     }
 
     #: Comma-separated base64 of 32 bytes each. The first encrypts private keys at rest, any decrypts: to
     #: rotate, put a new one in front.
     key_encryption_keys: SecretStr
-    #: The gateway's OpenID client, registered at every start.
+    #: The gateway's OpenID client, registered at every start. Its secret, or two with a comma between: while it is
+    #: renewed both count (docs/operations.md, "Secrets and certificates").
     web_client_id: str = "web"
     web_client_secret: SecretStr
     #: The one service that may ask for tokens of the internal audience with the gateway's refresh tokens.
@@ -70,6 +82,10 @@ class Settings(ServiceSettings):
     #: TLS alone.
     private_networks: str = ""
 
+    #: Name servers that are asked for the records which prove mail domains, with ports where they are others than 53,
+    #: comma-separated ("192.0.2.53, [2001:db8::53]:5353"). Empty: those of this machine.
+    dns_servers: str = ""
+
     #: Whether DPoP proofs must carry a nonce of ours (RFC 9449, 8): it costs clients a second request now and then, and
     #: makes proofs worthless that somebody had a client sign for later.
     dpop_nonces: bool = False
@@ -77,6 +93,14 @@ class Settings(ServiceSettings):
     #: A session ends after so many hours without a request, and after so many days whatever happens.
     session_idle_hours: int = Field(12, gt=0)
     session_days: int = Field(30, gt=0)
+
+    #: Days for which is kept: a session that ended with what was granted in it, a link that was used or is too old,
+    kept_sessions_days: int = Field(default=90, ge=1, le=CENTURY)
+    kept_links_days: int = Field(default=90, ge=1, le=CENTURY)
+    #: who saw the portal as somebody else, changes of addresses and resets of second factors, what directories did.
+    kept_viewings_days: int = Field(default=365, ge=1, le=CENTURY)
+    kept_changes_days: int = Field(default=365, ge=30, le=CENTURY)
+    kept_directory_log_days: int = Field(default=365, ge=1, le=CENTURY)
 
     #: Minutes that somebody may see the portal as somebody else does before they give a reason again.
     viewing_minutes: int = 30
@@ -94,6 +118,10 @@ class Settings(ServiceSettings):
     #: (seconds): else its time would tell such accounts from others. 0: answered at once.
     refusal_seconds: float = 1.0
 
+    #: Hours that a reset of somebody's second factors waits, in which they may say no: always when the provider's staff
+    #: asked for it, and of personal accounts also when two administrators of a firm did.
+    factor_reset_hours: int = Field(24, ge=0)
+
     #: The provider's password policy (requirement D1).
     password_minimum: int = 8
     password_digit: bool = True
@@ -103,8 +131,13 @@ class Settings(ServiceSettings):
     #: Days after which a provisional password that a firm handed over opens nothing any more.
     provisional_days: int = 14
     #: A mounted file of passwords that are known from data breaches: the public "Pwned Passwords" list of SHA-1 hashes,
-    #: ordered by hash (service.breached). Without it, none is refused for that.
+    #: ordered by hash (service.breached). The commonest ones are refused without it (service.refused_passwords).
     password_breached_list: Path | None = None
+
+    @property
+    def web_client_secrets(self) -> list[str]:
+        """The gateway's secret, and the other one that counts."""
+        return [each.strip() for each in self.web_client_secret.get_secret_value().split(",") if each.strip()]
 
     @property
     def key_lifetime(self) -> timedelta:

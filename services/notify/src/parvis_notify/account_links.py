@@ -32,6 +32,23 @@ class AccountLinkMails:
         """A link ended."""
         await self._tell(delivery, event.link, Kind.ACCOUNT_UNLINKED)
 
+    async def directory(self, delivery: "Delivery", event: identity_events.DirectoryLinkChanged) -> None:
+        """Somebody's own account and a firm's directory were linked, or are no more: they are told."""
+        async with self.database.begin(Caller("notify"), organisation_id=NOBODY) as unit:
+            what = Announcement(
+                kind=Kind.ACCOUNT_DIRECTORY_UNLINKED if event.ended else Kind.ACCOUNT_DIRECTORY_LINKED,
+                event_id=delivery.envelope.id,
+                values={
+                    "prénom": event.given_name,
+                    "annuaire": event.directory,
+                    "société": event.organisation_name,
+                },
+                link=f"{self.composer.public_url}/links",
+            )
+            name = f"{event.given_name} {event.family_name}".strip()
+            await self.composer.announce(unit, what, Recipient(name, event.mail, event.locale))
+            await delivery.finish(unit)
+
     async def _tell(self, delivery: "Delivery", link: identity_events.AccountLink, kind: Kind) -> None:
         async with self.database.begin(Caller("notify"), organisation_id=NOBODY) as unit:
             for mail, (given, family, locale) in _sides(link).items():

@@ -5,6 +5,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import Final
@@ -56,7 +57,41 @@ class Kind(StrEnum):
     REQUEST_TOO_SOON = "request_too_soon"
     ACCOUNT_LINKED = "account_linked"
     ACCOUNT_UNLINKED = "account_unlinked"
+    ACCOUNT_DIRECTORY_LINKED = "account_directory_linked"
+    ACCOUNT_DIRECTORY_UNLINKED = "account_directory_unlinked"
+    FACTOR_ADDED = "factor_added"
+    FACTOR_REMOVED = "factor_removed"
+    FACTOR_REFUSED = "factor_refused"
+    FACTOR_RESET_ASKED = "factor_reset_asked"
+    FACTOR_RESET_DONE = "factor_reset_done"
+    RECOVERY_CODES_RENEWED = "recovery_codes_renewed"
+    RECOVERY_CODE_USED = "recovery_code_used"
     PASSWORD_REPLACED = "password_replaced"  # noqa: S105 - a kind of mail
+    DOMAIN_PROOF = "domain_proof"
+    DOMAIN_LOST = "domain_lost"
+    DOMAIN_OFF = "domain_off"
+    DOMAIN_CLAIMED = "domain_claimed"
+    DOMAIN_SHARED = "domain_shared"
+    SIGN_IN_SUSPICIOUS = "sign_in_suspicious"
+    DIRECTORY_DOOR = "directory_door"
+    DIRECTORY_ADDED = "directory_added"
+    DIRECTORY_CHANGED = "directory_changed"
+    DIRECTORY_LIVE = "directory_live"
+    DIRECTORY_OFF = "directory_off"
+    DIRECTORY_DELETED = "directory_deleted"
+    DIRECTORY_CERTIFICATE = "directory_certificate"
+    DIRECTORY_TOKEN = "directory_token"  # noqa: S105 - a kind of mail
+    DIRECTORY_ADDRESS_REFUSED = "directory_address_refused"
+    DIRECTORY_LEAVER_KEPT = "directory_leaver_kept"
+    ERASURE_ASKED = "erasure_asked"
+    ERASURE_TAKEN_BACK = "erasure_taken_back"
+    ERASURE_DONE = "erasure_done"
+    ORGANISATION_CLOSING = "organisation_closing"
+    ORGANISATION_CLOSES_SOON = "organisation_closes_soon"
+    ORGANISATION_REOPENED = "organisation_reopened"
+    ORGANISATION_ERASED = "organisation_erased"
+    ACCOUNT_IDLE = "account_idle"
+    ACCOUNT_IDLE_KEPT = "account_idle_kept"
 
 
 class State(StrEnum):
@@ -105,6 +140,11 @@ _CONTACT = Field("client", "Menuiserie Kerautret", "Kerautret Joinery")
 _DOCUMENT = Field("document", "Facture F2026-00042", "Invoice F2026-00042")
 _NEW_ADDRESS = Field("adresse", "claire.legoff@exemple.fr", "claire.legoff@example.com")
 _DAY = Field("jour", "24 décembre 2026", "24 December 2026")
+_FACTOR = Field("facteur", "clé d’accès", "passkey")
+_DEVICE = Field("appareil", "Firefox, Windows", "Firefox, Windows")
+_MAIL_DOMAIN = Field("messagerie", "armor-conseil.fr", "armor-conseil.com")
+_DIRECTORY = Field("annuaire", "Annuaire Orsel", "Orsel directory")
+_ACTOR = Field("auteur", "Claire Le Goff", "Claire Le Goff")
 _FOLDER = Field("dossier", "Factures", "Invoices")
 
 FIELDS: Final[Mapping[Kind, tuple[Field, ...]]] = {
@@ -145,9 +185,55 @@ FIELDS: Final[Mapping[Kind, tuple[Field, ...]]] = {
         _LINK, _GIVEN, _FIRM, _DOMAIN, _DAY, Field("motif", "Écrivez-nous d’abord.", "Write to us first."),
     ),
     Kind.REQUEST_TOO_SOON: (_LINK, _GIVEN, _FIRM, _DOMAIN, _DAY),
+    Kind.FACTOR_ADDED: (_LINK, _FACTOR, _DEVICE, _GIVEN, _DOMAIN),
+    Kind.FACTOR_REMOVED: (_LINK, _FACTOR, _DEVICE, _GIVEN, _DOMAIN),
+    Kind.FACTOR_REFUSED: (_LINK, _DEVICE, _GIVEN, _DOMAIN),
+    Kind.FACTOR_RESET_ASKED: (_LINK, _DAY, _GIVEN, _FIRM, _DOMAIN),
+    Kind.FACTOR_RESET_DONE: (_LINK, _GIVEN, _FIRM, _DOMAIN),
+    Kind.RECOVERY_CODES_RENEWED: (_LINK, _DEVICE, _GIVEN, _DOMAIN),
+    Kind.RECOVERY_CODE_USED: (_LINK, Field("restants", "9", "9"), _DEVICE, _GIVEN, _DOMAIN),
     **dict.fromkeys(
         (Kind.ACCOUNT_LINKED, Kind.ACCOUNT_UNLINKED, Kind.PASSWORD_REPLACED),
         (_LINK, Field("identifiant", "C0042", "C0042"), _GIVEN, _FIRM, _DOMAIN),
+    ),
+    **dict.fromkeys(
+        (Kind.ACCOUNT_DIRECTORY_LINKED, Kind.ACCOUNT_DIRECTORY_UNLINKED),
+        (_LINK, _DIRECTORY, _GIVEN, _FIRM, _DOMAIN),
+    ),
+    Kind.SIGN_IN_SUSPICIOUS: (
+        *(_LINK, _DIRECTORY),
+        Field("contrôle", "signature_wrong", "signature_wrong"),
+        *(Field("suite", "nonce_wrong (3)", "nonce_wrong (3)"), _GIVEN, _FIRM, _DOMAIN),
+    ),
+    Kind.DIRECTORY_DOOR: (_LINK, _GIVEN, _FAMILY, _DOMAIN),
+    **dict.fromkeys(
+        (
+            Kind.DIRECTORY_ADDED, Kind.DIRECTORY_LIVE, Kind.DIRECTORY_OFF, Kind.DIRECTORY_DELETED,
+            Kind.DIRECTORY_TOKEN,
+        ),
+        (_LINK, _DIRECTORY, _ACTOR, _GIVEN, _FIRM, _DOMAIN),
+    ),
+    Kind.DIRECTORY_CHANGED: (
+        *(_LINK, _DIRECTORY, _ACTOR, Field("réglages", "secret, émetteur", "secret, issuer"), _GIVEN, _FIRM, _DOMAIN),
+    ),
+    Kind.DIRECTORY_CERTIFICATE: (_LINK, _DIRECTORY, _DAY, _GIVEN, _FIRM, _DOMAIN),
+    Kind.DIRECTORY_ADDRESS_REFUSED: (_LINK, _DIRECTORY, _GIVEN, _FIRM, _DOMAIN),
+    Kind.DIRECTORY_LEAVER_KEPT: (
+        *(_LINK, Field("personne", "Claire Le Goff", "Claire Le Goff", required=True), _GIVEN, _FIRM, _DOMAIN),
+    ),
+    Kind.ERASURE_ASKED: (_LINK, _DAY, _GIVEN, _DOMAIN),
+    **dict.fromkeys((Kind.ERASURE_TAKEN_BACK, Kind.ERASURE_DONE), (_LINK, _GIVEN, _DOMAIN)),
+    **dict.fromkeys(
+        (Kind.ORGANISATION_CLOSING, Kind.ORGANISATION_CLOSES_SOON, Kind.ORGANISATION_REOPENED),
+        (_LINK, _DAY, _ACTOR, _GIVEN, _FIRM, _DOMAIN),
+    ),
+    Kind.ORGANISATION_ERASED: (_LINK, _GIVEN, _FIRM, _DOMAIN),
+    Kind.ACCOUNT_IDLE: (_LINK, _DAY, _GIVEN, _FAMILY, _DOMAIN),
+    Kind.ACCOUNT_IDLE_KEPT: (_LINK, _GIVEN, _FAMILY, _FIRM, _DOMAIN),
+    Kind.DOMAIN_PROOF: (_LINK, _MAIL_DOMAIN, _FIRM, _DOMAIN),
+    **dict.fromkeys(
+        (Kind.DOMAIN_LOST, Kind.DOMAIN_OFF, Kind.DOMAIN_CLAIMED, Kind.DOMAIN_SHARED),
+        (_LINK, _MAIL_DOMAIN, _DAY, _GIVEN, _FIRM, _DOMAIN),
     ),
     **dict.fromkeys(
         (
@@ -295,6 +381,15 @@ def derived_id(event_id: UUID, recipient: str) -> UUID:
     value = event_id.int >> 80 << 80 | int.from_bytes(digest[:10])
     value = value & ~(0xF << 76) | 0x7 << 76
     return UUID(int=value & ~(0b11 << 62) | 0b10 << 62)
+
+
+def day(iso: str, locale: str) -> str:
+    """A day in words: "24 décembre 2026", "1er janvier 2027"; empty for none."""
+    if not iso:
+        return ""
+    found = date.fromisoformat(iso)
+    number = "1er" if (locale, found.day) == ("fr", 1) else found.day
+    return f"{number} {MONTHS[locale][found.month - 1]} {found.year}"
 
 
 def address_for(use: str, addresses: Mapping[str, str]) -> str:

@@ -84,7 +84,7 @@ class Events:
         """Keeps a member's name and address."""
         if event.kind != tenancy_pb2.MEMBERSHIP_KIND_STAFF:
             return
-        await store.save_projection(
+        await store.save_membership(
             unit,
             Membership(
                 organisation_id=unit.organisation_id,
@@ -230,6 +230,15 @@ class Events:
     ) -> None:
         """A new password was asked for. A personal account's belongs to no firm: its mail goes under `NOBODY`."""
         envelope = delivery.envelope
+        if event.door:
+            door = Announcement(
+                kind=Kind.DIRECTORY_DOOR,
+                event_id=envelope.id,
+                values={"prénom": event.given_name, "nom": event.family_name},
+                link=f"{self._composer.public_url}/login/{event.door}",
+            )
+            await self._announce_personal(delivery, (door, _owner(event)))
+            return
         what = Announcement(
             kind=Kind.PASSWORD_RESET,
             event_id=envelope.id,

@@ -5,6 +5,7 @@ MessageQueued ─────────► sending: attempt recorded → mail 
 """
 
 from collections.abc import Sequence
+from functools import partial
 from urllib.parse import urlsplit
 
 from parvis.documents.v1 import events_pb2 as documents_events
@@ -15,19 +16,31 @@ from parvis.notify.v1 import notify_pb2
 from parvis.tenancy.v1 import events_pb2 as tenancy_events
 from parvis_kit.app import Service, run
 from parvis_kit.bus import Bus
+from parvis_notify import retention
 from parvis_notify.account_links import AccountLinkMails
+from parvis_notify.erasures import ErasureMails
 from parvis_notify.events import Events
+from parvis_notify.factors import FactorMails
+from parvis_notify.firm_notices import FirmNotices
+from parvis_notify.holdings import HOLDINGS
 from parvis_notify.requests import RequestMails
 from parvis_notify.rpc import MessageRpc, TemplateRpc
+from parvis_notify.service import counting, erasing
 from parvis_notify.service.composing import Composer
 from parvis_notify.service.sending import Sender
 from parvis_notify.settings import Settings
 from parvis_notify.smtp import MailServer
+from parvis_records import CONTRACT as RECORDS
+from parvis_records import RecordsRpc, memberships_from
+from parvis_records.closing import Closer
+from parvis_records.erasure import Listener
+from parvis_records.retention import Retention
+from parvis_trail import COMMANDS, CONTRACT, TrailRpc
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """The service's command line: serve (default), migrate, and the kit's other commands."""
-    run(Settings, wire, argv)
+    run(Settings, wire, argv, COMMANDS)
 
 
 async def wire(settings: Settings) -> Service[Settings]:
@@ -37,6 +50,8 @@ async def wire(settings: Settings) -> Service[Settings]:
 
     service.offer(notify_pb2.DESCRIPTOR.services_by_name["TemplateService"], TemplateRpc(public_url))
     service.offer(notify_pb2.DESCRIPTOR.services_by_name["MessageService"], MessageRpc(public_url))
+    service.offer(CONTRACT, TrailRpc())
+    service.offer(RECORDS, RecordsRpc(HOLDINGS, memberships_from(service.peers), settings=settings))
 
     composer = Composer(public_url, settings.mail_domain)
     events = Events(composer, service.database)
@@ -52,11 +67,26 @@ async def wire(settings: Settings) -> Service[Settings]:
         public_name=urlsplit(public_url).netloc,
     )
     links = AccountLinkMails(composer, service.database)
-    subscribe(service.bus, events, sender, RequestMails(composer), links)
+    factors, notices = FactorMails(composer, service.database), FirmNotices(composer, service.database)
+    service.background(Retention(service.database, retention.terms(settings)).run)
+    service.probes.add("mails", partial(counting.look, service.database))
+    Listener(service.bus, HOLDINGS, also=erasing.erase_mails)
+    erasures = ErasureMails(composer, service.database)
+    Closer(service.bus, HOLDINGS, first=("mail_queue",))
+    subscribe(service.bus, events, sender, RequestMails(composer), links, factors, erasures, notices)
     return service
 
 
-def subscribe(bus: Bus, events: Events, sender: Sender, requests: RequestMails, links: AccountLinkMails) -> None:
+def subscribe(
+    bus: Bus,
+    events: Events,
+    sender: Sender,
+    requests: RequestMails,
+    links: AccountLinkMails,
+    factors: FactorMails,
+    erasures: ErasureMails,
+    notices: FirmNotices,
+) -> None:
     """What notify listens to."""
     bus.on(tenancy_events.OrganisationChanged, events.organisation_changed)
     bus.on(tenancy_events.ContactChanged, events.contact_changed)
@@ -80,5 +110,12 @@ def subscribe(bus: Bus, events: Events, sender: Sender, requests: RequestMails, 
 
     bus.on_steps(identity_events.AccountLinked, links.linked)
     bus.on_steps(identity_events.AccountUnlinked, links.unlinked)
+    bus.on_steps(identity_events.DirectoryLinkChanged, links.directory)
+    bus.on_steps(identity_events.FactorsChanged, factors.changed)
+    bus.on_steps(identity_events.ErasureChanged, erasures.changed)
+
+    bus.on(tenancy_events.AdministratorsNoticed, notices.noticed)
+    bus.on_steps(tenancy_events.OrganisationGone, notices.organisation_gone)
+    bus.on(identity_events.DomainProofAsked, notices.domain_proof_asked)
 
     bus.on_steps(notify_events.MessageQueued, sender.send)

@@ -5,7 +5,8 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKeyConstraint, Index, Text
-from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+from sqlalchemy import text as condition
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
@@ -69,6 +70,8 @@ class Membership(Model, table=True):
     mail: str
     locale: str = ""
     version: int = Field(sa_type=BigInteger)
+    #: Where mails went before, each once.
+    earlier_mails: list[str] = Field(default_factory=list, sa_column=Column(ARRAY(Text), nullable=False))
 
 
 class Template(Model, table=True):
@@ -101,6 +104,7 @@ class Message(Model, table=True):
         CheckConstraint(_one_of("state", State), name="messages_state"),
         Index("messages_by_contact", "organisation_id", "contact_id", "id"),
         Index("messages_by_document", "organisation_id", "document_id"),
+        Index("messages_with_words", "organisation_id", "created_at", postgresql_where=condition("text <> ''")),
     )
 
     organisation_id: UUID = Field(primary_key=True)

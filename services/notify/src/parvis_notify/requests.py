@@ -1,7 +1,6 @@
 """Mails about requests for an account: to the address that is to be proven, to those who answer, to whoever asked."""
 
 from dataclasses import dataclass, replace
-from datetime import date
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -93,7 +92,7 @@ class RequestMails:
                 "prénom": event.given_name,
                 "société": face.name,
                 "motif": event.reason,
-                "jour": _day(event.again_on, domain.given_locale([event.locale])),
+                "jour": domain.day(event.again_on, domain.given_locale([event.locale])),
             },
             link=self.composer.address(face.slug) if kind in _INSIDE else f"{self.composer.public_url}/{page}",
         )
@@ -102,12 +101,3 @@ class RequestMails:
 
 def _person(event: identity_events.AccessRequestOpened | tenancy_events.AccessRequestAnswered) -> Recipient:
     return Recipient(f"{event.given_name} {event.family_name}", event.mail, event.locale, event.request_id)
-
-
-def _day(iso: str, locale: str) -> str:
-    """A day in words: "24 décembre 2026", "1er janvier 2027"."""
-    if not iso:
-        return ""
-    day = date.fromisoformat(iso)
-    number = "1er" if (locale, day.day) == ("fr", 1) else day.day
-    return f"{number} {domain.MONTHS[locale][day.month - 1]} {day.year}"

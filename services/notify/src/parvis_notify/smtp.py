@@ -11,14 +11,18 @@ import ssl
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import aiosmtplib
+import structlog
+
+from parvis_watch.papers import secret_now
 
 #: Seconds without use after which a connection is taken for gone (servers hang up after some minutes, proxies sooner).
 IDLE = 20.0
 _PERMANENT = 500
 _CLOSING = 421
+_log = structlog.get_logger(__name__)
 
 
 class Refused(Exception):
@@ -38,13 +42,13 @@ class Unsure(Exception):
 
 
 class MailServer:
-    """See the module. `url` is smtp://[user:password@]host:port, or smtps:// for TLS from the first byte."""
+    """See the module. `url` is smtp://[user:password@]host:port, or smtps:// for TLS from the first byte. A password
+    goes over TLS only. Its file is read again for each connection: whoever changes it restarts nothing.
+    """
 
     def __init__(self, url: str, *, name: str, connections: int, command_timeout: float) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
-            raise ValueError("PARVIS_SMTP_URL must be smtp://[user:password@]host:port or smtps://…")
-        self._parts = parts
+        _address(url)
+        self._url = url
         self._name = name
         self._timeout = command_timeout
         self._room = asyncio.Semaphore(connections)
@@ -117,15 +121,21 @@ class MailServer:
         return None
 
     async def _connect(self) -> aiosmtplib.SMTP:
-        secure = self._parts.scheme == "smtps"
+        try:
+            parts = _address(secret_now("parvis_smtp_url", self._url))
+        except ValueError as error:
+            _log.warning("smtp_url_unusable", problem=str(error), meanwhile="the one of the start is used")
+            parts = _address(self._url)
+        secure = parts.scheme == "smtps"
         connection = aiosmtplib.SMTP(
-            hostname=self._parts.hostname,
-            port=self._parts.port or (465 if secure else 25),
-            username=unquote(self._parts.username) if self._parts.username else None,
-            password=unquote(self._parts.password) if self._parts.password else None,
+            hostname=parts.hostname,
+            port=parts.port or (465 if secure else 25),
+            username=unquote(parts.username) if parts.username else None,
+            password=unquote(parts.password) if parts.password else None,
             local_hostname=self._name,
             timeout=self._timeout,
             use_tls=secure,
+            start_tls=True if parts.password and not secure else None,
             tls_context=ssl.create_default_context(),
         )
         try:
@@ -134,6 +144,13 @@ class MailServer:
             connection.close()
             raise Postponed(_words(error)) from error
         return connection
+
+
+def _address(url: str) -> SplitResult:
+    parts = urlsplit(url)
+    if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
+        raise ValueError("PARVIS_SMTP_URL must be smtp://[user:password@]host:port or smtps://…")
+    return parts
 
 
 def _outcome(error: aiosmtplib.SMTPResponseException) -> Refused | Postponed:

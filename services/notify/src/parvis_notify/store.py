@@ -1,6 +1,6 @@
 """All SQL of notify. Every function takes the unit of work, which carries the organisation."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -32,6 +32,23 @@ async def save_projection(unit: "UnitOfWork", row: Model) -> bool:
         ).returning(table.c.version)
     )
     return kept.first() is not None
+
+
+_SAVE_MEMBERSHIP = """
+INSERT INTO memberships AS m (organisation_id, id, active, given_name, family_name, mail, locale, version)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (organisation_id, id) DO UPDATE SET
+    active = excluded.active, given_name = excluded.given_name, family_name = excluded.family_name,
+    mail = excluded.mail, locale = excluded.locale, version = excluded.version,
+    earlier_mails = CASE WHEN m.mail IN ('', excluded.mail) THEN m.earlier_mails
+                         ELSE array_append(array_remove(m.earlier_mails, m.mail), m.mail) END
+WHERE m.version < excluded.version"""
+
+
+async def save_membership(unit: "UnitOfWork", row: Membership) -> None:
+    """Keeps what tenancy told of a member, unless something newer is known, and where mails went until then."""
+    told = (row.active, row.given_name, row.family_name, row.mail, row.locale, row.version)
+    await unit.fetch(_SAVE_MEMBERSHIP, unit.organisation_id, row.id, *told)
 
 
 async def organisation(unit: "UnitOfWork") -> Organisation | None:
@@ -123,6 +140,17 @@ async def opened_at(unit: "UnitOfWork", document_id: UUID, contact_id: UUID, *, 
     return found
 
 
+_WAITING = """
+SELECT count(*) AS count, coalesce(extract(epoch FROM clock_timestamp() - min(since)), 0)::float AS age
+FROM (SELECT since FROM mail_queue LIMIT 10000) q"""
+
+
+async def waiting(unit: "UnitOfWork") -> tuple[int, float]:
+    """How many messages of all organisations wait (10,000 at most), and the age of the oldest in seconds."""
+    [row] = await unit.fetch(_WAITING)
+    return row["count"], row["age"]
+
+
 _HISTORY = """
 SELECT id, kind, state, recipient_name, recipient_mail, subject, created_at, settled_at, reason, contact_id,
        document_id, document_opened_at, message_id, CASE WHEN $1::uuid IS NULL THEN count(*) OVER () END AS total
@@ -156,8 +184,9 @@ RETURNING number"""
 _INTERRUPT = """
 UPDATE attempts SET result = $3, ended_at = $4
 WHERE organisation_id = $1 AND message_id = $2 AND ended_at IS NULL"""
+# Whoever took it for dead sends too: it stays in doubt, however it ended.
 _CLOSE = """
-UPDATE attempts SET result = $4, answer = $5, ended_at = $6
+UPDATE attempts SET result = CASE result WHEN $7 THEN result ELSE $4 END, answer = $5, ended_at = $6
 WHERE organisation_id = $1 AND message_id = $2 AND number = $3"""
 _SETTLE = """
 UPDATE messages SET state = $3, reason = $4, settled_at = $5
@@ -182,9 +211,40 @@ async def was_interrupted(unit: "UnitOfWork", message_id: UUID) -> bool:
 
 async def close_attempt(unit: "UnitOfWork", message_id: UUID, number: int, result: Result, answer: str) -> None:
     """Writes how an attempt ended."""
-    await unit.fetch(_CLOSE, unit.organisation_id, message_id, number, result.value, answer, unit.now)
+    told = (result.value, answer, unit.now, Result.INTERRUPTED.value)
+    await unit.fetch(_CLOSE, unit.organisation_id, message_id, number, *told)
 
 
 async def settle(unit: "UnitOfWork", message_id: UUID, state: State, reason: str) -> None:
     """Gives a message its final state."""
     await unit.fetch(_SETTLE, unit.organisation_id, message_id, state.value, reason, unit.now)
+
+
+_THEIRS = """
+organisation_id = $1 AND recipient_mail <> ''
+    AND encode(sha256(convert_to(lower(btrim(recipient_mail)), 'UTF8')), 'hex') = ANY($2)"""
+_NOTHING = """
+recipient_name = '', recipient_mail = '', subject = '', text = '', link = '', one_time_link = NULL, search_key = ''"""
+_ERASE_ATTEMPTS = f"""
+UPDATE attempts SET answer = ''
+WHERE organisation_id = $1 AND message_id IN (SELECT id FROM messages WHERE {_THEIRS}) RETURNING 1"""  # noqa: S608 - above
+# The last mail, which says that the erasure is done, still leaves: then it is forgotten.
+_ERASE_MAILS = f"""
+UPDATE messages SET {_NOTHING}, state = CASE state WHEN 'pending' THEN 'cancelled' ELSE state END,
+    settled_at = coalesce(settled_at, $3)
+WHERE {_THEIRS} AND NOT (state = 'pending' AND kind = 'erasure_done') RETURNING 1"""  # noqa: S608 - above
+_FORGET = f"UPDATE messages SET {_NOTHING} WHERE organisation_id = $1 AND id = $2"  # noqa: S608 - above
+_FORGET_ATTEMPTS = "UPDATE attempts SET answer = '' WHERE organisation_id = $1 AND message_id = $2"
+
+
+async def forget(unit: "UnitOfWork", message_id: UUID) -> None:
+    """Empties a message that is settled: neither whom it went to nor what it said is known any more."""
+    await unit.fetch(_FORGET, unit.organisation_id, message_id)
+    await unit.fetch(_FORGET_ATTEMPTS, unit.organisation_id, message_id)
+
+
+async def erase_mails(unit: "UnitOfWork", digests: Collection[str]) -> dict[str, int]:
+    """Empties mails to addresses with these digests (SHA-256 in lower case, hexadecimal); table → rows."""
+    attempts = await unit.fetch(_ERASE_ATTEMPTS, unit.organisation_id, list(digests))
+    messages = await unit.fetch(_ERASE_MAILS, unit.organisation_id, list(digests), unit.now)
+    return {"attempts": len(attempts), "messages": len(messages)}

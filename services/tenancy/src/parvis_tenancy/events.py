@@ -4,9 +4,11 @@ from uuid import UUID
 
 from parvis.billing.v1 import events_pb2 as billing_events
 from parvis.identity.v1 import events_pb2 as identity_events
+from parvis.tenancy.v1 import events_pb2 as tenancy_events
 from parvis_kit.bus import Delivery, Envelope
 from parvis_kit.unit import UnitOfWork
-from parvis_tenancy.service import arrivals, products, requests
+from parvis_tenancy.service import arrivals, directory, leaving, notices, products, requests, settling
+from parvis_tenancy.service.gathering import Gathering
 from parvis_tenancy.service.requests import Asked, Patience
 
 
@@ -43,11 +45,45 @@ async def account_unlinked(delivery: Delivery, event: identity_events.AccountUnl
     await _link(delivery, event.link, None)
 
 
+class People:
+    """People of directories, as identity hears of them: those of one organisation that wait are settled together."""
+
+    def __init__(self) -> None:
+        self._gathering = Gathering()
+
+    async def changed(self, delivery: Delivery, event: identity_events.DirectoryPersonChanged) -> None:
+        """A firm's directory says something new about one of its people."""
+        organisation_id = delivery.envelope.organisation_id
+        if organisation_id is not None:
+            await self._gathering.settle(organisation_id, settling.said(event.person), delivery.begin)
+            if event.also_account_ids and not event.person.active:
+                also = [UUID(each) for each in event.also_account_ids]
+                async with delivery.begin() as unit:
+                    await leaving.beside(unit, also, UUID(event.person.account_id))
+
+
+async def mapping_saved(delivery: Delivery, _: tenancy_events.DirectoryMappingSaved) -> None:
+    """What the directory's groups give was saved: everybody of the directory follows, so many in a transaction."""
+    after: UUID | None = None
+    while True:
+        async with delivery.begin() as unit:
+            after = await directory.settle_everybody(unit, after)
+        if after is None:
+            return
+
+
 async def entitlement_changed(unit: UnitOfWork, event: billing_events.EntitlementChanged, _: Envelope) -> None:
     """A customer of the organisation of the event bought a product, or more or fewer seats of it."""
     seats = event.seats if event.HasField("seats") else None
     customer_id = UUID(event.organisation_id)
     await products.bought(unit, UUID(event.product_id), customer_id, seats=seats, version=event.version)
+
+
+async def notice_for_administrators(
+    unit: UnitOfWork, event: identity_events.NoticeForAdministrators, envelope: Envelope
+) -> None:
+    """Whoever sets up how the organisation signs in is told: notify knows addresses, not rights."""
+    await notices.tell(unit, event.kind, event.values, about=envelope.id)
 
 
 async def _link(delivery: Delivery, link: identity_events.AccountLink, personal_id: UUID | None) -> None:

@@ -84,7 +84,7 @@ class Person:
         self._portal = portal
         self._identifier = identifier
         self._slug = slug
-        self._http = httpx.AsyncClient(timeout=30, follow_redirects=True, trust_env=False)
+        self._http = portal.client(follow_redirects=True)
         self._refresh_token = ""
 
     async def close(self) -> None:
@@ -232,7 +232,12 @@ class Portal:
         with _environment(self.gateway):
             self.peers = Peers(_GatewaySettings())
         self._people: dict[tuple[str, str], Person] = {}
-        self._http = httpx.AsyncClient(timeout=30, trust_env=False)
+        self._http = self.client()
+
+    def client(self, *, follow_redirects: bool = False) -> httpx.AsyncClient:
+        """A browser's part of HTTP: cookies of its own."""
+        transport = self.context.transport()
+        return httpx.AsyncClient(timeout=30, follow_redirects=follow_redirects, trust_env=False, transport=transport)
 
     async def __aenter__(self) -> Self:
         return self

@@ -3,6 +3,7 @@
 import json
 import os
 
+from parvis_local.broker_users import users
 from parvis_local.credentials import Credentials, write_private
 from parvis_local.layout import VENV_BIN, Layout
 from parvis_local.parts import Part, http_ok
@@ -19,7 +20,7 @@ def part(layout: Layout, ports: Ports, credentials: Credentials) -> Part:
             "server_name": f"parvis-{ports.base}",
             "listen": f"{HOST}:{ports.nats}",
             "http": f"{HOST}:{ports.nats_monitor}",
-            "authorization": {"users": [{"user": "parvis", "password": credentials.nats}]},
+            "authorization": {"users": users(("parvis", credentials.nats), credentials.nats_services)},
             "jetstream": {
                 "store_dir": str(layout.data / "nats"),
                 "sync_interval": "always",

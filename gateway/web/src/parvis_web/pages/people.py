@@ -4,6 +4,7 @@ from collections.abc import Awaitable
 
 from starlette.responses import Response
 
+from parvis.identity.v1 import policies_pb2
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.errors import Kind, ServiceError
 from parvis_ui.forms import Errors
@@ -31,6 +32,10 @@ pages = Area(
         "own_access": N_("You cannot cut your own access. Ask another administrator."),
         "not_active": N_("This access is not open, so it cannot be cut."),
         "withdrawn": N_("The invitation was taken back. Invite the person again."),
+        "directory_decides": N_(
+            "The directory of your firm decides this. Change it there, or decide it here instead: see above."
+        ),
+        "not_of_directory": N_("The directory of your firm does not know this person."),
     },
 )
 
@@ -98,14 +103,16 @@ async def invite_form(visit: OrganisationVisit) -> Response:
 
 
 async def _invite_form(visit: OrganisationVisit, values: dict[str, str], errors: Errors, status: int = 200) -> Response:
-    _frame, profiles, structures, assigned = await visit.together(
+    _frame, profiles, structures, assigned, demanded = await visit.together(
         visit.clients.members.ListProfiles(tenancy_pb2.ListProfilesRequest()),
         visit.clients.organisations.ListStructures(tenancy_pb2.ListStructuresRequest()),
         if_allowed(visit.clients.products.ListAssignments(tenancy_pb2.ListAssignmentsRequest(only_seats=True))),
+        if_allowed(visit.clients.policies.GetSignInPolicy(policies_pb2.GetSignInPolicyRequest())),
     )
     context = {
         "products": offers(visit.words, assigned),
         "product_ids": visit.form.all("product_ids"),
+        "by_directory": demanded is not None and demanded.policy.sso == policies_pb2.SSO_MODE_ENFORCED,
         "values": values,
         "errors": errors,
         "profiles": [(profile.id, profile.name) for profile in profiles.profiles if not profile.inactive],
@@ -165,6 +172,7 @@ async def _person(
         "tabs": settings_tabs(visit),
         "member": member,
         "name": f"{member.given_name} {member.family_name}".strip(),
+        "said_of_directory": _of_directory(_, member),
         "state_label": label,
         "state_kind": kind,
         "here": f"{visit.base}/settings/people/{member.id}",
@@ -197,6 +205,41 @@ async def change(visit: OrganisationVisit) -> Response:
         errors = visit.errors(error, *typed, above_ceiling="profile_id", last_administrator="profile_id")
         return await _person(visit, typed, errors, status=422)
     return visit.redirect(visit.address, _("Saved."))
+
+
+def _of_directory(words: Words, member: tenancy_pb2.Member) -> str:
+    """Where somebody comes from, and who decides over them; empty for those whom the directory does not know."""
+    _ = words
+    if member.cut_by_directory:
+        return _(
+            "Their access is cut because they left the directory, or are in no group that gives a profile. When that"
+            " changes, it opens again by itself."
+        )
+    if member.directory == tenancy_pb2.DIRECTORY_HAND_FOLLOWED:
+        return _(
+            "They sign in with their firm’s account and have no password here. The directory decides their profile."
+        )
+    if member.directory == tenancy_pb2.DIRECTORY_HAND_HELD_HERE:
+        return _(
+            "The directory knows them. Profile and structure are decided here; if they leave it, their access is cut."
+        )
+    return ""
+
+
+@pages.post("/o/{slug}/settings/people/{id}/directory", staff("members.manage"))
+async def hand(visit: OrganisationVisit) -> Response:
+    """Takes a colleague out of the directory's hand, or gives them back."""
+    _, followed = visit.words, visit.form["followed"] == "1"
+    request = tenancy_pb2.SetDirectoryHandRequest(
+        member_id=visit.request.path_params["id"], followed=followed, version=whole(visit.form["version"])
+    )
+    try:
+        member = await visit.clients.directory.SetDirectoryHand(request)
+    except ServiceError as error:
+        return await _person(visit, None, visit.errors(error, above_ceiling="", out_of_tier=""), status=422)
+    said = _("The directory decides over %(name)s.") if followed else _("%(name)s is decided here from now on.")
+    name = f"{member.given_name} {member.family_name}".strip()
+    return visit.redirect(f"{visit.base}/settings/people/{member.id}", said % {"name": name})
 
 
 async def _act(visit: OrganisationVisit, act: Awaitable[tenancy_pb2.Member], said: str) -> Response:

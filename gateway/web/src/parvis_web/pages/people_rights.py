@@ -82,6 +82,8 @@ async def _rights(
         clients.rights.GetRightsAt(tenancy_pb2.GetRightsAtRequest()),
     )
     past = request.HasField("at")
+    if not past and visit.may("members.manage"):
+        visit.ask_proof()
     stored = grids.granted(found.rights)
     chosen = stored if typed is None else grids.granted(typed)
     notes = {} if past else {each.code: _note(visit, each) for each in member.personal}
@@ -150,7 +152,7 @@ async def set_rights(visit: OrganisationVisit) -> Response:
     return visit.redirect(f"{_here(visit)}/rights", Flash("info", f"{said} {carried}"))
 
 
-@pages.get(_SUPERIOR, staff("members.manage"))
+@pages.get(_SUPERIOR, staff("members.manage"), fresh=True)
 async def superior(visit: OrganisationVisit) -> Response:
     """Whom a colleague is attached to; what a move to `manager` would change is seen before it is made."""
     return await _superior(visit, visit.query.get("manager", ""), Errors(), see="see" in visit.query)

@@ -122,7 +122,7 @@ def _scopes(visit: OrganisationVisit) -> dict[str, str]:
     }
 
 
-@pages.get(f"{_HERE}/edit", _MANAGE)
+@pages.get(f"{_HERE}/edit", _MANAGE, fresh=True)
 async def edit(visit: OrganisationVisit) -> Response:
     """The form of a product that is registered."""
     found = await _product(visit)
@@ -169,7 +169,7 @@ async def new_secret(visit: OrganisationVisit) -> Response:
     try:
         made = await visit.clients.products.RotateProductSecret(request)
     except ServiceError as error:
-        if error.kind is not Kind.PRECONDITION:
+        if error.kind is not Kind.PRECONDITION or error.reason == "step_up_required":
             raise
         return visit.redirect(_base(visit), sentence(_, error))
     found = await _product(visit)

@@ -81,7 +81,7 @@ async def products(visit: OrganisationVisit) -> Response:
     return visit.render("products/list.html", {"tabs": settings_tabs(visit), "products": found.products})
 
 
-@pages.get("/o/{slug}/settings/products/new", staff("products.manage"))
+@pages.get("/o/{slug}/settings/products/new", staff("products.manage"), fresh=True)
 async def new(visit: OrganisationVisit) -> Response:
     """The form that registers a product."""
     await visit.together()

@@ -87,7 +87,7 @@ async def profiles(visit: OrganisationVisit) -> Response:
     return visit.render("profiles/list.html", context)
 
 
-@pages.get("/o/{slug}/settings/profiles/new", staff("profiles.manage"))
+@pages.get("/o/{slug}/settings/profiles/new", staff("profiles.manage"), fresh=True)
 async def new(visit: OrganisationVisit) -> Response:
     """A new profile, empty or as a copy (`from`): of what is copied, as much as the reader may give."""
     read = await _read(visit)
@@ -102,7 +102,10 @@ async def new(visit: OrganisationVisit) -> Response:
 @pages.get("/o/{slug}/settings/profiles/{id}", staff("members.read"))
 async def profile(visit: OrganisationVisit) -> Response:
     """One profile: its rights, changed here by who may."""
-    return _form(visit, await _read(visit), visit.request.path_params["id"], None)
+    read = await _read(visit)
+    if visit.may("profiles.manage"):
+        visit.ask_proof()
+    return _form(visit, read, visit.request.path_params["id"], None)
 
 
 def _form(visit: OrganisationVisit, read: _Read, profile_id: str, shown: _Shown | None) -> Response:

@@ -145,7 +145,7 @@ async def _request(visit: OrganisationVisit, values: dict[str, str], errors: Err
         "name": f"{asked.given_name} {asked.family_name}".strip(),
         "here": f"{visit.base}/settings/people/requests/{asked.id}",
         "back": f"{visit.base}/settings/people/requests",
-        "values": values,
+        "values": dict.fromkeys((*_FIELDS, "reason"), "") | values,
         "errors": errors,
         "profiles": [(profile.id, profile.name) for profile in profiles.profiles],
         "structures": [(structure.id, structure.name) for structure in structures.structures],

@@ -126,13 +126,23 @@ async def busy(visit: Visit) -> Response:
     return answer
 
 
+@pages.get("/auth/proven", ANYONE)
+async def proven(visit: Visit) -> Response:
+    """Identity sends the reader back once they have proven what was asked: tokens of before say less than is true."""
+    if visit.session is not None:
+        visit.session.tokens.clear()
+        visit.session.organisations_at = float("-inf")
+    answer = RedirectResponse(local_path(visit.query.get("next", "/organisations")), 303)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
 @pages.get("/auth/return", ANYONE)
 async def come_back(visit: Visit) -> Response:
-    """Where a sign-in in a second tab ends: the form waits in the first."""
+    """Where a sign-in in a second tab ends, or a further step: the form waits in the first."""
     _ = visit.words
-    return visit.error(
-        200, _("You are signed in again"), _("Close this tab, go back to the one with your form, and send it.")
-    )
+    title = _("It is done") if visit.query.get("step") else _("You are signed in again")
+    return visit.error(200, title, _("Close this tab, go back to the one with your form, and send it."))
 
 
 @pages.post("/auth/sign-out", ANYONE)

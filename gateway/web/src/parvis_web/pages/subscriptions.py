@@ -18,6 +18,7 @@ pages = Area(
     sentences={
         "organisation_not_found": N_("This customer is gone."),
         "product_not_found": N_("This product is gone."),
+        "customer_closing": N_("This customer is being closed: nothing is sold to it any more."),
     },
 )
 

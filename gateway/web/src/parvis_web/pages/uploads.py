@@ -104,7 +104,7 @@ def _refused(visit: OrganisationVisit, error: ServiceError) -> Response:
 async def _body(visit: OrganisationVisit) -> dict[str, Any]:
     try:
         body = await visit.request.json()
-    except (ValueError, RecursionError) as error:
+    except (ValueError, RecursionError, RuntimeError) as error:  # the last: it is a form, which was read before
         raise invalid("malformed_request") from error
     # Half a pair of UTF-16 is a text for JSON, and for nothing after it.
     if not isinstance(body, dict) or any("\ud800" <= sign <= "\udfff" for sign in json.dumps(body, ensure_ascii=False)):

@@ -33,12 +33,13 @@ _PATIENCE = 10.0
 
 @dataclass(frozen=True)
 class Filer:
-    """Files closed invoices. `http` reaches the object store."""
+    """Files closed invoices. `http` reaches the object store: at `store`, or as browsers do."""
 
     typesetter: Typesetter
     uploads: "documents_pb2_grpc.UploadServiceStub"
     documents: "documents_pb2_grpc.DocumentServiceStub"
     http: httpx.AsyncClient
+    store: str = ""
 
     async def file(self, delivery: "Delivery", event: events_pb2.InvoiceClosed) -> None:
         """Files the PDF of a closed invoice, unless that is done."""
@@ -95,7 +96,8 @@ class Filer:
                 continue
             start = (part.number - 1) * upload.part_size
             try:
-                answer = await self.http.put(part.url, content=pdf[start : start + part.size])
+                address, headers = inside(part.url, self.store)
+                answer = await self.http.put(address, content=pdf[start : start + part.size], headers=headers)
             except httpx.HTTPError as error:
                 raise unavailable("store_unavailable", error=repr(error)) from error
             if answer.is_error:
@@ -106,3 +108,12 @@ class Filer:
         if not found.documents:
             raise unavailable("document_not_known_yet")
         return found.documents[0]
+
+
+def inside(presigned: str, origin: str) -> tuple[httpx.URL, dict[str, str]]:
+    """The presigned address at `origin`, and the headers to send: its signature covers the host that browsers see."""
+    address = httpx.URL(presigned)
+    if not origin:
+        return address, {}
+    there = httpx.URL(origin)
+    return address.copy_with(scheme=there.scheme, host=there.host, port=there.port), {"Host": address.netloc.decode()}

@@ -20,6 +20,7 @@ from parvis_documents.store import uploads
 from parvis_kit.caller import Caller
 from parvis_kit.errors import ServiceError
 from parvis_kit.unit import Database, UnitOfWork
+from parvis_watch import jobs
 
 EVERY = 60.0  # s
 LEASE = timedelta(minutes=10)
@@ -44,7 +45,9 @@ class Sweep:
                     pass
             except ServiceError as error:
                 _log.warning("sweep_waits", error=str(error), again_in=EVERY)
-            await asyncio.sleep(EVERY)
+                await asyncio.sleep(EVERY)
+            else:
+                await jobs.rest("sweep_uploads", EVERY)
 
     async def once(self) -> int:
         """Looks at the uploads that are due, and at parts that no row knows; returns how many uploads it is done with

@@ -344,5 +344,8 @@ def record(unit: UnitOfWork, act: str, row: Upload) -> None:
 
 def _is_ours(url: str, portal: str) -> bool:
     """Whether an address is on the portal's origin."""
-    given, ours = urlsplit(url), urlsplit(portal)
+    try:
+        given, ours = urlsplit(url), urlsplit(portal)
+    except ValueError:  # "https://["
+        return False
     return (given.scheme, given.netloc) == (ours.scheme, ours.netloc)

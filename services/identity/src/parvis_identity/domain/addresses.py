@@ -10,9 +10,18 @@ from urllib.parse import parse_qsl, urlsplit
 #: Longer ones are refused (characters).
 LONGEST = 2000
 #: Pages of ours that a sign-in may lead to.
-_CONTINUATIONS = ("/oauth2/authorize", "/password", "/address", "/links", "/device")
-#: And those whose address holds a secret of ours.
-_CONTINUATION_BELOW = re.compile(r"/join/[a-z0-9-]+/[A-Za-z0-9_-]{43}|/address/new/[A-Za-z0-9_-]{65}")
+_CONTINUATIONS = (
+    *("/oauth2/authorize", "/password", "/address", "/links", "/device", "/step-up"),
+    *("/factors", "/factors/enrol", "/factors/application", "/factors/passkey", "/factors/codes"),
+    "/auth/proven",  # of the gateway, which looks at what it leads to
+)
+#: And those whose address holds a secret of ours, or names an organisation.
+_CONTINUATION_BELOW = re.compile(
+    r"/join/[a-z0-9-]+/[A-Za-z0-9_-]{43}|/sso/link/[A-Za-z0-9_-]{43}|/address/new/[A-Za-z0-9_-]{65}|/(?:door|factors)/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+)
+
+#: Beginnings of those that only stand between.
+_BETWEEN = ("/door/", "/step-up", "/factors/enrol")
 
 
 def is_redirect_uri(uri: str) -> bool:
@@ -80,9 +89,40 @@ def continuation(address: str) -> str:
     return address if path in _CONTINUATIONS or _CONTINUATION_BELOW.fullmatch(path) else ""
 
 
+#: Pages of the portal: plain parts, none of them dots alone.
+_PORTAL = re.compile(r"/(?:account|organisations|o/[a-z0-9-]+(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9_.~-]+)*)/?")
+
+
+def returning(address: str) -> str:
+    """The page that somebody was at when they were asked to prove themselves: of ours or of the portal, else empty."""
+    if continuation(address):
+        return address
+    if len(address) > 2 * LONGEST or not address.isascii() or not address.isprintable() or "\\" in address:
+        return ""
+    path, _, _ = address.partition("?")
+    return address if _PORTAL.fullmatch(path) else ""
+
+
+def final(address: str) -> str:
+    """Where a continuation leads in the end: doors and proofs lead back to what they were asked for."""
+    address = continuation(address)
+    while address.startswith(_BETWEEN):
+        address = continuation(parameters_of(address).get("next", ""))
+    return address
+
+
 def parameters_of(address: str) -> dict[str, str]:
     """Parameters in the query of a continuation; the first of each name, malformed ones left out."""
     found: dict[str, str] = {}
-    for name, value in parse_qsl(urlsplit(address).query, keep_blank_values=True, max_num_fields=60):
+    try:
+        said = parse_qsl(address.partition("?")[2].partition("#")[0], keep_blank_values=True, max_num_fields=60)
+    except ValueError:  # more of them than anybody means
+        return {}
+    for name, value in said:
         found.setdefault(name, value)
     return found
+
+
+def slug_of(typed: str) -> str:
+    """The short name of a firm, of which somebody types the sign-in address or the last part of it."""
+    return re.split(r"[?#]", typed.strip(), maxsplit=1)[0].rstrip("/").rpartition("/")[2]

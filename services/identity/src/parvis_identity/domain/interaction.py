@@ -55,6 +55,13 @@ def after_login(path: str, parameters: Mapping[str, str], now: datetime, *, agai
     return f"{path}?{urlencode(kept)}"
 
 
+def organisation_of(parameters: Mapping[str, str]) -> str:
+    """Slug or id of the organisation that a product is launched for, and whose door to show: `organisation`, or the
+    `organization` that other providers know.
+    """
+    return parameters.get("organisation", "") or parameters.get("organization", "")
+
+
 def _seconds(text: str, name: str) -> int | None:
     if not text:
         return None

@@ -20,8 +20,12 @@ class Purpose(StrEnum):
     #: Of a change of address, not in the table of links: see domain.address_changes.
     ADDRESS_NEW = "address_new"
     ADDRESS_OLD = "address_old"
+    #: Stops a reset of second factors, not in the table of links either: see domain.factor_resets.
+    FACTOR_RESET = "factor_reset"
     #: Proves the address of somebody who asks an organisation for an account.
     REQUEST = "request"
+    #: Of the proof of a mail domain: see domain.domains.
+    DOMAIN = "domain"
 
 
 class LinkState(StrEnum):

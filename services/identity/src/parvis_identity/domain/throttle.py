@@ -56,6 +56,7 @@ def typed_key(what: str, typed: str, organisation_id: UUID | None) -> bytes:
 BY_IDENTIFIER = Throttle(
     free=3, first=timedelta(seconds=2), longest=timedelta(minutes=15), forgets_after=timedelta(hours=1)
 )
+#: By the place that tries come from. Offices of hundreds sign in from one within minutes: what succeeds is not counted.
 BY_ADDRESS = Throttle(
     free=40, first=timedelta(seconds=1), longest=timedelta(minutes=2), forgets_after=timedelta(minutes=15)
 )

@@ -2,20 +2,19 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from parvis_identity.domain.addresses import slug_of
 from parvis_identity.http.browser import query_of, read_form
+from parvis_identity.http.second_factor import changing
 from parvis_identity.http.site import Site, see_other, wait_text
 from parvis_identity.models import AccountKind
-from parvis_identity.service import sessions
-from parvis_identity.service.account_links import NotLinked, is_fresh
+from parvis_identity.service.account_links import DirectoryLink, NotLinked, is_fresh
 from parvis_identity.service.organisations import Face
 from parvis_identity.service.provider import SignedIn
-from parvis_kit.caller import Caller
 from parvis_kit.errors import Kind, ServiceError
 
 _SIGN_IN = "/login?next=%2Flinks"
@@ -41,20 +40,20 @@ class AccountLinkPages:
 
     async def show(self, request: Request) -> Response:
         """What is linked, and the form that links more."""
-        who = await self._signed_in(request)
-        if who is None:
-            return see_other(_SIGN_IN)
+        who = await changing(self._site, request, "/links")
+        if isinstance(who, Response):
+            return who
         done = query_of(request).get("done", "")
-        return await self._page(request, who, done=done if done in {"linked", "unlinked"} else "")
+        return await self._page(request, who, done=done if done in {"linked", "unlinked", "directory"} else "")
 
     async def link(self, request: Request) -> Response:
         """Links an account of a firm, once both sides are proven."""
         site = self._site
         form = await read_form(request)
         site.cookies.check_form(request, form, origin=site.origin)
-        who = await self._signed_in(request)
-        if who is None:
-            return see_other(_SIGN_IN)
+        who = await changing(self._site, request, "/links")
+        if isinstance(who, Response):
+            return who
         _ = site.pages.translator(request)
         errors = {
             name: said
@@ -75,16 +74,18 @@ class AccountLinkPages:
             return await self._page(request, who, form, errors)
         other = form.get("identifier", ""), form.get("password", "")
         visitor = site.cookies.visitor(request)
-        refused = await site.account_links.link(who, form.get("current", ""), face, other, visitor)
+        refused = await site.account_links.link(
+            who, form.get("current", ""), face, other, visitor, code=form.get("code", "")
+        )
         if refused is not None:
             return await self._page(request, who, form, self._refusal(request, refused))
         return see_other("/links?done=linked")
 
     async def show_unlink(self, request: Request) -> Response:
         """The question whether a link is to end."""
-        who = await self._signed_in(request)
-        if who is None:
-            return see_other(_SIGN_IN)
+        who = await changing(self._site, request, "/links")
+        if isinstance(who, Response):
+            return who
         return await self._question(request, who)
 
     async def unlink(self, request: Request) -> Response:
@@ -92,18 +93,27 @@ class AccountLinkPages:
         site = self._site
         form = await read_form(request)
         site.cookies.check_form(request, form, origin=site.origin)
-        who = await self._signed_in(request)
-        if who is None:
-            return see_other(_SIGN_IN)
+        who = await changing(self._site, request, "/links")
+        if isinstance(who, Response):
+            return who
+        current, directory = form.get("current", ""), await self._directory(request, who)
         try:
-            refused = await site.account_links.unlink(who, request.path_params["id"], form.get("current", ""))
+            if directory is not None:
+                refused = await site.account_links.unlink_directory(who, directory, current)
+            else:
+                refused = await site.account_links.unlink(who, request.path_params["id"], current)
         except ServiceError as error:
             if error.kind is not Kind.NOT_FOUND:
                 raise
             return see_other("/links")  # pressed twice, or ended from the other side
         if refused is not None:
             return await self._question(request, who, self._refusal(request, refused))
-        return see_other("/links?done=unlinked")
+        return see_other("/links?done=directory" if directory is not None else "/links?done=unlinked")
+
+    async def _directory(self, request: Request, who: SignedIn) -> DirectoryLink | None:
+        """The directory whose link the address names."""
+        found = await self._site.account_links.directories_of(who.account)
+        return next((each for each in found if str(each.id) == request.path_params["id"]), None)
 
     async def _page(
         self,
@@ -116,6 +126,7 @@ class AccountLinkPages:
     ) -> Response:
         context: dict[str, object] = {
             "links": await self._site.account_links.of(who.account),
+            "directories": await self._site.account_links.directories_of(who.account),
             "personal": who.account.kind == AccountKind.PERSONAL,
             "account": who.account,
             "fresh": is_fresh(who),
@@ -128,10 +139,12 @@ class AccountLinkPages:
     async def _question(self, request: Request, who: SignedIn, errors: Mapping[str, str] = _NOTHING) -> Response:
         links = await self._site.account_links.of(who.account)
         found = next((each for each in links if str(each.id) == request.path_params["id"]), None)
-        if found is None:  # ended since: the list says what is left
+        directory = await self._directory(request, who)
+        if found is None and directory is None:  # ended since: the list says what is left
             return see_other("/links")
         context: dict[str, object] = {
             "linked": found,
+            "directory": directory,
             "personal": who.account.kind == AccountKind.PERSONAL,
             "account": who.account,
             "fresh": is_fresh(who),
@@ -140,19 +153,16 @@ class AccountLinkPages:
         }
         return self._site.page(request, "unlink.html", context, status=422 if errors else 200)
 
-    async def _signed_in(self, request: Request) -> SignedIn | None:
-        async with self._site.database.begin(Caller("identity")) as unit:
-            return await sessions.signed_in(unit, self._site.cookies.visitor(request).cookie)
-
     async def _firm(self, typed: str) -> Face | None:
         """The firm whose sign-in address was typed, or the last part of it."""
-        slug = urlsplit(typed.strip()).path.rstrip("/").rpartition("/")[2]
+        slug = slug_of(typed)
         return await self._site.organisations.face(slug.lower()) if slug.isascii() and slug else None
 
     def _refusal(self, request: Request, refused: NotLinked) -> dict[str, str]:
         _ = self._site.pages.translator(request)
         field, said = {
             "current": ("current", _("This is not your current password.")),
+            "factor": ("code", _("That account has a second factor: enter its code, or one of its recovery codes.")),
             "other": ("password", _("Wrong client code or password.")),
             "linked": ("identifier", _("This account is linked to yours already.")),
             "linked_elsewhere": (

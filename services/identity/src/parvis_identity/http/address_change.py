@@ -12,6 +12,7 @@ from parvis_identity.domain.address_changes import ALONE_AFTER, CONFIRMED_WITHIN
 from parvis_identity.domain.identifiers import LONGEST_MAIL
 from parvis_identity.domain.links import Purpose
 from parvis_identity.http.browser import read_form
+from parvis_identity.http.second_factor import changing
 from parvis_identity.http.site import Site, see_other, wait_text
 from parvis_identity.models import AccountKind
 from parvis_identity.service import address_changes, sessions
@@ -46,17 +47,17 @@ class AddressPages:
 
     async def show(self, request: Request) -> Response:
         """The form, for whoever is signed in."""
-        who = await self._signed_in(request)
-        return see_other(_HERE) if who is None else await self._form(request, who)
+        who = await changing(self._site, request, "/address")
+        return who if isinstance(who, Response) else await self._form(request, who)
 
     async def ask(self, request: Request) -> Response:
         """Asks for another address. The answer is the same whether somebody has it."""
         site = self._site
         form = await read_form(request)
         site.cookies.check_form(request, form, origin=site.origin)
-        who = await self._signed_in(request)
-        if who is None:
-            return see_other(_HERE)
+        who = await changing(site, request, "/address")
+        if isinstance(who, Response):
+            return who
         _ = site.pages.translator(request)
         mail, password = form.get("mail", "").strip(), form.get("password", "")
         errors = {}

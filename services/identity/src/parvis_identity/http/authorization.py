@@ -4,7 +4,7 @@ Connect Core 3.1.2).
 
 from collections.abc import Mapping
 from dataclasses import replace
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -27,6 +27,7 @@ from parvis_identity.service.authorization import (
     Refusal,
     SignIn,
 )
+from parvis_identity.service.demands import FurtherStep
 from parvis_identity.service.pushed import Unusable
 from parvis_identity.service.request_objects import RequestObjectRefused, RequestObjects
 from parvis_kit.caller import Caller
@@ -118,7 +119,7 @@ class AuthorizationPages:
             )
             if isinstance(outcome, Go) and not await site.pushed.close(unit, asked):
                 return UNUSABLE
-        if isinstance(outcome, SignIn | AskConsent):
+        if isinstance(outcome, SignIn | FurtherStep | AskConsent):
             return replace(outcome, continuation=asked.again(outcome.continuation))
         return outcome
 
@@ -129,6 +130,8 @@ class AuthorizationPages:
                 return site.go(request, outcome)
             case SignIn(after, slug):
                 return see_other(f"{await self._entrance(slug)}?{urlencode({'next': after})}")
+            case FurtherStep(page, after):
+                return see_other(f"{page}{urlencode({'next': after}, quote_via=quote)}")
             case AskConsent():
                 return await self._ask(request, outcome)
             case NotAssigned(client, answer):

@@ -11,9 +11,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from parvis_identity.domain.devices import LIFETIME
+from parvis_identity.domain.factors import TRUST
 from parvis_identity.service.sessions import Begun
-from parvis_identity.service.sign_in import Visitor
+from parvis_identity.service.visitor import Visitor
 from parvis_kit.errors import forbidden, invalid
+from parvis_ui import bodies
 
 #: Bytes of a form or a request of the protocol, and its fields, at most.
 LARGEST = 32 * 1024
@@ -31,6 +33,9 @@ class Cookies:
         self.csrf = f"{prefix}{instance}-identity-form"
         self.device = f"{prefix}{instance}-device"
         self.renewal = f"{prefix}{instance}-renewal"
+        self.sso = f"{prefix}{instance}-sso"
+        self.pending = f"{prefix}{instance}-factor"
+        self.trusted = f"{prefix}{instance}-trusted"
 
     def set(self, response: Response, name: str, value: str, *, lifetime: timedelta | None = None) -> None:
         """Keeps a value, until the browser closes unless a lifetime is given; unreadable for scripts, not sent with
@@ -42,7 +47,10 @@ class Cookies:
     def begin(self, response: Response, begun: Begun) -> None:
         """What a browser keeps of a sign-in: the session, and a year long that the account is no stranger there."""
         self.set(response, self.session, begun.cookie)
-        self.set(response, self.device, begun.device, lifetime=LIFETIME)
+        if begun.device:
+            self.set(response, self.device, begun.device, lifetime=LIFETIME)
+        if begun.trusted:
+            self.set(response, self.trusted, begun.trusted, lifetime=TRUST)
 
     def drop(self, response: Response, name: str) -> None:
         """Forgets a value."""
@@ -56,12 +64,18 @@ class Cookies:
             cookie=request.cookies.get(self.session, ""),
             device=request.cookies.get(self.device, ""),
             proof=request.cookies.get(self.renewal, ""),
+            trusted=request.cookies.get(self.trusted, "")[:100],
         )
 
     def form_token(self, request: Request) -> str:
         """The secret that forms of this browser carry; a new one where it has none yet."""
         held = request.cookies.get(self.csrf, "")
-        return held if _TOKEN.fullmatch(held) else secrets.token_urlsafe(32)
+        if _TOKEN.fullmatch(held):
+            return held
+        # The same one for all that a page carries: its forms, and the challenges of passkeys, which are bound to it.
+        fresh: str = getattr(request.state, "form_token", "") or secrets.token_urlsafe(32)
+        request.state.form_token = fresh
+        return fresh
 
     def check_form(self, request: Request, form: Mapping[str, str], *, origin: str) -> None:
         """Refuses a form that another site made this browser send. Raises FORBIDDEN form_not_ours.
@@ -81,17 +95,15 @@ class Cookies:
             raise forbidden("form_not_ours")
 
 
-async def read_form(request: Request) -> dict[str, str]:
+async def read_form(request: Request, *, largest: int = LARGEST) -> dict[str, str]:
     """The fields of a form: UTF-8, each once. Raises INVALID malformed_form, repeated_field or form_too_large."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
         raise invalid("malformed_form")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LARGEST:
-            raise invalid("form_too_large")
-    return fields_of(bytes(body))
+    body = await bodies.read(request, largest)
+    if body is None:
+        raise invalid("form_too_large")
+    return fields_of(body)
 
 
 def fields_of(encoded: bytes) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Devices that show a code (RFC 8628): where they begin, and the page where a person types the code."""
 
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -12,9 +12,11 @@ from parvis_identity.http.proofs import proof_of
 from parvis_identity.http.protocol import NO_STORE, answered
 from parvis_identity.http.site import Site, see_other, wait_text
 from parvis_identity.http.words import told_in_words
-from parvis_identity.service import limits, profiles, sessions
+from parvis_identity.service import demands, limits, profiles, sessions
 from parvis_identity.service.authorization import ChooseOrganisation, NotAssigned
+from parvis_identity.service.demands import FurtherStep
 from parvis_identity.service.device_flow import DEVICE_PAGE, DeviceFlow, Found
+from parvis_identity.service.organisations import Face
 from parvis_identity.service.protocol import ProtocolRefusal, protocol_error
 from parvis_identity.service.provider import SignedIn
 from parvis_kit.caller import Caller
@@ -94,11 +96,21 @@ class DevicePages:
     async def _said(
         self, unit: UnitOfWork, request: Request, found: Found, who: SignedIn, said: str
     ) -> Response | None:
-        """Tells the device what the person said; None when somebody was faster."""
+        """Tells the device what the person said; None when somebody was faster. Not before they are
+        as sure as the client wants, and may enter the organisation that the product is of.
+        """
         site, client = self._site, found.client
+        after = f"{DEVICE_PAGE}?{urlencode({'user_code': found.code.user_code})}"
+        asked, carried = demands.asked_of(client, {}, None), {"user_code": found.code.user_code}
+        if said == "yes":
+            more = await demands.of_client(unit, client, asked, carried, who, DEVICE_PAGE)
+            if isinstance(more, FurtherStep):
+                return see_other(f"{more.page}{urlencode({'next': more.continuation}, quote_via=quote)}")
         organisation = await site.authorization.launched_for(client, who) if said == "yes" else None
         if isinstance(organisation, ChooseOrganisation):
             return site.page(request, "choose_organisation.html", {"product": client.name}, status=409)
+        if isinstance(organisation, Face) and await demands.step_at(unit, site.organisations, organisation, who):
+            return see_other(f"/door/{organisation.id}?{urlencode({'next': after}, quote_via=quote)}")
         if said == "yes" and not isinstance(organisation, NotAssigned):
             done = await self._flow.allow(unit, found, who, organisation)
         else:

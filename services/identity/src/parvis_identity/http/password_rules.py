@@ -45,6 +45,12 @@ def broken_in_words(_: Any, policy: PasswordPolicy, codes: Collection[str]) -> s
     said = []
     if needs := [texts[code] for code in codes if code in texts]:
         said.append(_("The password needs: %(rules)s.", rules=", ".join(needs)))
+    if "contains_name" in codes:
+        said.append(_("It holds the name of the firm or of the portal, which attackers try first: leave it out."))
+    if "common" in codes:
+        said.append(
+            _("It is one of the most common passwords, or one with a few digits or signs added: choose another one.")
+        )
     if "breached" in codes:
         said.append(_("It is on a public list of leaked passwords, which attackers try first: choose another one."))
     if "provisional" in codes:

@@ -11,18 +11,24 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from parvis_identity.domain.addresses import continuation
+from parvis_identity.domain.identifiers import is_mail
 from parvis_identity.domain.links import LinkState, Purpose
 from parvis_identity.domain.passwords import guessable_parts
 from parvis_identity.domain.strength import strength_of
 from parvis_identity.http.browser import query_of, read_form
+from parvis_identity.http.finding import Offer, doors_of, start
 from parvis_identity.http.password_rules import broken_in_words, rules_of
+from parvis_identity.http.second_factor import ask_factor, changing
 from parvis_identity.http.site import Site, see_other, wait_text
 from parvis_identity.models import Account, AccountKind
 from parvis_identity.service import sessions
+from parvis_identity.service.mail_domains import of_address
 from parvis_identity.service.organisations import Face
 from parvis_identity.service.password_links import Opened
 from parvis_identity.service.provider import SignedIn
+from parvis_identity.service.second_factor import Asked
 from parvis_identity.service.sign_in import Broken, Refused, avoided
+from parvis_identity.store.domains import Door
 from parvis_kit.caller import Caller
 from parvis_kit.errors import ServiceError
 from parvis_ui.forms import Meter, Rule
@@ -126,7 +132,7 @@ class PasswordPages:
         visitor, password = site.cookies.visitor(request), form.get("password", "")
         if form.get("check"):
             opened = await site.password_links.open_link(token, visitor, *purposes)
-            return await self._link_page(request, opened, await self._judged(password, opened.account))
+            return await self._link_page(request, opened, await self._judged(password, opened.account, opened.slug))
         result = await site.password_links.set_through_link(token, purposes, password, visitor)
         if isinstance(result, Opened):
             return await self._link_page(request, result)
@@ -134,10 +140,13 @@ class PasswordPages:
             opened = await site.password_links.open_link(token, visitor, *purposes)
             return await self._link_page(request, opened, Judged(password, result.rules, refused=True))
         opened = await site.password_links.open_link(token, visitor, *purposes)
-        slug = opened.link.organisation_slug if opened.link else ""
+        slug = opened.slug
         after = continuation(query_of(request).get("next", ""))
-        response = see_other(after or (f"/o/{slug}" if slug else "/"))
-        site.cookies.begin(response, result)
+        if isinstance(result, Asked):
+            response = ask_factor(site, result, after, slug)
+        else:
+            response = see_other(after or (f"/o/{slug}" if slug else "/"))
+            site.cookies.begin(response, result)
         if visitor.proof:
             site.cookies.drop(response, site.cookies.renewal)
         return response
@@ -156,7 +165,7 @@ class PasswordPages:
     async def _link_page(self, request: Request, opened: Opened, judged: Judged | None = None) -> Response:
         site = self._site
         purpose = Purpose(opened.link.purpose) if opened.link else _purposes(request)[0]
-        slug = opened.link.organisation_slug if opened.link else ""
+        slug = opened.slug
         face = await self._face(slug)
         account = opened.account
         managed = account is not None and account.kind == AccountKind.MANAGED
@@ -178,8 +187,13 @@ class PasswordPages:
             return site.page(request, "link_closed.html", closed, face=face, status=status)
         chosen = site.pages.language(request, language or "")
         errors = await self._broken(request, judged.rules, account) if judged and judged.refused else {}
+        doors = [] if judged else await self._doors(opened)
+        token = str(request.path_params["token"])
+        after = continuation(query_of(request).get("next", ""))
         context: dict[str, object] = {
             "errors": errors,
+            "offers": [Offer(each.name, start(each, after, account.mail, invitation=token)) for each in doors],
+            "enforced": any(each.enforced for each in doors),
             "purpose": purpose.value,
             "firm": face,
             "invites": opened.link is not None and opened.link.organisation_id is not None,
@@ -198,23 +212,29 @@ class PasswordPages:
             status=422 if errors else 200,
         )
 
+    async def _doors(self, opened: Opened) -> Sequence[Door]:
+        """The inviting firm's own providers, where the address of whoever is invited leads to them."""
+        link, account = opened.link, opened.account
+        if link is None or account is None or link.purpose != Purpose.ACTIVATION or not is_mail(account.mail):
+            return []
+        found = await doors_of(self._site, of_address(account.mail))
+        return [each for each in found if each.organisation_id == link.organisation_id]
+
     # One's own password
 
     async def show_change(self, request: Request) -> Response:
         """The form, for whoever is signed in."""
-        who = await self._signed_in(request)
-        if who is None:
-            return see_other("/login?next=%2Fpassword")
-        return await self._change_page(request, who)
+        who = await self._changing(request)
+        return who if isinstance(who, Response) else await self._change_page(request, who)
 
     async def change(self, request: Request) -> Response:
         """Changes the password; other devices are signed out."""
         site = self._site
         form = await read_form(request)
         site.cookies.check_form(request, form, origin=site.origin)
-        who = await self._signed_in(request)
-        if who is None:
-            return see_other("/login?next=%2Fpassword")
+        who = await self._changing(request)
+        if isinstance(who, Response):
+            return who
         password = form.get("password", "")
         if form.get("check"):
             return await self._change_page(request, who, judged=await self._judged(password, who.account))
@@ -236,6 +256,15 @@ class PasswordPages:
             return await self._change_page(request, who, {"current": message})
         return site.page(request, "password_changed.html")
 
+    async def _changing(self, request: Request) -> SignedIn | Response:
+        """Who may change their password, or what is said instead: an account of a directory has none."""
+        who = await changing(self._site, request, "/password")
+        if isinstance(who, Response) or not who.account.directory:
+            return who
+        firm = who.account.organisation_id
+        face = await self._site.organisations.face_by_id(firm) if firm else None
+        return self._site.page(request, "password.html", {"account": who.account, "firm": face})
+
     async def _change_page(
         self,
         request: Request,
@@ -251,10 +280,6 @@ class PasswordPages:
         }
         return self._site.page(request, "password.html", context, status=422 if errors else 200)
 
-    async def _signed_in(self, request: Request) -> SignedIn | None:
-        async with self._site.database.begin(Caller("identity")) as unit:
-            return await sessions.signed_in(unit, self._site.cookies.visitor(request).cookie)
-
     async def _face(self, slug: str) -> Face | None:
         """The organisation's face; a page of identity does without it rather than fail."""
         if not slug:
@@ -264,11 +289,11 @@ class PasswordPages:
         except ServiceError:
             return None
 
-    async def _judged(self, password: str, account: Account | None) -> Judged | None:
+    async def _judged(self, password: str, account: Account | None, slug: str = "") -> Judged | None:
         """What is said of a password that was sent to be looked at only: pages without a script do that."""
         if account is None:
             return None
-        return Judged(password, await self._site.passwords.broken(password, account))
+        return Judged(password, await self._site.passwords.broken(password, account, slug))
 
     async def _rules(self, request: Request, account: Account, judged: Judged | None) -> Sequence[Rule]:
         policy = await self._site.passwords.policy_of(account)

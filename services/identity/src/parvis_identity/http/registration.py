@@ -12,6 +12,7 @@ from parvis_identity.http.protocol import answered, bearer_of
 from parvis_identity.http.site import Site
 from parvis_identity.service.protocol import Answer
 from parvis_kit.errors import invalid
+from parvis_ui import bodies
 
 
 class RegistrationPages:
@@ -55,11 +56,9 @@ async def _json(request: Request) -> dict[str, Any]:
     """The object that a request carries. Raises INVALID malformed_json or form_too_large."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise invalid("malformed_json")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LARGEST:
-            raise invalid("form_too_large")
+    body = await bodies.read(request, LARGEST)
+    if body is None:
+        raise invalid("form_too_large")
     try:
         said = json.loads(body)
     except (ValueError, RecursionError) as error:

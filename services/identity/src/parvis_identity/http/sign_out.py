@@ -58,11 +58,15 @@ class SignOutPages:
                     "account": who.account,
                 }
                 return site.page(request, "logout.html", context, form_action=_targets(client, parameters))
+            vouched = await site.signing_out.vouched(unit, who) if who is not None else ()
             if who is not None:
                 await sessions.end(unit, who.account.id, session_id=who.session.id)
             elif hint is not None:
                 await sessions.end_by_id(unit, UUID(str(hint["sid"])))
         response = self._done(request, client, parameters)
+        if vouched and (final := response.headers.get("location")) is not None:
+            address = await site.signing_out.leave(vouched, final)
+            response = response if address == final else site.leave(request, address, "")
         site.cookies.drop(response, site.cookies.session)
         return response
 

@@ -5,29 +5,42 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any, cast
+from urllib.parse import quote, urlencode
 
 import structlog
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from parvis_identity.domain.addresses import continuation, parameters_of
+from parvis_identity.domain.addresses import continuation, final, parameters_of
 from parvis_identity.http.browser import Cookies, origin_of
 from parvis_identity.http.form_post import form_post
+from parvis_identity.service import sessions
 from parvis_identity.service.account_links import AccountLinks
 from parvis_identity.service.address_changes import AddressChanges
 from parvis_identity.service.authentication import Authentication
 from parvis_identity.service.authorization import Authorization, BadRequest, Go
 from parvis_identity.service.clients import Clients
+from parvis_identity.service.domains import Domains
 from parvis_identity.service.dpop import Proofs
+from parvis_identity.service.factor_resets import FactorResets
+from parvis_identity.service.factors import Factors
 from parvis_identity.service.keys import KeyRing
 from parvis_identity.service.organisations import Face, Organisations, ProductAnswer
 from parvis_identity.service.password_links import PasswordLinks
 from parvis_identity.service.protocol import ClientPolicy, ProtocolRefusal
+from parvis_identity.service.provider import SignedIn
 from parvis_identity.service.pushed import PushedRequests, Unusable
 from parvis_identity.service.registration import Registration
 from parvis_identity.service.request_objects import RequestObjects
 from parvis_identity.service.requests import Requests
+from parvis_identity.service.scim.requests import Scim
+from parvis_identity.service.second_factor import SecondFactors
 from parvis_identity.service.sign_in import Passwords
+from parvis_identity.service.sso.oidc_logout import OidcLogout
+from parvis_identity.service.sso.saml_connections import Saml
+from parvis_identity.service.sso.signing_in import SigningIn
+from parvis_identity.service.sso.signing_out import SigningOut
+from parvis_identity.service.sso.starts import Starts
 from parvis_identity.service.tokens import Tokens
 from parvis_identity.settings import Settings
 from parvis_kit.caller import Caller
@@ -72,6 +85,13 @@ class Site:
         request_objects: RequestObjects,
         requests: Requests,
         account_links: AccountLinks,
+        sso: SigningIn,
+        oidc_logout: OidcLogout,
+        saml: Saml,
+        second_factors: SecondFactors,
+        factors: Factors,
+        domains: Domains,
+        factor_resets: FactorResets,
         tokens: Tokens,
         ring: KeyRing,
         clients: Clients,
@@ -90,10 +110,20 @@ class Site:
         self.request_objects = request_objects
         self.requests = requests
         self.account_links = account_links
+        self.sso = sso
+        self.signing_out = SigningOut(database, sso, public_url=settings.public_url)
+        self.oidc_logout = oidc_logout
+        self.saml = saml
+        self.starts = Starts()
+        self.second_factors = second_factors
+        self.factors = factors
+        self.domains = domains
+        self.factor_resets = factor_resets
         self.tokens = tokens
         self.ring = ring
         self.clients = clients
         self.organisations = organisations
+        self.scim = Scim(database, organisations, address=f"{settings.public_url}/scim/v2")
         self.address_changes = AddressChanges(database, passwords, ring)
         self.cookies = Cookies(instance=settings.instance, public_url=settings.public_url)
         self.origin = origin_of(settings.public_url)
@@ -134,6 +164,28 @@ class Site:
         if request.cookies.get(self.cookies.csrf) != token:
             self.cookies.set(response, self.cookies.csrf, token)
         return response
+
+    async def signed_in(self, request: Request) -> SignedIn | None:
+        """Who is signed in in this browser."""
+        async with self.database.begin(Caller("identity")) as unit:
+            return await sessions.signed_in(unit, self.cookies.visitor(request).cookie)
+
+    async def face_of(self, slug: str) -> Face | None:
+        """The face of an organisation; a page of identity does without it rather than fail."""
+        if not slug:
+            return None
+        try:
+            return await self.organisations.face(slug)
+        except ServiceError:
+            return None
+
+    def leave(self, request: Request, address: str, name: str) -> Response:
+        """On to a site of somebody else. Browsers hold a page's form-action against all that follows a form: where one
+        of ours may have begun this, a page stands in between, which goes on by itself.
+        """
+        if request.headers.get("sec-fetch-site") not in {"same-origin", "same-site"}:
+            return see_other(address)
+        return self.page(request, "leaving.html", {"address": address, "name": name})
 
     def guarded(self, endpoint: Endpoint) -> Endpoint:
         """The endpoint, with its errors as pages."""
@@ -245,7 +297,7 @@ class Site:
 
     async def asked(self, next_address: str) -> Mapping[str, str]:
         """What the client asked for that a sign-in leads back to; nothing when it leads elsewhere."""
-        address = continuation(next_address)
+        address = final(next_address)
         if not address.startswith("/oauth2/authorize"):
             return {}
         parameters = parameters_of(address)
@@ -261,7 +313,7 @@ class Site:
         """Origins that the sign-in form ends at: the registered address of the client that asked (form-action
         holds redirects too).
         """
-        if not continuation(next_address).startswith("/oauth2/authorize"):
+        if not final(next_address).startswith("/oauth2/authorize"):
             return ()
         client = self.clients.kept(parameters.get("client_id", ""))
         if client is None:
@@ -270,6 +322,12 @@ class Site:
         redirect_uri = parameters.get("redirect_uri", "")
         known = client is not None and ClientPolicy(client).check_redirect_uri(redirect_uri)
         return (redirect_uri,) if known else ()
+
+
+def to_sign_in(after: str) -> RedirectResponse:
+    """To the sign-in and back to where somebody was going (`returning`): pages of the portal ask for it themselves."""
+    page = continuation(after)
+    return see_other(f"/login?{urlencode({'next': page}, quote_via=quote)}" if page or not after else after)
 
 
 def see_other(address: str) -> RedirectResponse:

@@ -65,6 +65,16 @@ class Account(Identified, table=True):
     imported_at: datetime | None = instant(required=False)
     #: Under which id its firm then asked for a managed account with that identifier: it was given this one.
     claimed_as: UUID | None = None
+    #: Of a firm's directory (SSO, SCIM): it has no password, and none can be set.
+    directory: bool = False
+    #: Its directory closed it, over SCIM: that opens it again, and nothing that somebody else closed.
+    closed_by_directory: bool = False
+    #: Its owner wants a second factor asked at every sign-in, whatever firms demand.
+    factor_always: bool = False
+    #: When its owner last said "later" to the offer of a second factor.
+    factor_put_off_at: datetime | None = instant(required=False)
+    #: When it is erased, unless its owner signs in before: a copy of its erasure's day, read with every sign-in.
+    erasure_due_at: datetime | None = instant(required=False)
 
     @property
     def name(self) -> str:
@@ -161,10 +171,12 @@ class Session(Identified, table=True):
     account_id: UUID = Field(foreign_key="accounts.id", ondelete="CASCADE")
     started_at: datetime = instant()
     last_seen_at: datetime = instant(index=True)
-    #: When the password was last given, and how strong that was.
+    #: When the person last proved who they are, and how strong that was (domain.sessions.Proof).
     auth_time: datetime = instant()
     acr: str = text()
     amr: list[str] = texts()
+    #: When they last did with the strongest that they have: sensitive acts ask for it to be recent.
+    proof_at: datetime = instant()
     device: str = text("")
     ended_at: datetime | None = instant(required=False)
 

@@ -1,7 +1,8 @@
 """parvis.identity.v1.AccountService."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from parvis.identity.v1 import identity_pb2 as pb
@@ -9,9 +10,13 @@ from parvis_identity.domain.address_changes import ALONE_AFTER, CONFIRMED_WITHIN
 from parvis_identity.domain.links import Purpose
 from parvis_identity.models import Account, AccountKind, AccountState
 from parvis_identity.service import accounts, address_changes, known_by
+from parvis_identity.service.domains import Domains
+from parvis_identity.service.erasures import DAYS
+from parvis_identity.service.own_erasure import OwnErasure
 from parvis_identity.service.requests import Requests
 from parvis_kit import ids
 from parvis_kit.errors import Violation, invalid
+from parvis_kit.server import Begin, in_steps
 from parvis_kit.unit import UnitOfWork
 
 _KINDS = {
@@ -28,15 +33,26 @@ _PURPOSES = {
     pb.LINK_PURPOSE_RESET: Purpose.RESET,
     pb.LINK_PURPOSE_ADDRESS_NEW: Purpose.ADDRESS_NEW,
     pb.LINK_PURPOSE_ADDRESS_OLD: Purpose.ADDRESS_OLD,
+    pb.LINK_PURPOSE_FACTOR_RESET: Purpose.FACTOR_RESET,
 }
 
 
 class AccountRpc:
     """See the contract."""
 
-    def __init__(self, links: accounts.Links, requests: Requests, *, gateway_client: str = "web") -> None:
+    def __init__(
+        self,
+        links: accounts.Links,
+        requests: Requests,
+        domains: Domains,
+        erasure: OwnErasure,
+        *,
+        gateway_client: str = "web",
+    ) -> None:
+        self._erasure = erasure
         self._links = links
         self._requests = requests
+        self._domains = domains
         self._gateway = gateway_client
 
     async def EnsurePersonalAccount(self, unit: UnitOfWork, request: pb.EnsurePersonalAccountRequest) -> pb.Account:
@@ -72,6 +88,9 @@ class AccountRpc:
     async def MintLink(self, unit: UnitOfWork, request: pb.MintLinkRequest) -> pb.Link:
         if request.purpose == pb.LINK_PURPOSE_REQUEST:
             url, until = await self._requests.mint(unit, ids.parse(request.link_id, "link_id"))
+            return pb.Link(url=url, expires_at=timestamp(until))
+        if request.purpose == pb.LINK_PURPOSE_DOMAIN:
+            url, until = await self._domains.mint(unit, ids.parse(request.link_id, "link_id"))
             return pb.Link(url=url, expires_at=timestamp(until))
         purpose = _PURPOSES.get(request.purpose)
         if purpose is None:
@@ -131,6 +150,23 @@ class AccountRpc:
         del request
         return await _own(unit, await address_changes.cancel_mine(unit))
 
+    @in_steps
+    async def GetMyErasure(self, begin: Begin, request: pb.GetMyErasureRequest) -> pb.ErasureOutlook:
+        del request
+        found = await self._erasure.outlook(begin)
+        return pb.ErasureOutlook(
+            refusal=found.refusal,
+            organisations=[pb.AdministeredOrganisation(slug=each.slug, name=each.name) for each in found.organisations],
+            firm=found.firm,
+            days=DAYS,
+            linked=found.linked,
+        )
+
+    @in_steps
+    async def EraseMyAccount(self, begin: Begin, request: pb.EraseMyAccountRequest) -> pb.EraseMyAccountResponse:
+        del request
+        return pb.EraseMyAccountResponse(due_at=timestamp((await self._erasure.ask(begin)).due_at))
+
     async def CorrectManagedMail(self, unit: UnitOfWork, request: pb.CorrectManagedMailRequest) -> pb.Account:
         account_id = ids.parse(request.account_id, "account_id")
         return message(await accounts.correct_managed_mail(unit, account_id, request.mail))
@@ -162,6 +198,7 @@ def message(account: Account) -> pb.Account:
         organisation_id=str(account.organisation_id or ""),
         last_sign_in=timestamp(account.last_sign_in_at),
         created_at=timestamp(account.created_at),
+        directory=account.directory,
     )
 
 
@@ -172,3 +209,14 @@ def timestamp(when: datetime | None) -> Timestamp | None:
     made = Timestamp()
     made.FromDatetime(when)
     return made
+
+
+def moment_of(message: Message, field: str) -> datetime | None:
+    """The same when it arrives, UTC. Raises INVALID malformed_request for what is in no calendar."""
+    if not message.HasField(field):
+        return None
+    try:
+        moment: datetime = getattr(message, field).ToDatetime(UTC)
+    except (ValueError, OverflowError):
+        raise invalid("malformed_request", [Violation(field, "not_a_moment")]) from None
+    return moment

@@ -13,10 +13,9 @@ from parvis_kit.unit import UnitOfWork
 class PasswordRpc:
     """See the contract. `floor`: the installation's policy."""
 
-    def __init__(self, floor: PasswordPolicy, provisional: ProvisionalPasswords, *, refuses_leaked: bool) -> None:
+    def __init__(self, floor: PasswordPolicy, provisional: ProvisionalPasswords) -> None:
         self._floor = floor
         self._provisional = provisional
-        self._refuses_leaked = refuses_leaked
 
     async def GetPasswordPolicy(self, unit: UnitOfWork, request: pb.GetPasswordPolicyRequest) -> pb.PasswordPolicies:
         del request
@@ -50,7 +49,7 @@ class PasswordRpc:
             policy=_message(demanded.policy),
             floor=_message(self._floor),
             own=demanded.own,
-            refuses_leaked=self._refuses_leaked,
+            refuses_leaked=True,
         )
 
 

@@ -33,6 +33,9 @@ class SessionRpc:
             session_id=str(issued.session_id),
             account_id=str(issued.account_id),
             membership_id=str(issued.membership_id or ""),
+            proven_at=timestamp(issued.proven_at),
+            offers_factor=issued.offer is not None,
+            factor_required_from=timestamp(issued.offer.required_from if issued.offer else None),
         )
 
     async def ListSigningKeys(self, unit: UnitOfWork, request: pb.ListSigningKeysRequest) -> pb.SigningKeys:

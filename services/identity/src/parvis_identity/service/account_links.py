@@ -9,14 +9,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from parvis_identity.models import Account, AccountKind, AccountLink, AccountState
+from parvis_identity.domain.sessions import PASSWORD_ACR
+from parvis_identity.models import Account, AccountKind, AccountLink, AccountState, SsoProvider
 from parvis_identity.service import linking
 from parvis_identity.service.organisations import Face, Organisations
 from parvis_identity.service.provider import SignedIn
-from parvis_identity.service.sign_in import Passwords, Refused, Visitor
+from parvis_identity.service.sign_in import Passwords, Refused
+from parvis_identity.service.sso import vouching
+from parvis_identity.service.visitor import Visitor
 from parvis_identity.store import account_links as store
 from parvis_identity.store import accounts as account_store
 from parvis_identity.store import sessions as session_store
+from parvis_identity.store import sso as sso_store
 from parvis_kit.caller import Caller
 from parvis_kit.errors import Kind, ServiceError, not_found
 from parvis_kit.unit import Database
@@ -36,9 +40,20 @@ class Linked:
 
 
 @dataclass(frozen=True, slots=True)
+class DirectoryLink:
+    """A firm's directory that opens somebody's own account at the firm."""
+
+    id: UUID
+    provider_id: UUID
+    directory: str
+    firm: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class NotLinked:
     """Why nothing was done: "linked", "linked_elsewhere", "one_per_firm", "not_personal"; or a proof that failed
-    ("current", "other", with the wait).
+    ("current", "other", "factor", with the wait).
     """
 
     reason: str
@@ -66,10 +81,10 @@ class AccountLinks:
         return found
 
     async def link(
-        self, who: SignedIn, current: str, face: Face, other: tuple[str, str], visitor: Visitor
+        self, who: SignedIn, current: str, face: Face, other: tuple[str, str], visitor: Visitor, *, code: str = ""
     ) -> NotLinked | None:
         """Links the personal account that is signed in with the account of a firm whose identifier and password are
-        `other`. None when done. Raises LIMIT hashing_busy.
+        `other`, and whose second factor is `code` if it has one. None when done. Raises LIMIT hashing_busy.
         """
         if who.account.kind != AccountKind.PERSONAL:
             return NotLinked("not_personal")
@@ -80,6 +95,8 @@ class AccountLinks:
             return NotLinked("other", proven.wait)
         if proven.kind != AccountKind.MANAGED:  # somebody's mail address, which the firm's door takes too
             return NotLinked("other")
+        if (without := await self._passwords.prove_other_factor(proven, code, visitor)) is not None:
+            return NotLinked("factor", without.wait)
         return await self._begin(who, proven.id, face)
 
     async def unlink(self, who: SignedIn, link_id: str, current: str) -> NotLinked | None:
@@ -93,6 +110,38 @@ class AccountLinks:
             link = await unit.get(AccountLink, found.id)
             if link is None or not await linking.end(unit, link, found.firm):
                 raise not_found("link_not_found")
+        return None
+
+    async def directories_of(self, account: Account) -> list[DirectoryLink]:
+        """Which firms' directories an account is linked to: somebody's own; a firm's is the firm's to say."""
+        async with self._database.begin(self._caller) as unit:
+            rows = await sso_store.links_of(unit, account.id)
+        return [
+            DirectoryLink(
+                row["id"],
+                row["provider_id"],
+                row["name"],
+                await self._firm(row["organisation_slug"]),
+                row["created_at"],
+            )
+            for row in rows
+        ]
+
+    async def unlink_directory(self, who: SignedIn, link: DirectoryLink, current: str) -> NotLinked | None:
+        """Ends a link of one's own account to a firm's directory, whose word ends in every session. None when done.
+        Raises NOT_FOUND.
+        """
+        if (refused := await self._proves(who, current)) is not None:
+            return refused
+        async with self._database.begin(self._caller) as unit:
+            provider = await unit.get(SsoProvider, link.provider_id)
+            if provider is None or not await sso_store.forget(unit, link.id, who.account.id):
+                raise not_found("link_not_found")
+            linking.tell_directory(unit, who.account, link.directory, link.firm, ended=True)
+            await unit.enter(provider.organisation_id)
+            provided = str(provider.id)
+            unit.record("sso.unlinked", target_kind="account", target_id=who.account.id, provider=provided)
+            await vouching.forgotten(unit, provider, who.account.id)
         return None
 
     async def _proves(self, who: SignedIn, current: str) -> NotLinked | None:
@@ -141,7 +190,7 @@ class AccountLinks:
 
 def is_fresh(who: SignedIn) -> bool:
     """Whether a sign-in is young enough to prove one's own side."""
-    return datetime.now(UTC) - who.session.auth_time < FRESH
+    return who.session.acr >= PASSWORD_ACR and datetime.now(UTC) - who.session.auth_time < FRESH
 
 
 def _against(links: Sequence[AccountLink], personal_id: UUID) -> str | None:

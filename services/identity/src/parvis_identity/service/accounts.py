@@ -14,7 +14,8 @@ from parvis_identity.domain.address_changes import (
 )
 from parvis_identity.domain.identifiers import identifier_key, is_identifier, is_mail, mail_key
 from parvis_identity.domain.links import Purpose, token_of
-from parvis_identity.models import Account, AccountKind, AccountState, AddressChange, Link
+from parvis_identity.models import Account, AccountKind, AccountState, AddressChange, FactorReset, Link
+from parvis_identity.service import door
 from parvis_identity.service.links import new_link
 from parvis_identity.store import accounts as store
 from parvis_kit.errors import Violation, conflict, forbidden, invalid, not_found, precondition, unauthenticated
@@ -127,6 +128,8 @@ class Links:
             raise not_found("account_not_found")
         if purpose in _OF_ADDRESSES:
             return await self._of_address(unit, link_id, account_id, purpose)
+        if purpose is Purpose.FACTOR_RESET:
+            return await self._of_reset(unit, link_id, account_id)
         if purpose is Purpose.ACTIVATION and account.state != AccountState.PENDING:
             return self._entrance(account, slug), None
         link = await unit.get(Link, link_id)
@@ -161,6 +164,15 @@ class Links:
         expires_at = change.done_at + UNDONE_WITHIN if change.done_at else change.asked_at + CONFIRMED_WITHIN
         return f"{self._public_url}/address/{path}/{address_token(self._secret, change_id, purpose)}", expires_at
 
+    async def _of_reset(self, unit: UnitOfWork, reset_id: UUID, account_id: UUID) -> tuple[str, datetime | None]:
+        reset = await unit.get(FactorReset, reset_id)
+        if reset is None or reset.account_id != account_id:
+            raise not_found("account_not_found")
+        if reset.ended_at is not None:
+            raise precondition("link_withdrawn")
+        token = f"{reset_id.hex}{token_of(self._secret, reset_id, Purpose.FACTOR_RESET)}"
+        return f"{self._public_url}/factors/stop/{token}", None
+
     def _entrance(self, account: Account, slug: str) -> str:
         if account.kind == AccountKind.MANAGED and slug:
             return f"{self._public_url}/login/{slug}"
@@ -192,7 +204,8 @@ async def mine(unit: UnitOfWork) -> Account:
 
 
 async def update_mine(unit: UnitOfWork, *, given_name: str, family_name: str, locale: str) -> Account:
-    """Changes the caller's names and language, and tells the others."""
+    """Changes the caller's names and language, and tells the others. Raises PRECONDITION door_closed."""
+    door.require_own(unit.caller)
     account = await store.lock(unit, unit.caller.account_id) if unit.caller.account_id else None
     if account is None:
         raise unauthenticated()
@@ -202,6 +215,13 @@ async def update_mine(unit: UnitOfWork, *, given_name: str, family_name: str, lo
     tell_changed(unit, account)
     unit.record("account.changed", target_kind="account", target_id=account.id)
     return account
+
+
+def activate(unit: UnitOfWork, account: Account) -> None:
+    """An invited account is in use from now on."""
+    account.state, account.activated_at = AccountState.ACTIVE, unit.now
+    unit.emit(events_pb2.AccountActivated(account_id=str(account.id)), aggregate_id=account.id)
+    unit.record("account.activated", target_kind="account", target_id=account.id)
 
 
 def tell_changed(unit: UnitOfWork, account: Account) -> None:

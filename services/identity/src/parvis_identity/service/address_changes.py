@@ -16,12 +16,14 @@ from parvis_identity.domain.identifiers import is_mail, mail_key
 from parvis_identity.domain.links import Purpose, token_of
 from parvis_identity.domain.throttle import RESETS, throttle_key
 from parvis_identity.models import Account, AccountKind, AddressChange
-from parvis_identity.service import sessions
+from parvis_identity.service import door, sessions
 from parvis_identity.service.accounts import tell_changed
 from parvis_identity.service.keys import KeyRing
 from parvis_identity.service.links import new_link
 from parvis_identity.service.provider import SignedIn
-from parvis_identity.service.sign_in import Passwords, Refused, Visitor, still_stands
+from parvis_identity.service.second_factor import forget
+from parvis_identity.service.sign_in import Passwords, Refused, still_stands
+from parvis_identity.service.visitor import Visitor
 from parvis_identity.store import accounts as account_store
 from parvis_identity.store import address_changes as store
 from parvis_identity.store import sessions as session_store
@@ -176,6 +178,7 @@ class AddressChanges:
             await store.end_from(unit, change)
             await _move(unit, account, change.old_mail)
             await account_store.drop_password(unit, account.id)
+            await forget(unit, account.id)
             await sessions.end(unit, account.id)
             link = new_link(
                 unit, self._ring.link_secret, uuid7(), Purpose.RESET, account.id, organisation_id=None,
@@ -228,6 +231,7 @@ async def cancel_mine(unit: UnitOfWork) -> Account:
 
 
 async def _mine(unit: UnitOfWork) -> Account:
+    door.require_own(unit.caller)
     account = await account_store.lock(unit, unit.caller.account_id) if unit.caller.account_id else None
     if account is None:
         raise unauthenticated()

@@ -11,10 +11,12 @@ import structlog
 from authlib.common.urls import add_params_to_uri
 
 from parvis_identity.domain import claims as asked_claims
-from parvis_identity.domain.interaction import SINCE, Interaction, after_login, needed
+from parvis_identity.domain.asked_strength import Asked
+from parvis_identity.domain.interaction import SINCE, Interaction, after_login, needed, organisation_of
 from parvis_identity.models import Account, Client, Trial
-from parvis_identity.service import profiles, trials
+from parvis_identity.service import demands, profiles, trials
 from parvis_identity.service.clients import Clients
+from parvis_identity.service.demands import FurtherStep, Unmet
 from parvis_identity.service.organisations import Face, Organisations, ProductAnswer
 from parvis_identity.service.protocol import ClientPolicy, ProtocolRequest, unacceptable
 from parvis_identity.service.provider import Provider, SignedIn
@@ -94,7 +96,7 @@ class AskConsent:
     continuation: str
 
 
-Outcome = Go | SignIn | AskConsent | NotAssigned | ChooseOrganisation | Closed | BadRequest
+Outcome = Go | SignIn | FurtherStep | AskConsent | NotAssigned | ChooseOrganisation | Closed | BadRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,8 @@ class _Valid:
     claims: dict[str, dict[str, Any]] | None
     #: The one whom the client means, empty for anybody.
     subject: str
+    #: How sure the client wants to be of them.
+    strength: Asked
     #: The try-out that it is of, whose answer nobody but us reads.
     trial: Trial | None = None
 
@@ -151,17 +155,15 @@ class Authorization:
         who = self._signed_in(unit, valid, parameters, signed_in, path)
         if not isinstance(who, SignedIn):
             return who
-        if (answer_first := await self._consent(unit, valid, parameters, who, path, agreed=agreed)) is not None:
+        if (answer_first := await self._first(unit, valid, parameters, who, path, agreed=agreed)) is not None:
             return answer_first
-        organisation: Face | None = None
-        if valid.client.product_id is not None:
-            found = await self._product(valid.client, who, parameters)
-            if not isinstance(found, Face) and valid.trial is None:
-                return self._unusable(unit, found, who, parameters)
-            organisation = found if isinstance(found, Face) else None
+        organisation = await self._organisation(unit, valid, parameters, who, path)
+        if organisation is not None and not isinstance(organisation, Face):
+            return organisation
         answer = valid.provider.code_for(valid.request, valid.grant)
         if valid.provider.new_code is not None:
             grant, code = valid.provider.new_code
+            grant.acr = valid.strength.told(grant.acr) or grant.acr
             if organisation is not None:
                 grant.organisation_id = organisation.id
                 grant.organisation_name = organisation.name
@@ -238,7 +240,8 @@ class Authorization:
         grant, failure = provider.validate(request)
         if failure is not None:
             return Refusal(*failure)
-        return _Valid(client, provider, request, grant, claims, subject, trial)
+        strength = demands.asked_of(client, parameters, claims)
+        return _Valid(client, provider, request, grant, claims, subject, strength, trial)
 
     def _subject(self, client: Client, parameters: Mapping[str, str], claims: Mapping[str, Any] | None) -> str:
         """Whom the client means (`id_token_hint`, the claim `sub` with a value); empty: anybody. Raises ValueError."""
@@ -255,9 +258,7 @@ class Authorization:
     def _signed_in(
         self, unit: UnitOfWork, valid: _Valid, parameters: Mapping[str, str], signed_in: SignedIn | None, path: str
     ) -> SignedIn | SignIn | Go:
-        """Who the answer is about, once they have signed in as recently and as surely as the client asks, and are whom
-        it means.
-        """
+        """Who the answer is about, once they have signed in as recently as the client asks, and are whom it means."""
         client = valid.client
         if client.default_max_age is not None:
             parameters = {"max_age": str(client.default_max_age), **parameters}
@@ -265,6 +266,9 @@ class Authorization:
             interaction = needed(parameters, signed_in.session.auth_time if signed_in else None, unit.now)
         except ValueError as error:
             return self._refuse(parameters, "invalid_request", str(error))
+        if interaction is Interaction.NONE and client.consent_required and signed_in and signed_in.is_vouched:
+            silent = "none" in parameters.get("prompt", "").split()
+            interaction = Interaction.REFUSE if silent else Interaction.LOGIN
         other = signed_in is not None and valid.subject not in {
             "",
             self._tokens.subjects.of(client, signed_in.account.id),
@@ -277,13 +281,45 @@ class Authorization:
             who = "somebody else is" if other else "the person is not"
             return self._refuse(parameters, "login_required", f"The client asked for no page, and {who} signed in.")
         if interaction is Interaction.LOGIN or signed_in is None:
-            slug = parameters.get("organisation", "")
+            slug = organisation_of(parameters)
             after = after_login(path, parameters, unit.now, again=other)
             return SignIn(after, slug if _SLUG.fullmatch(slug) else "")
-        strengths = asked_claims.values(valid.claims, "acr")
-        if strengths and signed_in.session.acr not in strengths:
-            return self._refuse(parameters, "unmet_authentication_requirements", "There is no sign-in as sure as that.")
         return signed_in
+
+    async def _first(
+        self,
+        unit: UnitOfWork,
+        valid: _Valid,
+        parameters: Mapping[str, str],
+        who: SignedIn,
+        path: str,
+        *,
+        agreed: bool,
+    ) -> FurtherStep | AskConsent | Go | None:
+        """What the person is asked before the client is answered; None: nothing."""
+        more = await demands.of_client(unit, valid.client, valid.strength, parameters, who, path)
+        if more is not None:
+            return self._further(parameters, more)
+        return await self._consent(unit, valid, parameters, who, path, agreed=agreed)
+
+    async def _organisation(
+        self, unit: UnitOfWork, valid: _Valid, parameters: Mapping[str, str], who: SignedIn, path: str
+    ) -> Face | Outcome | None:
+        """The organisation that a product is launched for, once its door is open to the person; None for a client that
+        is no product, and for a try-out of one that is not theirs.
+        """
+        if valid.client.product_id is None:
+            return None
+        found = await self._product(valid.client, who, parameters)
+        if valid.trial is not None:
+            return found if isinstance(found, Face) else None
+        if not isinstance(found, Face):
+            return self._unusable(unit, found, who, parameters)
+        more = await demands.of_organisation(unit, self._organisations, found, parameters, who, path)
+        return found if more is None else self._further(parameters, more)
+
+    def _further(self, parameters: Mapping[str, str], more: FurtherStep | Unmet) -> FurtherStep | Go:
+        return more if isinstance(more, FurtherStep) else self._refuse(parameters, more.error, more.description)
 
     async def _consent(
         self,
@@ -336,7 +372,7 @@ class Authorization:
     async def _product(
         self, client: Client, signed_in: SignedIn, parameters: Mapping[str, str]
     ) -> Face | NotAssigned | ChooseOrganisation:
-        asked = parameters.get("organisation", "")
+        asked = organisation_of(parameters)
         organisation_id: UUID | None = None
         if asked:
             try:

@@ -16,6 +16,10 @@ from parvis_kit.unit import UnitOfWork
 _FRESH = 1.0
 _KNOWN = 1000
 _USED_EVERY = timedelta(days=1)
+#: Secrets that the gateway has at once, while they are renewed.
+_SECRETS = 2
+#: The gateway's other secret counts for as long as the settings name it: each start says so anew.
+_LONG = timedelta(days=3650)
 
 
 class Clients:
@@ -66,12 +70,19 @@ def gateway_client(settings: Settings, now: datetime) -> Client:
     """The gateway's client, as the settings describe it: brought up to them at every start.
 
     It is a confidential client that calls from inside, so its refresh tokens are not rotated (RFC 9700, 2.2.2):
-    two pages that refresh at once would otherwise sign the person out.
+    two pages that refresh at once would otherwise sign the person out. Raises ValueError for more than two secrets.
     """
+    first, *others = settings.web_client_secrets
+    if len(others) >= _SECRETS:  # a client's row has room for one before the present one
+        raise ValueError(
+            "PARVIS_WEB_CLIENT_SECRET holds more than two secrets: the present one and another one at most"
+        )
     return Client(
         client_id=settings.web_client_id,
         name="Parvis",
-        secret_digest=digest_of(settings.web_client_secret.get_secret_value()),
+        secret_digest=digest_of(first),
+        previous_secret_digest=digest_of(others[0]) if others else b"",
+        previous_secret_until=now + _LONG if others else None,
         redirect_uris=[f"{settings.public_url}/auth/callback"],
         post_logout_redirect_uris=[f"{settings.public_url}/"],
         grant_types=["authorization_code", "refresh_token"],

@@ -6,6 +6,7 @@ from uuid import UUID
 from parvis_identity.models import Account, AccountState
 from parvis_identity.service import sessions
 from parvis_identity.service.links import send_reset
+from parvis_identity.service.second_factor import forget
 from parvis_identity.service.viewings import end_of_subject
 from parvis_identity.store import accounts as store
 from parvis_kit.unit import UnitOfWork
@@ -54,7 +55,8 @@ async def reopen(
         return Done.UNCHANGED
     used = account.activated_at is not None or bool(await store.password_hash(unit, account.id))
     await store.drop_password(unit, account.id)
-    account.state = AccountState.ACTIVE if used else AccountState.PENDING
+    await forget(unit, account.id)
+    account.state, account.closed_by_directory = AccountState.ACTIVE if used else AccountState.PENDING, False
     unit.record("account.reopened", target_kind="account", target_id=account.id)
     if not used:
         return Done.TO_INVITE
@@ -64,7 +66,8 @@ async def reopen(
 
 async def _found(unit: UnitOfWork, identifier: str, organisation_id: UUID | None) -> Account | None:
     """The account, locked. At a firm its own one alone: nobody else's is closed because it signs in there too."""
-    found = await store.find(unit, identifier, organisation_id)
-    if found is None or found[0].organisation_id != organisation_id:
-        return None
-    return await store.lock(unit, found[0].id)
+    if organisation_id is not None:
+        own = await store.find_of_firm(unit, identifier, organisation_id)
+        return await store.lock(unit, own.id) if own else None
+    found = await store.find(unit, identifier, None)
+    return await store.lock(unit, found[0].id) if found else None

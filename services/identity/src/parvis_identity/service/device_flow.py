@@ -116,10 +116,13 @@ class DeviceFlow:
             auth_time=mine.auth_time,
             acr=mine.acr,
             amr=mine.amr,
+            proof_at=mine.proof_at,
             device=client.name,
         )
         unit.add(session)
         await unit.flush()
+        # At a firm's door the device stands as the browser did.
+        await store.copy_proofs(unit, mine.id, session.id)
         grant = Grant(
             id=uuid7(),
             client_id=client.client_id,

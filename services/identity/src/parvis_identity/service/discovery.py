@@ -5,6 +5,7 @@ goes by.
 from typing import Any
 
 from parvis_identity.domain import claims, client_metadata
+from parvis_identity.domain.asked_strength import LEVELS
 from parvis_identity.service import dpop
 from parvis_identity.service.authorization import RESPONSE_MODES
 from parvis_identity.service.protocol import METHODS, SCOPES
@@ -45,7 +46,7 @@ def document(issuer: str, *, registration: bool) -> dict[str, Any]:
         "code_challenge_methods_supported": ["S256"],
         "claim_types_supported": ["normal"],
         "claims_supported": sorted({*of_protocol, *claims.OF_SIGN_IN, *known, *claims.OF_ORGANISATION}),
-        "acr_values_supported": ["1"],
+        "acr_values_supported": list(LEVELS),
         "display_values_supported": ["page", "popup"],
         "ui_locales_supported": ["fr", "en"],
         "prompt_values_supported": ["none", "login", "consent", "select_account"],

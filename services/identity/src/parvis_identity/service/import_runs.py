@@ -23,6 +23,7 @@ from parvis_identity.store import import_runs as store
 from parvis_kit.caller import Caller
 from parvis_kit.errors import Kind, ServiceError, Violation, forbidden, invalid, limit, not_found, precondition
 from parvis_kit.unit import Database, UnitOfWork
+from parvis_watch import jobs
 
 #: Bytes of a file, and of a part of it.
 LARGEST = 32 * 1024 * 1024
@@ -184,7 +185,7 @@ class ImportWork:
         """Works, for ever."""
         while True:
             if not await self.work():
-                await asyncio.sleep(_LOOK_EVERY)
+                await jobs.rest("imports", _LOOK_EVERY)
 
     async def work(self) -> bool:
         """Goes through a file that waits; whether there was one."""

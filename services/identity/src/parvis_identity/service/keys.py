@@ -84,12 +84,16 @@ class KeyRing:
         for row in rows:
             if row.id in private and row.algorithm == "HS256":
                 self._keep_secret(row.purpose, private[row.id])
-        signing = [row for row in rows if row.id in private and row.algorithm != "HS256" and row.signs_from <= unit.now]
+        signing: dict[tuple[str, str], SigningKey] = {}
+        for row in rows:  # oldest first: the newest whose time has come stays
+            name = (row.purpose, row.algorithm)
+            if row.id in private and row.algorithm != "HS256" and (row.signs_from <= unit.now or name not in signing):
+                signing[name] = row  # before its time where there is no other: a clock is behind that of who made it
         self._parsed = {
-            row.id: self._parsed.get(row.id) or _parse(row.algorithm, json.loads(private[row.id])) for row in signing
+            row.id: self._parsed.get(row.id) or _parse(row.algorithm, json.loads(private[row.id]))
+            for row in signing.values()
         }
-        # Oldest first: the newest whose time has come stays.
-        self._current = {(row.purpose, row.algorithm): self._parsed[row.id] for row in signing}
+        self._current = {name: self._parsed[row.id] for name, row in signing.items()}
         for purpose in (INTERNAL, OPENID):
             mine = [row for row in rows if row.purpose == purpose]
             self._public[purpose] = _known(mine, unit.now, OVERLAP)

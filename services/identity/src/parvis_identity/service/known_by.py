@@ -4,6 +4,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
+from parvis_identity.service import door
 from parvis_identity.store import consents
 from parvis_kit.errors import not_found, unauthenticated
 from parvis_kit.unit import UnitOfWork
@@ -23,6 +24,7 @@ async def withdraw(unit: UnitOfWork, client_id: str, *, gateway_client: str) -> 
 
 
 def _account(unit: UnitOfWork) -> UUID:
+    door.require_own(unit.caller)
     if unit.caller.account_id is None:
         raise unauthenticated()
     return unit.caller.account_id

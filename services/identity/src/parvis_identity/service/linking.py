@@ -41,6 +41,23 @@ async def end_all(unit: UnitOfWork, account_id: UUID) -> None:
         await end(unit, link, link.organisation_slug)
 
 
+def tell_directory(unit: UnitOfWork, account: Account, directory: str, firm: str, *, ended: bool = False) -> None:
+    """Says to the owner of an account that a firm's directory opens it at the firm, or does not any more."""
+    if not account.mail:
+        return
+    event = events_pb2.DirectoryLinkChanged(
+        account_id=str(account.id),
+        mail=account.mail,
+        given_name=account.given_name,
+        family_name=account.family_name,
+        locale=account.locale,
+        directory=directory,
+        organisation_name=firm,
+        ended=ended,
+    )
+    unit.emit(event, aggregate_id=account.id)
+
+
 def _told(link: AccountLink, personal: Account, managed: Account, firm: str) -> events_pb2.AccountLink:
     return events_pb2.AccountLink(
         personal_id=str(personal.id),

@@ -16,6 +16,11 @@ async def send_reset(
     """Sends a link to a new password to whom an account in use belongs, or an invitation that stands."""
     # Locked and looked at again: the invitation may be taken back at this moment.
     account = await store.lock(unit, account.id) or account
+    if account.directory:  # it has no password: the firm's directory opens it, and the mail says where
+        unit.record("password.reset_of_directory", target_kind="account", target_id=account.id)
+        if account.mail and account.state == AccountState.ACTIVE:
+            _tell(unit, account, door=slug)
+        return
     uninvited = account.state == AccountState.PENDING and not await store.is_invited(unit, account.id)
     if account.state == AccountState.DISABLED or not account.mail or uninvited:
         return
@@ -29,6 +34,11 @@ async def send_reset(
         organisation_slug=slug,
     )
     await store.insert_link(unit, link)
+    _tell(unit, account, link_id=str(link.id))
+    unit.record("password.reset_requested", target_kind="account", target_id=account.id)
+
+
+def _tell(unit: UnitOfWork, account: Account, *, link_id: str = "", door: str = "") -> None:
     unit.emit(
         events_pb2.PasswordResetRequested(
             account_id=str(account.id),
@@ -36,11 +46,11 @@ async def send_reset(
             given_name=account.given_name,
             family_name=account.family_name,
             locale=account.locale,
-            link_id=str(link.id),
+            link_id=link_id,
+            door=door,
         ),
         aggregate_id=account.id,
     )
-    unit.record("password.reset_requested", target_kind="account", target_id=account.id)
 
 
 def new_link(

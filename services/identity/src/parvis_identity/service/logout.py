@@ -21,6 +21,7 @@ from parvis_identity.store import logout as store
 from parvis_identity.store import openid as openid_store
 from parvis_kit.caller import Caller
 from parvis_kit.unit import Database, UnitOfWork
+from parvis_watch import jobs
 
 #: Seconds until a notice that was not taken is sent again: four times more each time, an hour at most.
 FIRST_WAIT = 5.0
@@ -69,7 +70,7 @@ class LogoutNotices:
         try:
             while True:
                 if not await self.begin():
-                    await asyncio.sleep(_LOOK_EVERY)
+                    await jobs.rest("tell_logouts", _LOOK_EVERY)
         finally:
             for task in self._sending:
                 task.cancel()

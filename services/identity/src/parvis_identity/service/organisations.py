@@ -1,12 +1,14 @@
 """What identity asks tenancy: the face of an organisation, a person's membership, whether a product is theirs."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Protocol
 from uuid import UUID
 
 from parvis.tenancy.v1 import tenancy_pb2, tenancy_pb2_grpc
-from parvis_kit.caller import acting_for
+from parvis_kit.caller import Caller, acting_for
 from parvis_kit.client import Peers
 from parvis_kit.errors import Kind, ServiceError
 
@@ -36,6 +38,16 @@ class Membership:
     kind: str
     #: Whose it is: of an account that is linked to the one that was asked for, when it is another one.
     account_id: UUID | None = None
+    #: Of staff.
+    profile_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Employment:
+    """Where somebody is staff."""
+
+    organisation: Face
+    profile_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +71,36 @@ class ProductAnswer:
     may_assign: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class StaffAccount:
+    """One of an organisation's staff."""
+
+    account_id: UUID
+    profile_id: UUID
+    name: str
+    mail: str
+    membership_id: UUID | None = None
+    #: Since when the membership is active, where that is asked.
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """The staff of an organisation, by name, and its profiles."""
+
+    accounts: tuple[StaffAccount, ...]
+    profiles: frozenset[UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class Administration:
+    """An organisation that an account administers, and the other accounts that do."""
+
+    slug: str
+    name: str
+    others: frozenset[UUID]
+
+
 class Organisations(Protocol):
     """What the use cases need of tenancy."""
 
@@ -66,8 +108,16 @@ class Organisations(Protocol):
         """The face of the organisation with this slug; None when there is none. Raises UNAVAILABLE."""
         ...
 
+    async def face_by_id(self, organisation_id: UUID) -> Face | None:
+        """The face of an organisation; None when there is none. Raises UNAVAILABLE."""
+        ...
+
     async def membership(self, account_id: UUID, organisation_id: UUID) -> Membership:
         """The open membership of an account. Raises NOT_FOUND, UNAVAILABLE."""
+        ...
+
+    async def employments(self, account_id: UUID) -> Sequence[Employment]:
+        """Where an account is staff, by name. Raises UNAVAILABLE."""
         ...
 
     async def viewed(self, account_id: UUID, organisation_id: UUID, membership_id: UUID) -> Viewed:
@@ -80,8 +130,28 @@ class Organisations(Protocol):
         """
         ...
 
+    async def staff(self, organisation_id: UUID) -> Staff:
+        """The staff of an organisation whose membership is open. Raises UNAVAILABLE."""
+        ...
+
     async def allows(self, right: str) -> bool:
         """Whether the caller at hand holds a right, with any scope. Raises UNAVAILABLE."""
+        ...
+
+    async def administrations(self, account_id: UUID) -> list[Administration]:
+        """The organisations that an account administers. Raises UNAVAILABLE."""
+        ...
+
+    async def name(self, organisation_id: UUID) -> str:
+        """The name of the organisation that the caller at hand acts in. Raises UNAVAILABLE."""
+        ...
+
+    async def member(self, membership_id: UUID) -> StaffAccount:
+        """A member of the caller's organisation, as far as they see it. Raises NOT_FOUND, UNAVAILABLE."""
+        ...
+
+    async def allows_on(self, right: str, membership_id: UUID) -> bool:
+        """Whether the caller at hand holds a right over a member. Raises UNAVAILABLE."""
         ...
 
 
@@ -91,6 +161,7 @@ class Tenancy:
     def __init__(self, peers: Peers) -> None:
         self._faces = tenancy_pb2_grpc.OrganisationServiceStub(peers.channel("tenancy"))
         self._rights = tenancy_pb2_grpc.RightsServiceStub(peers.channel("tenancy"))
+        self._members = tenancy_pb2_grpc.MemberServiceStub(peers.channel("tenancy"))
         #: Oldest first: until when each is fresh, and what was found.
         self._faces_of: dict[str, tuple[float, Face | None]] = {}
         self._nobodys: dict[str, tuple[float, Face | None]] = {}
@@ -112,6 +183,16 @@ class Tenancy:
         self._keep(slug, found)
         return found
 
+    async def face_by_id(self, organisation_id: UUID) -> Face | None:
+        """See Organisations."""
+        try:
+            with acting_for(None):
+                return _face(await self._faces.GetFace(tenancy_pb2.GetFaceRequest(id=str(organisation_id))))
+        except ServiceError as error:
+            if error.kind is not Kind.NOT_FOUND:
+                raise
+            return None
+
     def _keep(self, slug: str, found: Face | None) -> None:
         """Slugs of nobody are kept apart: whoever invents some drives out no face, and of their own only the oldest."""
         self._faces_of.pop(slug, None)
@@ -127,16 +208,83 @@ class Tenancy:
         if slug in self._faces_of:
             self._faces_of[slug] = (0.0, self._faces_of[slug][1])
 
+    async def administrations(self, account_id: UUID) -> list[Administration]:
+        """See Organisations."""
+        request = tenancy_pb2.ListAdministrationsRequest(account_id=str(account_id))
+        with acting_for(None):
+            found = await self._members.ListAdministrations(request)
+        return [
+            Administration(each.slug, each.name, frozenset(map(UUID, each.other_account_ids)))
+            for each in found.administrations
+        ]
+
+    async def closing(self, caller: Caller) -> datetime | None:
+        """From when on the caller's organisation is erased, where it is being closed. Whoever comes through another
+        service was let in at its door. Raises UNAVAILABLE.
+        """
+        if caller.service != "web" or caller.organisation_id is None:
+            return None
+        with acting_for(None):
+            face = await self._faces.GetFace(tenancy_pb2.GetFaceRequest(id=str(caller.organisation_id)))
+        return face.closes_at.ToDatetime(UTC) if face.HasField("closes_at") else None
+
     async def allows(self, right: str) -> bool:
         """See Organisations. Asked with the caller's own token."""
         return (await self._rights.Check(tenancy_pb2.CheckRequest(right=right))).allowed
+
+    async def name(self, organisation_id: UUID) -> str:
+        """See Organisations. Asked with the caller's own token, as the next two."""
+        del organisation_id  # the token's
+        return (await self._faces.GetOrganisation(tenancy_pb2.GetOrganisationRequest())).name
+
+    async def member(self, membership_id: UUID) -> StaffAccount:
+        """See Organisations."""
+        found = await self._members.GetMember(tenancy_pb2.GetMemberRequest(id=str(membership_id)))
+        name = f"{found.given_name} {found.family_name}".strip()
+        since = found.activated_at.ToDatetime(UTC) if found.HasField("activated_at") else None
+        return StaffAccount(
+            UUID(found.account_id), UUID(found.profile_id), name, found.mail, UUID(found.id), since=since
+        )
+
+    async def allows_on(self, right: str, membership_id: UUID) -> bool:
+        """See Organisations."""
+        over = tenancy_pb2.ResourceRef(type="member", id=str(membership_id))
+        question = tenancy_pb2.Question(right=right, resource=over)
+        answer = await self._rights.BatchCheck(tenancy_pb2.BatchCheckRequest(questions=[question]))
+        return answer.decisions[0].allowed
 
     async def membership(self, account_id: UUID, organisation_id: UUID) -> Membership:
         """See Organisations."""
         request = tenancy_pb2.ResolveMembershipRequest(account_id=str(account_id), organisation_id=str(organisation_id))
         with acting_for(None):
             found = await self._rights.ResolveMembership(request)
-        return Membership(UUID(found.id), _kind(found.kind), UUID(found.account_id))
+        profile_id = UUID(found.profile_id) if found.profile_id else None
+        return Membership(UUID(found.id), _kind(found.kind), UUID(found.account_id), profile_id)
+
+    async def staff(self, organisation_id: UUID) -> Staff:
+        """See Organisations."""
+        with acting_for(organisation_id):
+            found = await self._rights.ListStaff(tenancy_pb2.ListStaffRequest(organisation_id=str(organisation_id)))
+        accounts = (
+            StaffAccount(
+                UUID(each.account_id),
+                UUID(each.profile_id),
+                each.name,
+                each.mail,
+                UUID(each.membership_id) if each.membership_id else None,
+            )
+            for each in found.staff
+        )
+        return Staff(tuple(accounts), frozenset(map(UUID, found.profile_ids)))
+
+    async def employments(self, account_id: UUID) -> Sequence[Employment]:
+        """See Organisations."""
+        with acting_for(None):
+            found = await self._rights.ListEmployments(tenancy_pb2.ListEmploymentsRequest(account_id=str(account_id)))
+        return [
+            Employment(_face(each.organisation), UUID(each.profile_id) if each.profile_id else None)
+            for each in found.employments
+        ]
 
     async def viewed(self, account_id: UUID, organisation_id: UUID, membership_id: UUID) -> Viewed:
         """See Organisations."""

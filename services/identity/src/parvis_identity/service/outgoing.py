@@ -1,5 +1,5 @@
-"""Calls to addresses that clients registered (logout, key sets, sector files): bounded in time and size, never into our
-own network, no redirects, no proxies, no cookies.
+"""Calls to addresses that clients and firms registered (logout, key sets, metadata of providers): bounded in time and
+size, never into our own network, no redirects, no proxies, no cookies.
 
 The address that was looked at is the address that is called: a name that resolves to something else a moment later
 (DNS rebinding) gains nothing.
@@ -50,14 +50,18 @@ class Outgoing:
         self._private = networks_of(private)
         self._pools: dict[bool, httpcore.AsyncConnectionPool] = {}
 
-    async def get(self, url: str, *, accept: str = "application/json") -> Reply:
-        """GET. Raises NotReached."""
-        return await self._send("GET", url, {"Accept": accept}, b"")
+    async def get(
+        self, url: str, *, accept: str = "application/json", authorization: str = "", largest: int = LARGEST
+    ) -> Reply:
+        """GET. `largest`: bytes that are read at most. Raises NotReached."""
+        headers = {"Accept": accept} | ({"Authorization": authorization} if authorization else {})
+        return await self._send("GET", url, headers, b"", largest)
 
-    async def post_form(self, url: str, fields: Mapping[str, str]) -> Reply:
+    async def post_form(self, url: str, fields: Mapping[str, str], *, authorization: str = "") -> Reply:
         """POST of a form. Raises NotReached."""
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "*/*"}
-        return await self._send("POST", url, headers, urlencode(fields).encode())
+        headers |= {"Authorization": authorization} if authorization else {}
+        return await self._send("POST", url, headers, urlencode(fields).encode(), LARGEST)
 
     async def close(self) -> None:
         """Closes what is open."""
@@ -65,7 +69,7 @@ class Outgoing:
         for pool in pools:
             await pool.aclose()
 
-    async def _send(self, method: str, url: str, headers: Mapping[str, str], content: bytes) -> Reply:
+    async def _send(self, method: str, url: str, headers: Mapping[str, str], content: bytes, largest: int) -> Reply:
         try:
             parts = urlsplit(url)
             host, _ = parts.hostname, parts.port
@@ -84,7 +88,7 @@ class Outgoing:
                     method, target, headers=list(named.items()), content=content, extensions={"timeout": limits}
                 )
                 async with stream as response:
-                    return Reply(response.status, _plain(response.headers), await _read(response))
+                    return Reply(response.status, _plain(response.headers), await _read(response, largest))
         except TimeoutError as error:
             raise NotReached(f"No answer within {WHOLE:.0f} seconds.") from error
         except (
@@ -139,11 +143,11 @@ class _Guarded(httpcore.AsyncNetworkBackend):
         raise trouble or NotAllowed("The name of the address leads nowhere.")
 
 
-async def _read(response: httpcore.Response) -> bytes:
+async def _read(response: httpcore.Response, largest: int) -> bytes:
     body = bytearray()
     async for chunk in response.aiter_stream():
         body += chunk
-        if len(body) > LARGEST:
+        if len(body) > largest:
             raise NotReached("The answer is too large.")
     return bytes(body)
 

@@ -9,18 +9,19 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from parvis.identity.v1 import events_pb2
 from parvis_identity.domain import provisional
 from parvis_identity.domain.identifiers import LONGEST_MAIL, identifier_key
 from parvis_identity.domain.links import OF_ONE_BROWSER, LinkState, Purpose, browser_proof, digest_of, state_of
 from parvis_identity.domain.throttle import RESETS, RESETS_BY_ADDRESS, network_of, throttle_key, typed_key
 from parvis_identity.models import Account, AccountState, Credential, Link
-from parvis_identity.service import proven, sessions
+from parvis_identity.service import accounts, proven, sessions
 from parvis_identity.service.hashing import Hasher
 from parvis_identity.service.keys import KeyRing
 from parvis_identity.service.links import send_reset
+from parvis_identity.service.second_factor import Asked, forget
 from parvis_identity.service.sessions import Begun
-from parvis_identity.service.sign_in import Broken, Passwords, Visitor
+from parvis_identity.service.sign_in import Broken, Passwords
+from parvis_identity.service.visitor import Visitor
 from parvis_identity.store import accounts as store
 from parvis_identity.store import sessions as session_store
 from parvis_kit.caller import Caller
@@ -34,6 +35,11 @@ class Opened:
     state: LinkState
     link: Link | None = None
     account: Account | None = None
+
+    @property
+    def slug(self) -> str:
+        """Of the organisation that the link was sent for; empty: of none."""
+        return self.link.organisation_slug if self.link else ""
 
 
 class PasswordLinks:
@@ -94,7 +100,7 @@ class PasswordLinks:
             return Opened(LinkState.UNKNOWN)
         link, account = found
         state = state_of(unit.now, expires_at=link.expires_at, used_at=link.used_at, revoked_at=link.revoked_at)
-        if state is LinkState.OPEN and account.state == AccountState.DISABLED:
+        if state is LinkState.OPEN and (account.state == AccountState.DISABLED or account.directory):
             state = LinkState.REVOKED
         if state is LinkState.OPEN and link.purpose == Purpose.ACTIVATION and account.state != AccountState.PENDING:
             # Activated through another invitation meanwhile: this link must not set a second password.
@@ -103,14 +109,14 @@ class PasswordLinks:
 
     async def set_through_link(
         self, token: str, purposes: Collection[Purpose], password: str, visitor: Visitor
-    ) -> Begun | Broken | Opened:
+    ) -> Begun | Asked | Broken | Opened:
         """Sets a password through a link and signs in; of two tabs that do so at once, one does. Raises LIMIT
         hashing_busy.
         """
         opened = await self.open_link(token, visitor, *purposes)
         if opened.state is not LinkState.OPEN or opened.account is None:
             return opened
-        broken = await self._passwords.broken(password, opened.account)
+        broken = await self._passwords.broken(password, opened.account, opened.slug)
         if broken:
             return Broken(broken)
         if opened.link is not None and opened.link.purpose == Purpose.FIRST:
@@ -131,11 +137,10 @@ class PasswordLinks:
             link.used_at = unit.now
             await store.set_password_hash(unit, account.id, encoded)
             await store.revoke_links(unit, account.id, but=link.id)
+            await forget(unit, account.id)
             await self._passwords.forgive(unit, account, visitor)
             if account.state == AccountState.PENDING:
-                account.state, account.activated_at = AccountState.ACTIVE, unit.now
-                unit.emit(events_pb2.AccountActivated(account_id=str(account.id)), aggregate_id=account.id)
-                unit.record("account.activated", target_kind="account", target_id=account.id)
+                accounts.activate(unit, account)
             else:
                 await sessions.end(unit, account.id)
                 unit.record("password.reset", target_kind="account", target_id=account.id)

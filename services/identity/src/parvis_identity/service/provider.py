@@ -65,6 +65,13 @@ class SignedIn:
     session: Session
     account: Account
 
+    @property
+    def is_vouched(self) -> bool:
+        """Whether a firm's provider alone says who it is, in an account of their own: whoever is none of that firm does
+        not know them by that.
+        """
+        return self.session.acr < rules.PASSWORD_ACR
+
 
 class Provider(_Server):  # type: ignore[misc] # see above
     """See the module."""

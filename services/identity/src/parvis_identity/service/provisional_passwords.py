@@ -11,6 +11,7 @@ from parvis_identity.domain.throttle import PROVISIONALS, throttle_key
 from parvis_identity.models import Account, AccountState
 from parvis_identity.service import sessions
 from parvis_identity.service.hashing import Hasher
+from parvis_identity.service.second_factor import forget
 from parvis_identity.settings import Settings
 from parvis_identity.store import accounts as store
 from parvis_identity.store import sessions as session_store
@@ -55,6 +56,7 @@ class ProvisionalPasswords:
             until = unit.now + self._lifetime
             await store.set_provisional(unit, account_id, encoded, until)
             await store.revoke_links(unit, account_id)
+            await forget(unit, account_id)
             await sessions.end(unit, account_id)
             used = account.state == AccountState.ACTIVE
             told = {"was_active": str(used).lower()}
@@ -64,7 +66,7 @@ class ProvisionalPasswords:
 
 async def _to_change(unit: UnitOfWork, account_id: UUID) -> Account:
     account = await store.lock(unit, account_id)
-    if account is None or account.organisation_id != unit.organisation_id:
+    if account is None or account.organisation_id != unit.organisation_id or account.directory:
         raise not_found("account_not_found")
     if account.state == AccountState.DISABLED:
         raise precondition("account_closed")

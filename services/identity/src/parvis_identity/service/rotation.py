@@ -15,7 +15,9 @@ from parvis_identity.models import SigningKey
 from parvis_identity.service.keys import INTERNAL, KEPT, LOOK_EVERY, OPENID, READ_EVERY, KeyRing
 from parvis_identity.store import openid as store
 from parvis_kit.caller import Caller
+from parvis_kit.errors import Kind, ServiceError
 from parvis_kit.unit import Database, UnitOfWork
+from parvis_watch import jobs
 
 #: How long a key is published before it signs: relying parties keep our key set for hours, many for a day.
 AHEAD = timedelta(days=1)
@@ -73,7 +75,8 @@ async def follow(database: Database, ring: KeyRing) -> None:
         except Exception as error:  # the keys at hand are good until the database answers again
             if (task := asyncio.current_task()) and task.cancelling():  # a failed rollback took the place of the end
                 raise asyncio.CancelledError from error
-            _log.exception("keys_not_read")
+            away = isinstance(error, ServiceError) and error.kind is Kind.UNAVAILABLE
+            (_log.warning if away else _log.exception)("keys_not_read", error=error)
 
 
 async def rotate_for_ever(database: Database, ring: KeyRing, lifetime: timedelta) -> None:
@@ -81,7 +84,7 @@ async def rotate_for_ever(database: Database, ring: KeyRing, lifetime: timedelta
     while True:
         async with database.begin(Caller("identity")) as unit:
             await rotate_due(unit, ring, lifetime)
-        await asyncio.sleep(_DUE_EVERY)
+        await jobs.rest("rotate_keys", _DUE_EVERY)
 
 
 def _stands(row: SigningKey) -> bool:

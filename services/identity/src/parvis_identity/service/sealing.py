@@ -61,6 +61,11 @@ class Seal:
         except InvalidTag as error:
             raise SealBrokenError("altered, or sealed for something else") from error
 
+    @property
+    def mark(self) -> bytes:
+        """What a text that is sealed under the first key has behind its version: to find the others."""
+        return self._first
+
     def is_outdated(self, sealed: bytes) -> bool:
         """Whether it was sealed under another key than the first."""
         return sealed[1 : 1 + _MARK] != self._first

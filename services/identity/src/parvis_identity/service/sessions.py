@@ -5,14 +5,16 @@ tokens.
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from parvis.identity.v1 import events_pb2
 from parvis_identity.domain import sessions as rules
+from parvis_identity.domain.door import Offer
 from parvis_identity.domain.links import digest_of
+from parvis_identity.domain.sessions import Proof
 from parvis_identity.models import Account, AccountKind, AccountState, Session
-from parvis_identity.service import linking, logout
+from parvis_identity.service import door, linking, logout, taken_back
 from parvis_identity.service.organisations import Organisations
 from parvis_identity.service.provider import SignedIn
 from parvis_identity.service.tokens import Tokens
@@ -25,6 +27,9 @@ from parvis_identity.store import viewings as viewing_store
 from parvis_kit.errors import not_found, unauthenticated
 from parvis_kit.unit import UnitOfWork
 
+#: Of a session that never saw the strongest proof that its account has.
+NEVER = datetime.fromtimestamp(0, UTC)
+
 
 @dataclass(frozen=True, slots=True)
 class Begun:
@@ -34,6 +39,8 @@ class Begun:
     account: Account
     cookie: str
     device: str = ""
+    #: Where the person does not want to be asked for a factor for a while.
+    trusted: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,9 @@ class OrganisationToken:
     session_id: UUID
     account_id: UUID
     membership_id: UUID | None
+    proven_at: datetime
+    #: The organisation offers them a second factor.
+    offer: Offer | None = None
 
 
 async def signed_in(unit: UnitOfWork, cookie: str) -> SignedIn | None:
@@ -58,18 +68,21 @@ async def signed_in(unit: UnitOfWork, cookie: str) -> SignedIn | None:
     return SignedIn(*found)
 
 
-async def begin(unit: UnitOfWork, account: Account, *, cookie: str, user_agent: str) -> Begun:
-    """A session for somebody who has just given their password.
+async def begin(
+    unit: UnitOfWork, account: Account, *, cookie: str, user_agent: str, proof: Proof = rules.PASSWORD
+) -> Begun:
+    """A session for somebody who has just proven who they are.
 
-    In a browser where the same person is signed in, that session goes on with a new secret; anybody else's ends.
+    In a browser where the same person is signed in, that session goes on with a new secret, never weaker than it was;
+    anybody else's ends.
     """
     fresh = secrets.token_urlsafe(32)
     before = await signed_in(unit, cookie)
     if before is not None and before.account.id == account.id:
         session = before.session
         session.digest = digest_of(fresh)
-        session.auth_time = session.last_seen_at = unit.now
-        session.acr, session.amr = rules.PASSWORD_ACR, list(rules.PASSWORD_AMR)
+        session.last_seen_at = unit.now
+        strengthen(unit, session, proof)
     else:
         if before is not None:
             await end(unit, before.account.id, session_id=before.session.id)
@@ -78,14 +91,28 @@ async def begin(unit: UnitOfWork, account: Account, *, cookie: str, user_agent: 
             account_id=account.id,
             started_at=unit.now,
             last_seen_at=unit.now,
-            auth_time=unit.now,
-            acr=rules.PASSWORD_ACR,
-            amr=list(rules.PASSWORD_AMR),
+            auth_time=proof.at or unit.now,
+            acr=proof.acr,
+            amr=list(proof.amr),
+            proof_at=proof.at or unit.now if proof.strongest else NEVER,
             device=rules.device_of(user_agent),
         )
         await store.insert(unit, session)
-    await account_store.touch_sign_in(unit, account.id, unit.now)
+    if await account_store.touch_sign_in(unit, account.id, unit.now):
+        await taken_back.take_back(unit, account)
     return Begun(session, account, fresh)
+
+
+def strengthen(unit: UnitOfWork, session: Session, proof: Proof) -> None:
+    """Somebody who is signed in has proven again who they are: what they proved before in this session counts too. A
+    firm's word makes no sign-in of their own younger.
+    """
+    if proof.acr >= rules.PASSWORD_ACR or session.acr < rules.PASSWORD_ACR:
+        session.auth_time = max(session.auth_time, proof.at or unit.now)
+    session.acr = max(session.acr, proof.acr)
+    session.amr = rules.merged(session.amr, proof.amr)
+    if proof.strongest:
+        session.proof_at = max(session.proof_at, proof.at or unit.now)
 
 
 async def end(
@@ -145,20 +172,25 @@ async def end_by_id(unit: UnitOfWork, session_id: UUID) -> None:
 
 
 async def end_mine(unit: UnitOfWork, session_id: UUID) -> None:
-    """Ends one of the caller's own sessions. Raises NOT_FOUND for anybody else's."""
+    """Ends one of the caller's own sessions. Raises NOT_FOUND for anybody else's, PRECONDITION door_closed."""
+    door.require_own(unit.caller)
     if unit.caller.account_id is None or not await end(unit, unit.caller.account_id, session_id=session_id):
         raise not_found("session_not_found")
 
 
 async def end_others(unit: UnitOfWork) -> int:
-    """Ends all of the caller's sessions but the one of the request; how many they were."""
+    """Ends all of the caller's sessions but the one of the request; how many they were. Raises PRECONDITION
+    door_closed.
+    """
+    door.require_own(unit.caller)
     if unit.caller.account_id is None or unit.caller.session_id is None:
         raise unauthenticated()
     return len(await end(unit, unit.caller.account_id, but=unit.caller.session_id))
 
 
 async def list_mine(unit: UnitOfWork) -> Sequence[Session]:
-    """The caller's open sessions, newest first."""
+    """The caller's open sessions, newest first. Raises PRECONDITION door_closed."""
+    door.require_own(unit.caller)
     if unit.caller.account_id is None:
         raise unauthenticated()
     return await store.list_open(unit, unit.caller.account_id)
@@ -171,12 +203,12 @@ async def is_open(unit: UnitOfWork, session_id: UUID, account_id: UUID) -> bool:
     )
 
 
-async def disable_account(unit: UnitOfWork, account_id: UUID) -> None:
+async def disable_account(unit: UnitOfWork, account_id: UUID, *, by_directory: bool = False) -> None:
     """Closes an account: nobody signs in with it, every session of it is over. Raises NOT_FOUND."""
     account = await account_store.lock(unit, account_id)
     if account is None:
         raise not_found("account_not_found")
-    account.state = AccountState.DISABLED
+    account.state, account.closed_by_directory = AccountState.DISABLED, by_directory
     await account_store.revoke_links(unit, account_id)
     await end(unit, account_id)
     unit.emit(events_pb2.AccountDisabled(account_id=str(account_id)), aggregate_id=account_id)
@@ -212,9 +244,18 @@ class OrganisationTokens:
         account, grant = granted.account, granted.grant
         if viewing_id is not None:
             viewing = await self._viewings.going_on(unit, viewing_id, grant.session_id, organisation_id)
-            token, expires = self._tokens.viewing(viewing, grant)
-            return OrganisationToken(token, expires, viewing.id, viewing.subject_account_id, viewing.membership_id)
-        membership = None
+            within = viewing.organisation_id
+            await door.require_viewer(unit, self._organisations, account.id, granted.standing, within)
+            token, expires = self._tokens.viewing(viewing, grant, granted.standing.proof_at)
+            return OrganisationToken(
+                token,
+                expires,
+                viewing.id,
+                viewing.subject_account_id,
+                viewing.membership_id,
+                granted.standing.proof_at,
+            )
+        membership = offer = None
         if organisation_id is not None:
             if account.kind == AccountKind.MANAGED and account.organisation_id != organisation_id:
                 raise not_found("membership_not_found")
@@ -223,9 +264,17 @@ class OrganisationTokens:
             # Tenancy hears of links a moment later: what counts is what stands here now.
             if reached != account.id and not await link_store.reaches(unit, account.id, reached):
                 raise not_found("membership_not_found")
+            offer = await door.enter(unit, account.id, granted.standing, organisation_id, membership)
         if unit.now - granted.last_seen_at >= rules.SEEN_EVERY:
             await openid_store.touch_session(unit, grant.session_id)
         token, expires = self._tokens.internal(
-            account, grant, organisation=str(organisation_id or ""), membership=membership
+            account,
+            grant,
+            organisation=str(organisation_id or ""),
+            membership=membership,
+            standing=granted.standing,
+            vouched=await door.vouching(unit, granted.standing),
         )
-        return OrganisationToken(token, expires, grant.session_id, account.id, membership.id if membership else None)
+        membership_id = membership.id if membership else None
+        proven_at = granted.standing.proof_at
+        return OrganisationToken(token, expires, grant.session_id, account.id, membership_id, proven_at, offer)

@@ -6,52 +6,38 @@ and reads, the second decides on what is there then, and writes.
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal, TypeVar
 from uuid import UUID
 
 from parvis_identity.domain import provisional
-from parvis_identity.domain.devices import known, remember
+from parvis_identity.domain.devices import known
 from parvis_identity.domain.foreign_hashes import kind_of
 from parvis_identity.domain.identifiers import LONGEST_MAIL, identifier_key
-from parvis_identity.domain.links import (
-    Purpose,
-    browser_proof,
-    token_of,
-)
+from parvis_identity.domain.links import Purpose, browser_proof, token_of
 from parvis_identity.domain.passwords import PasswordPolicy
-from parvis_identity.domain.throttle import BY_ADDRESS, BY_IDENTIFIER, network_of, throttle_key, typed_key
+from parvis_identity.domain.sessions import PASSWORD
+from parvis_identity.domain.throttle import BY_IDENTIFIER, throttle_key, typed_key
 from parvis_identity.models import Account, AccountState, Credential
 from parvis_identity.service import policies, sessions
-from parvis_identity.service.breached import BreachedPasswords
 from parvis_identity.service.evenness import EvenRefusals
 from parvis_identity.service.hashing import Hasher
 from parvis_identity.service.keys import KeyRing
 from parvis_identity.service.links import new_link
 from parvis_identity.service.provider import SignedIn
+from parvis_identity.service.refused_passwords import RefusedPasswords
+from parvis_identity.service.second_factor import Asked, FactorRefused, SecondFactors, forget
 from parvis_identity.service.sessions import Begun
+from parvis_identity.service.tries import Place, Try, UnderWay
+from parvis_identity.service.visitor import Visitor
 from parvis_identity.store import accounts as store
+from parvis_identity.store import factors as factor_store
 from parvis_identity.store import sessions as session_store
 from parvis_kit.caller import Caller
-from parvis_kit.errors import unauthenticated
+from parvis_kit.errors import ServiceError, unauthenticated
 from parvis_kit.ids import uuid7
 from parvis_kit.unit import Database, UnitOfWork
-
-
-@dataclass(frozen=True, slots=True)
-class Visitor:
-    """The browser that asks."""
-
-    #: As the gateway's proxy saw it.
-    address: str
-    user_agent: str
-    #: The secret of the session that it holds, empty when none.
-    cookie: str
-    #: What it keeps of accounts that signed in there before (domain.devices).
-    device: str = ""
-    #: That it was this one that gave a right password which must be replaced (domain.links.browser_proof).
-    proof: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,22 +88,25 @@ class Passwords:
         hasher: Hasher,
         ring: KeyRing,
         policy: PasswordPolicy,
+        second_factors: SecondFactors,
         *,
-        breached: BreachedPasswords | None = None,
+        refused: RefusedPasswords | None = None,
         even_seconds: float = 1.0,
     ) -> None:
-        """`breached`: passwords that nobody may choose. `even_seconds`: see EvenRefusals."""
+        """`refused`: passwords that nobody may choose. `even_seconds`: see EvenRefusals."""
         self._database = database
         self._hasher = hasher
-        self._breached = breached
+        self._refused = refused
         self._even = EvenRefusals(even_seconds)
         self._ring = ring
         self.policy = policy
+        self._second_factors = second_factors
         self._caller = Caller("identity")
+        self._under_way = UnderWay(database)
 
     async def sign_in(
         self, identifier: str, password: str, organisation_id: UUID | None, visitor: Visitor, *, slug: str = ""
-    ) -> Begun | Refused | MustChoose | Expired:
+    ) -> Begun | Asked | Refused | MustChoose | Expired:
         """Signs somebody in, or not. One hash is computed for each try that counts, whoever asked for whatever.
 
         Whoever must wait costs none, nor a row of ours when it is their address that must: else one machine could keep
@@ -127,7 +116,7 @@ class Passwords:
 
         async def let_in(
             unit: UnitOfWork, account: Account, held: Credential, password: str
-        ) -> Begun | MustChoose | Expired:
+        ) -> Begun | Asked | MustChoose | Expired:
             if held.provisional and (held.expires_at is None or held.expires_at <= unit.now):
                 unit.record("sign_in.provisional_expired", target_kind="account", target_id=account.id)
                 return Expired()
@@ -150,6 +139,10 @@ class Passwords:
 
         return await self._evenly(identifier, password, organisation_id, visitor, proves)
 
+    async def prove_other_factor(self, account: Account, typed: str, visitor: Visitor) -> FactorRefused | None:
+        """See SecondFactors.prove_other."""
+        return await self._second_factors.prove_other(account, typed, visitor)
+
     async def _evenly(
         self, identifier: str, password: str, organisation_id: UUID | None, visitor: Visitor, conclude: Conclude[Answer]
     ) -> Answer | Refused:
@@ -164,21 +157,33 @@ class Passwords:
     ) -> Answer | Refused:
         typed = identifier_key(identifier)[:LONGEST_MAIL]
         counted = typed_key("identifier", typed, organisation_id)
-        by_address = throttle_key("address", network_of(visitor.address))
+        place: Place | None = Place(visitor, typed, organisation_id)
         async with self._database.begin(self._caller) as unit:
             await self._even.look(unit)
-            address_free, address_wait = await session_store.charge(unit, by_address, BY_ADDRESS)
-            if not address_free:
+            found = await store.find(unit, typed, organisation_id) if visitor.device else None
+            device = self._device(unit, found[0], visitor) if found else ""
+            if found is not None and device:  # known there: whoever else comes from that place is no concern of theirs
+                counted, place = _device_key(found[0], device), None
+            elif place and (address_wait := await place.admit(unit)):
                 return Refused(address_wait)
-            found = await store.find(unit, typed, organisation_id)
-            if found is not None and (device := self._device(unit, found[0], visitor)):
-                counted = _device_key(found[0], device)
+            found = found or await store.find(unit, typed, organisation_id)
             may, wait = await session_store.charge(unit, counted, BY_IDENTIFIER)
+        if not may and wait < 2 * BY_IDENTIFIER.first:  # whoever waited for the row began before its writer did
+            may, wait = await self._under_way.after_others(counted, wait)
+        tried = Try(counted, place, found, may, wait)
+        with self._under_way.looking(tried):
+            return await self._judged(password, organisation_id, visitor, conclude, tried)
+
+    async def _judged(
+        self, password: str, organisation_id: UUID | None, visitor: Visitor, conclude: Conclude[Answer], tried: Try
+    ) -> Answer | Refused:
+        """What comes of a try that is counted: one hash, outside of any transaction, and what follows from it."""
+        counted, place, found, may, wait = tried
         account, held = found if found is not None and may else (None, None)
         encoded = held.password_hash if held is not None and account is not None and _opens(account, held) else ""
         if held is not None and held.provisional:
             password = provisional.typed(password)
-        right = may and await self._hasher.matches(encoded, password)
+        right = may and await self._looked_at(encoded, password, counted, place)
         outdated = right and held is not None and not held.provisional and self._hasher.is_outdated(encoded)
         renewed = await self._hasher.hash(password) if outdated else ""
         # What happens to a managed account, or at a firm's own door, is in that firm's audit trail.
@@ -194,13 +199,25 @@ class Passwords:
                     target_id=found[0].id if found else counted.hex()[:16],
                     address=visitor.address,
                 )
-                return Refused(max(wait, address_wait), hashed=may)
+                return Refused(max(wait, await place.failed(unit)) if place else wait, hashed=may)
             # In the order in which they were charged, or two sign-ins at once would wait for each other.
-            await session_store.forgive(unit, by_address, only_this=True)
+            if place:
+                await place.succeeded(unit)
             await session_store.forgive(unit, counted)
             if renewed and await store.replace_password_hash(unit, account.id, encoded, renewed):
                 unit.record("password.rehashed", target_kind="account", target_id=account.id, was=kind_of(encoded))
             return await conclude(unit, account, held, password)
+
+    async def _looked_at(self, encoded: str, password: str, counted: bytes, place: Place | None) -> bool:
+        """Whether the password is right. Raises LIMIT hashing_busy: then the try counts for nothing."""
+        try:
+            return await self._hasher.matches(encoded, password)
+        except ServiceError:
+            async with self._database.begin(self._caller) as unit:
+                if place:
+                    await place.take_back(unit)
+                await session_store.forgive(unit, counted, only_this=True)
+            raise
 
     async def _must_choose(
         self, unit: UnitOfWork, account: Account, held: Credential, password: str
@@ -223,18 +240,9 @@ class Passwords:
         secret = self._ring.link_secret
         return MustChoose(token_of(secret, link.id, why), browser_proof(secret, link.id))
 
-    async def begin(self, unit: UnitOfWork, account: Account, visitor: Visitor) -> Begun:
-        """Signs in whoever has just proven that the account is theirs."""
-        begun = await sessions.begin(unit, account, cookie=visitor.cookie, user_agent=visitor.user_agent)
-        unit.record(
-            "sign_in.done",
-            target_kind="account",
-            target_id=account.id,
-            session=str(begun.session.id),
-            device=begun.session.device,
-            address=visitor.address,
-        )
-        return replace(begun, device=remember(self._ring.device_secret, visitor.device, account.id, unit.now))
+    async def begin(self, unit: UnitOfWork, account: Account, visitor: Visitor) -> Begun | Asked:
+        """Signs in whoever has just proven that the account is theirs, or asks for their second factor."""
+        return await self._second_factors.begin(unit, account, visitor)
 
     async def forgive(self, unit: UnitOfWork, account: Account, visitor: Visitor) -> None:
         """Nobody waits any more for tries at a password that was replaced."""
@@ -249,12 +257,14 @@ class Passwords:
         async with self._database.begin(self._caller) as unit:
             return (await policies.of_account(unit, account, self.policy)).policy
 
-    async def broken(self, password: str, account: Account) -> tuple[str, ...]:
-        """Codes of the rules that a new password of an account breaks (domain.passwords), and `breached`."""
+    async def broken(self, password: str, account: Account, slug: str = "") -> tuple[str, ...]:
+        """Codes of the rules that a new password of an account breaks (domain.passwords), and why it is refused all the
+        same (service.refused_passwords). `slug`: of the organisation that invited.
+        """
         broken = tuple((await self.policy_of(account)).broken(password, avoided(account)))
-        if self._breached is None or "too_long" in broken or not await self._breached.has(password):
+        if self._refused is None or not password or "too_long" in broken:
             return broken
-        return (*broken, "breached")
+        return (*broken, *await self._refused.reasons(password, account.organisation_id, slug))
 
     async def change(self, who: SignedIn, current: str, new: str, visitor: Visitor) -> Broken | Refused | None:
         """Changes one's own password; other devices are signed out. None when done. Raises UNAUTHENTICATED
@@ -271,8 +281,24 @@ class Passwords:
             if await still_stands(unit, who, proven):
                 await store.set_password_hash(unit, account_id, encoded)
                 await store.revoke_links(unit, account_id)
+                await forget(unit, account_id)
                 await sessions.end(unit, account_id, but=who.session.id)
                 unit.record("password.changed", target_kind="account", target_id=account_id, address=visitor.address)
+        return None
+
+    async def prove_again(self, who: SignedIn, password: str) -> Refused | None:
+        """Somebody who is signed in gives their password again: None when their session is as fresh as that from now
+        on. Raises UNAUTHENTICATED session_ended, LIMIT hashing_busy.
+        """
+        proven = await self.prove(who, password, "password.proof_refused")
+        if isinstance(proven, Refused):
+            return proven
+        async with self._database.begin(self._caller, organisation_id=who.account.organisation_id) as unit:
+            if await still_stands(unit, who, proven) and not await factor_store.has_any(unit, who.account.id):
+                session = await session_store.lock_open(unit, who.session.id, who.account.id)
+                if session is not None:
+                    sessions.strengthen(unit, session, PASSWORD)
+                    unit.record("sign_in.stepped_up", target_kind="account", target_id=who.account.id)
         return None
 
     async def prove(self, who: SignedIn, password: str, failure: str) -> Refused | Credential:
@@ -293,7 +319,11 @@ class Passwords:
 
 
 def _opens(account: Account, held: Credential) -> bool:
-    """Whether a password counts: of an account in use; a provisional one also of who was not there yet."""
+    """Whether a password counts: of an account in use; a provisional one also of who was not there yet. None opens an
+    account of a firm's directory.
+    """
+    if account.directory:
+        return False
     return account.state == AccountState.ACTIVE or (account.state == AccountState.PENDING and held.provisional)
 
 

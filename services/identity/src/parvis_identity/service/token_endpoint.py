@@ -12,7 +12,7 @@ from parvis_identity.domain import user_codes
 from parvis_identity.domain.client_metadata import DEVICE
 from parvis_identity.domain.links import digest_of
 from parvis_identity.models import Client
-from parvis_identity.service import profiles
+from parvis_identity.service import door, profiles
 from parvis_identity.service.authentication import Proven
 from parvis_identity.service.clients import Clients
 from parvis_identity.service.dpop import Proof
@@ -155,22 +155,24 @@ class TokenEndpoint:
                 return None
             await self._revoke(unit, granted.grant, "authorization_code")
             return protocol_error(400, "invalid_grant", "The code was used before.")
-        if await self._still_assigned(granted.grant, provider):
+        if not (ended := await self._ended(unit, granted, provider)):
             return None
         await store.revoke_grant(unit, granted.grant.id)
-        return protocol_error(400, "invalid_grant", "The product is no longer assigned.")
+        return protocol_error(400, "invalid_grant", ended)
 
-    async def _still_assigned(self, grant: GrantRow, provider: Provider) -> bool:
-        policy = provider.policy
+    async def _ended(self, unit: UnitOfWork, granted: Granted, provider: Provider) -> str:
+        """Why a product may be used no more for the organisation that it was opened for; empty when it may."""
+        policy, grant = provider.policy, granted.grant
         if policy is None or policy.row.product_id is None or grant.organisation_id is None:
-            return True
+            return ""
         try:
             found = await self._organisations.product(grant.account_id, grant.client_id, grant.organisation_id)
+            if found.assigned:
+                return await door.closed_to(unit, self._organisations, granted)
         except ServiceError as error:
-            if error.kind in {Kind.NOT_FOUND, Kind.PRECONDITION}:
-                return False
-            raise
-        return found.assigned
+            if error.kind not in {Kind.NOT_FOUND, Kind.PRECONDITION}:
+                raise
+        return "The product is no longer assigned."
 
     async def _revoke(self, unit: UnitOfWork, grant: GrantRow, what: str) -> None:
         await store.revoke_grant(unit, grant.id)

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from parvis_identity.models import Client
-from parvis_identity.service import profiles
+from parvis_identity.service import door, profiles
 from parvis_identity.service.clients import Clients
 from parvis_identity.service.organisations import Organisations
 from parvis_identity.service.protocol import Answer, ProtocolRefusal, protocol_error
@@ -113,6 +113,14 @@ class TokenExchange:
                 found = None
             if found is None or not found.assigned:
                 raise _refused("invalid_target", "The person may not use this audience.")
+        try:
+            closed = await door.closed_to(unit, self._organisations, subject.granted)
+        except ServiceError as error:
+            if error.kind is not Kind.NOT_FOUND:
+                raise
+            closed = "The person is no longer of the organisation."
+        if closed:
+            raise _refused("invalid_grant", closed)
         return audience
 
     async def _actor(self, unit: UnitOfWork, client: Client, parameters: Mapping[str, str]) -> str:

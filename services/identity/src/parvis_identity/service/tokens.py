@@ -7,7 +7,8 @@ import hmac
 import json
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from parvis_identity.domain import claims as asked
+from parvis_identity.domain.door import Standing
+from parvis_identity.domain.sessions import VOUCHED_ACR
 from parvis_identity.models import Account, AccountKind, Client, Grant, Viewing
 from parvis_identity.service import profiles
 from parvis_identity.service.keys import ALGORITHMS, INTERNAL, OPENID, KeyRing
@@ -52,8 +55,10 @@ class Tokens:
         *,
         organisation: str = "",
         membership: Membership | None = None,
+        standing: Standing,
+        vouched: Sequence[UUID] = (),
     ) -> tuple[str, int]:
-        """A token that services accept, and when it expires (Unix time)."""
+        """A token that services accept, and when it expires (Unix time). `vouched`: see the kit's Caller."""
         now = time.time()
         expires = int(now) + INTERNAL_LIFETIME
         claims: dict[str, Any] = {
@@ -62,18 +67,21 @@ class Tokens:
             "sub": str(account.id),
             "sid": str(grant.session_id),
             "client_id": grant.client_id,
-            "acr": grant.acr,
+            "acr": standing.acr,
             "amr": grant.amr,
             "auth_time": int(grant.auth_time.timestamp()),
+            "proof_time": int(standing.proof_at.timestamp()),
             "iat": now,
             "exp": expires,
             "jti": secrets.token_urlsafe(12),
         }
         if membership is not None:
             claims |= {"org": organisation, "mbr": str(membership.id), "mkind": membership.kind}
+        if standing.acr == VOUCHED_ACR:
+            claims["vouched"] = [str(each) for each in vouched]
         return self._sign(claims, INTERNAL, "ES256", typ="at+jwt"), expires
 
-    def viewing(self, viewing: Viewing, grant: Grant | GrantRow) -> tuple[str, int]:
+    def viewing(self, viewing: Viewing, grant: Grant | GrantRow, proof_at: datetime) -> tuple[str, int]:
         """As `internal`, for somebody who views as somebody else: that one is the subject, they are the actor (RFC
         8693, 4.1), and the viewing is the session, so that whatever ends it ends its tokens.
         """
@@ -89,6 +97,7 @@ class Tokens:
             "acr": grant.acr,
             "amr": grant.amr,
             "auth_time": int(grant.auth_time.timestamp()),
+            "proof_time": int(proof_at.timestamp()),
             "org": str(viewing.organisation_id),
             "mbr": str(viewing.membership_id),
             "mkind": viewing.kind,

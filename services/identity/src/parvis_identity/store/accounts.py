@@ -12,6 +12,7 @@ from parvis_identity.domain.identifiers import identifier_key, mail_key
 from parvis_identity.domain.links import Purpose
 from parvis_identity.models import Account, AccountKind, Credential, Link
 from parvis_identity.store.address_changes import reserved_for
+from parvis_identity.store.rows import Reading
 from parvis_kit.unit import UnitOfWork
 
 
@@ -20,8 +21,9 @@ async def find(
 ) -> tuple[Account, Credential | None] | None:
     """The account that signs in with `identifier`, and its password (None: none yet).
 
-    Without an organisation only personal accounts are found. On a firm's own address the firm's managed
-    accounts come first, then personal ones by mail; managed accounts of other firms are never found.
+    Without an organisation only personal accounts are found. On a firm's own address the firm's managed accounts come
+    first, then personal ones by mail, then those of its directory, which have no password: a colleague's own account
+    is not hidden by the one that the directory made beside it. Managed accounts of other firms are never found.
     """
     parameters: dict[str, object] = {"mail": mail_key(identifier)}
     if organisation_id is not None:
@@ -40,10 +42,17 @@ _FIND_PERSONAL, _FIND_AT_FIRM = (
     select(Account, Credential)
     .outerjoin(Credential, col(Credential.account_id) == col(Account.id))
     .where(wanted)
-    .order_by(case((col(Account.kind) == AccountKind.MANAGED, 0), else_=1))
+    .order_by(case((col(Account.directory), 2), (col(Account.kind) == AccountKind.MANAGED, 0), else_=1))
     .limit(1)
     for wanted in (_PERSONAL, or_(_MANAGED, _PERSONAL))
 )
+
+
+async def find_of_firm(unit: UnitOfWork, identifier: str, organisation_id: UUID) -> Account | None:
+    """The firm's own account of that identifier; nobody's personal one."""
+    parameters = {"identifier": identifier_key(identifier), "organisation": organisation_id}
+    found = (await unit.session.execute(select(Account).where(_MANAGED), parameters)).first()
+    return None if found is None else found[0]
 
 
 async def insert_unless_there(unit: UnitOfWork, account: Account) -> Account | None:
@@ -76,6 +85,16 @@ async def _unless_reserved(unit: UnitOfWork, added: Account) -> Account:
 async def lock(unit: UnitOfWork, account_id: UUID) -> Account | None:
     """An account, kept from other writers until the transaction ends."""
     return await unit.get(Account, account_id, lock=True)
+
+
+async def hold(unit: UnitOfWork, account_id: UUID) -> Account | None:
+    """The same to read only, for those who sign in."""
+    rows = await unit.fetch(_HOLD, account_id)
+    return _account(rows[0]) if rows else None
+
+
+_account = Reading(Account, "a")
+_HOLD = f"SELECT {_account.columns} FROM accounts a WHERE id = $1 FOR UPDATE"  # noqa: S608 - the model's columns
 
 
 async def lock_opening(unit: UnitOfWork, account_id: UUID) -> tuple[str, Credential] | None:
@@ -165,9 +184,9 @@ async def insert_link(unit: UnitOfWork, link: Link) -> None:
     await unit.execute(insert(Link).values(**link.model_dump()).on_conflict_do_nothing())
 
 
-async def is_invited(unit: UnitOfWork, account_id: UUID) -> bool:
-    """Whether an invitation stands that the account was sent a link for: neither answered nor taken back. An expired
-    link counts: whoever was invited may ask for another one.
+async def is_invited(unit: UnitOfWork, account_id: UUID, organisation_id: UUID | None = None) -> bool:
+    """Whether an invitation stands, of one organisation or of any, that the account was sent a link for: neither
+    answered nor taken back. An expired link counts: whoever was invited may ask for another one.
     """
     query = select(col(Link.id)).where(
         col(Link.account_id) == account_id,
@@ -175,6 +194,8 @@ async def is_invited(unit: UnitOfWork, account_id: UUID) -> bool:
         col(Link.used_at).is_(None),
         col(Link.revoked_at).is_(None),
     )
+    if organisation_id is not None:
+        query = query.where(col(Link.organisation_id) == organisation_id)
     return await unit.scalar(query.limit(1)) is not None
 
 
@@ -199,6 +220,10 @@ async def revoke_links(
     await unit.execute(statement.values(revoked_at=unit.now).execution_options(synchronize_session=False))
 
 
-async def touch_sign_in(unit: UnitOfWork, account_id: UUID, at: datetime) -> None:
-    """Remembers when the account last signed in."""
-    await unit.fetch("UPDATE accounts SET last_sign_in_at = $2 WHERE id = $1", account_id, at)
+async def touch_sign_in(unit: UnitOfWork, account_id: UUID, at: datetime) -> bool:
+    """Remembers when the account last signed in. Whether an erasure of it waits: asked for a moment ago, too."""
+    rows = await unit.fetch(_TOUCH, account_id, at)
+    return bool(rows) and rows[0]["erasure_due_at"] is not None
+
+
+_TOUCH = "UPDATE accounts SET last_sign_in_at = $2 WHERE id = $1 RETURNING erasure_due_at"

@@ -42,6 +42,19 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING RETURNING 1
 """
 
 
+async def copy_proofs(unit: UnitOfWork, session_id: UUID, to: UUID) -> None:
+    """What providers of firms said in a session counts in another one of the same person too."""
+    await unit.fetch(_COPY_PROOFS, session_id, to)
+
+
+# Without what single logout knows it by: the provider signs a browser out, and devices are ended on their list.
+_COPY_PROOFS = """
+INSERT INTO session_proofs
+       (session_id, provider_id, organisation_id, at, ends_at, acr, amr, name_id, session_index, sealed_hint)
+SELECT $2, provider_id, organisation_id, at, ends_at, acr, amr, '', '', '' FROM session_proofs WHERE session_id = $1
+"""
+
+
 async def presented(unit: UnitOfWork, digest: bytes) -> PresentedDevice | None:
     """The device with this secret, locked: two questions of it at once are two questions."""
     code = await unit.get(DeviceCode, digest, lock=True)

@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
 from parvis_identity.domain import sessions as rules
+from parvis_identity.domain.door import Standing
 from parvis_identity.models import (
     AuthorizationCode,
     Client,
@@ -77,6 +78,8 @@ class Granted:
     #: Not revoked, session open, account active.
     alive: bool
     last_seen_at: datetime
+    #: Of the session as it is now.
+    standing: Standing
 
 
 @dataclass(slots=True)
@@ -127,7 +130,7 @@ _GRANTED = """
        a.id, a.kind, a.organisation_id, a.identifier, a.mail, a.given_name, a.family_name, a.locale, a.phone_number,
        a.address,
        g.revoked_at IS NULL AND a.state = 'active' AND s.ended_at IS NULL AND s.last_seen_at > $2 AND
-       s.started_at > $3, s.last_seen_at"""
+       s.started_at > $3, s.last_seen_at, s.acr, s.proof_at"""
 _FROM = """
   FROM grants g JOIN accounts a ON a.id = g.account_id JOIN sessions s ON s.id = g.session_id
 """
@@ -145,13 +148,14 @@ SELECT {_GRANTED} {_FROM} LEFT JOIN revoked_tokens r ON r.jti = $4 WHERE g.id = 
 """
 _OF_GRANT = len(fields(GrantRow))
 _OF_BOTH = _OF_GRANT + len(fields(AccountRow))
-_ALL = _OF_BOTH + 2
+_ALL = _OF_BOTH + 4
 
 
 def _granted(row: asyncpg.Record) -> Granted:
     grant, account = GrantRow(*row[:_OF_GRANT]), AccountRow(*row[_OF_GRANT:_OF_BOTH])
     grant.claims, account.address = _json(grant.claims), _json(account.address)
-    return Granted(grant, account, *row[_OF_BOTH:_ALL])
+    alive, last_seen_at, acr, proof_at = row[_OF_BOTH:_ALL]
+    return Granted(grant, account, alive, last_seen_at, Standing(grant.session_id, acr, proof_at))
 
 
 def _json(column: str | dict[str, Any] | None) -> dict[str, Any] | None:

@@ -147,6 +147,51 @@ ON CONFLICT (key) DO UPDATE SET key = $1 RETURNING failures, last_at, blocked_un
 _COUNTED = "UPDATE sign_in_attempts SET failures = $2, last_at = $3, blocked_until = $4 WHERE key = $1"
 
 
+async def admit(unit: UnitOfWork, key: bytes, throttle: Throttle) -> tuple[bool, timedelta, bool]:
+    """Whether a try may be looked at that counts once it has failed (`failed`): what many people share is not used up
+    by those who are being looked at. After `throttle.free` failures each is counted before, as by `charge`. Answers
+    with its answer, and whether it was counted.
+    """
+    rows = await unit.fetch(_SETTLED, key, unit.now - throttle.forgets_after)
+    if not rows or rows[0]["failures"] < throttle.free:
+        return True, timedelta(0), False
+    may, wait = await charge(unit, key, throttle)
+    return may, wait, may
+
+
+_SETTLED = "SELECT failures FROM sign_in_attempts WHERE key = $1 AND last_at >= $2"
+
+
+async def failed(unit: UnitOfWork, key: bytes, throttle: Throttle) -> timedelta:
+    """Counts a try that was admitted and failed: how long the next one has to wait."""
+    rows = await unit.fetch(_FAILED, key, unit.now, unit.now - throttle.forgets_after)
+    if wait := throttle.wait(rows[0]["failures"]):
+        await unit.fetch("UPDATE sign_in_attempts SET blocked_until = $2 WHERE key = $1", key, unit.now + wait)
+    return wait
+
+
+_FAILED = """
+INSERT INTO sign_in_attempts AS t (key, failures, last_at, blocked_until) VALUES ($1, 1, $2, 'epoch')
+ON CONFLICT (key) DO UPDATE SET failures = CASE WHEN t.last_at < $3 THEN 1 ELSE t.failures + 1 END, last_at = $2
+RETURNING failures
+"""
+
+
+async def made_good(unit: UnitOfWork, key: bytes, mistakes: bytes, throttle: Throttle, *, counted: bool) -> None:
+    """Somebody who was admitted has proven who they are: what they failed there before (counted under `mistakes` too)
+    were their own mistakes, and nobody's guesses.
+    """
+    await unit.fetch(_MADE_GOOD, key, mistakes, unit.now - throttle.forgets_after, int(counted))
+
+
+_MADE_GOOD = """
+WITH own AS (DELETE FROM sign_in_attempts WHERE key = $2 RETURNING failures, last_at)
+UPDATE sign_in_attempts SET blocked_until = 'epoch',
+       failures = greatest(failures - $4 - coalesce((SELECT failures FROM own WHERE last_at >= $3), 0), 0)
+ WHERE key = $1
+"""
+
+
 async def forgive(unit: UnitOfWork, key: bytes, *, only_this: bool = False) -> None:
     """Forgets the failures of a key; with `only_this`, takes back one try (an address from which somebody
     signed in).
@@ -157,3 +202,24 @@ async def forgive(unit: UnitOfWork, key: bytes, *, only_this: bool = False) -> N
 _TAKEN_BACK = """
 UPDATE sign_in_attempts SET failures = greatest(failures - 1, 0), blocked_until = 'epoch' WHERE key = $1
 """
+
+
+async def failures(unit: UnitOfWork, key: bytes) -> int:
+    """How many tries in a row failed, this one with them."""
+    rows = await unit.fetch("SELECT failures FROM sign_in_attempts WHERE key = $1", key)
+    return rows[0]["failures"] if rows else 0
+
+
+async def lock_open(unit: UnitOfWork, session_id: UUID, account_id: UUID) -> Session | None:
+    """An open session of an account, kept from other writers; None when it is over."""
+    query = select(Session).where(col(Session.id) == session_id, col(Session.account_id) == account_id)
+    found: Session | None = await unit.scalar(query.where(*_open(unit.now)).with_for_update())
+    return found
+
+
+async def outdate_proofs(unit: UnitOfWork, account_id: UUID, *, but: UUID) -> None:
+    """The account has something stronger now: what its other sessions have proven is not the strongest any more."""
+    await unit.fetch(_OUTDATE, account_id, but)
+
+
+_OUTDATE = "UPDATE sessions SET proof_at = 'epoch' WHERE account_id = $1 AND id <> $2 AND ended_at IS NULL"

@@ -33,6 +33,12 @@ async def going_on(
     return found
 
 
+async def is_viewing(unit: UnitOfWork, session_id: UUID) -> bool:
+    """Whether somebody looks as somebody else in a session."""
+    query = select(col(Viewing.id)).where(col(Viewing.session_id) == session_id, *_going_on(unit)).limit(1)
+    return await unit.scalar(query) is not None
+
+
 async def of_organisation(unit: UnitOfWork, organisation_id: UUID, members: frozenset[UUID]) -> Sequence[Viewing]:
     """What goes on in an organisation, of or by these memberships (none named: all)."""
     query = select(Viewing).where(col(Viewing.organisation_id) == organisation_id, *_going_on(unit))

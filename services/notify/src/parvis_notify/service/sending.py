@@ -17,9 +17,10 @@ from parvis_kit.caller import acting_for
 from parvis_kit.errors import Kind as ErrorKind
 from parvis_kit.errors import ServiceError
 from parvis_notify import domain, store
-from parvis_notify.domain import NOBODY, Result, State
+from parvis_notify.domain import NOBODY, Kind, Result, State
 from parvis_notify.models import Message
 from parvis_notify.rendering import Words, envelope_message, render, wire_address
+from parvis_notify.service import counting
 from parvis_notify.service.composing import settled
 from parvis_notify.smtp import MailServer, Postponed, Refused, Unsure
 
@@ -141,19 +142,28 @@ class Sender:
                 if error.kind is not ErrorKind.UNAVAILABLE or asyncio.get_running_loop().time() > deadline:
                     raise
                 await asyncio.sleep(0.25)
-        if delay is not None:
+        if delay is None:
+            counting.ended(*_final(outcome))
+        else:
+            counting.ended("postponed", "")
             _log.info("message_waits", message_id=str(message.id), attempt=number, again_in=delay, why=outcome.answer)
             raise Retry(delay)
 
     async def _settle(self, unit: "UnitOfWork", message: Message, outcome: Outcome) -> None:
-        state = outcome.state or State.FAILED
-        reason = outcome.reason if outcome.state else "server_unreachable"
+        state, reason = _final(outcome)
         if state is State.SENT and await store.was_interrupted(unit, message.id):
             reason = domain.MAYBE_SENT_TWICE
         await store.settle(unit, message.id, state, reason)
+        if message.kind == Kind.ERASURE_DONE:
+            await store.forget(unit, message.id)
         event = settled(message, sent=state is State.SENT, reason=reason)
         unit.emit(event, aggregate_id=message.id, version=1)
         unit.record(f"message.{state}", target_kind="message", target_id=message.id, reason=reason)
+
+
+def _final(outcome: Outcome) -> tuple[State, str]:
+    """The message's state and its reason, once it is not tried again."""
+    return (outcome.state, outcome.reason) if outcome.state else (State.FAILED, "server_unreachable")
 
 
 def _no_link(error: ServiceError) -> Outcome:

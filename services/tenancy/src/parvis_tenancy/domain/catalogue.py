@@ -55,6 +55,8 @@ CATALOGUE: tuple[Right, ...] = (
     Right("invoices.edit", "billing", "contact", requires=("invoices.read",)),
     Right("invoices.close", "billing", "contact", requires=("invoices.edit",)),
     Right("organisation.manage", "organisation", whole=True),
+    Right("sign_in.manage", "organisation", whole=True),
+    Right("audit.view", "organisation", whole=True),
     Right("organisations.manage", "organisation", provider_only=True, whole=True),
     Right("products.manage", "organisation", provider_only=True, whole=True),
 )
@@ -62,6 +64,9 @@ RIGHTS: Mapping[str, Right] = MappingProxyType({right.code: right for right in C
 
 #: What a portal access may do with the contacts that it acts for. It holds nothing else.
 PORTAL_RIGHTS = frozenset({"contacts.read", "documents.read", "documents.file", "invoices.read"})
+
+#: What lets somebody change what others may do, or how all of them enter: given after a proof that is not old.
+ADMINISTRATIVE = frozenset(right.code for right in CATALOGUE if right.whole) | {"members.manage"}
 
 ADMINISTRATOR = "administrator"
 

@@ -2,6 +2,9 @@
 
 from enum import IntEnum
 
+#: Strength of a sign-in that only a firm's provider vouched for, in an account of somebody's own: it opens that firm.
+VOUCHED_ACR = "0"
+
 
 class OrganisationKind(IntEnum):
     """Who an organisation is in the installation."""

@@ -28,6 +28,7 @@ _STATUS: Final = {
     Kind.UNAUTHENTICATED: 401,
     Kind.FORBIDDEN: 403,
     Kind.NOT_FOUND: 404,
+    Kind.LIMIT: 429,
     Kind.UNAVAILABLE: 503,
 }
 #: What a request identifier may look like to be said again; anything else is not repeated into headers and logs.
@@ -115,8 +116,8 @@ class Edge:
 
         try:
             await self.app(scope, hear, say)
-        except Exception as error:  # noqa: BLE001 - the last one to know: whoever asked gets an answer that they can read
-            _log.exception("request_failed", request_id=identifier, error=repr(error))
+        except Exception:  # noqa: BLE001 - the last one to know: whoever asked gets an answer that they can read
+            _log.exception("request_failed", request_id=identifier)
             await problem(Request(scope), 500, "internal")(scope, receive, say)
 
 
@@ -152,6 +153,8 @@ async def _service_error(request: Request, error: Exception) -> Response:
     status = _STATUS.get(error.kind, 500)
     if status == HTTPStatus.UNAUTHORIZED:
         return problem(request, status, error.reason, headers={"WWW-Authenticate": _challenge(error.reason)})
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return problem(request, status, error.reason, headers={"Retry-After": "1"})
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.warning("request_failed", error=str(error))
         return problem(request, status, "unavailable" if error.kind is Kind.UNAVAILABLE else "internal")

@@ -25,6 +25,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     400: {**_PROBLEM, "description": "The request cannot be answered"},
     401: {**_PROBLEM, "description": "No access token of a product"},
     403: {**_PROBLEM, "description": "The product is closed"},
+    429: {**_PROBLEM, "description": "The product asks too often"},
 }
 
 

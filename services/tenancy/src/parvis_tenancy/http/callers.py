@@ -22,6 +22,7 @@ from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
 from parvis_kit.errors import ServiceError, unauthenticated
 from parvis_kit.tokens import LEEWAY, REFRESH_INTERVAL, FetchKeys
 from parvis_tenancy.domain.questions import Asker
+from parvis_tenancy.http.paces import SEARCH, Paces
 
 ALGORITHMS = ["ES256"]
 #: What a proof may be signed with, and with which key.
@@ -58,8 +59,9 @@ class _Token:
 class ProductTokens:
     """See the module. Tokens that were verified are remembered, and so are proofs that were used, in this process."""
 
-    def __init__(self, fetch_keys: FetchKeys, *, issuer: str) -> None:
+    def __init__(self, fetch_keys: FetchKeys, *, issuer: str, each_second: float = 0) -> None:
         self._fetch_keys = fetch_keys
+        self._paces = Paces(each_second)
         self._issuer = issuer
         self._keys: KeySet | None = None
         self._fetched = float("-inf")
@@ -68,7 +70,7 @@ class ProductTokens:
 
     async def asker(self, authorization: str, proofs: Sequence[str], *, method: str, path: str) -> Asker:
         """The product that sends a request. Raises UNAUTHENTICATED token_missing, token_invalid, token_expired,
-        token_of_a_person, token_bound, proof_invalid.
+        token_of_a_person, token_bound, proof_invalid, LIMIT too_often.
         """
         scheme, _, token = authorization.strip().partition(" ")
         if scheme.lower() not in {"bearer", "dpop"} or not token.strip():
@@ -81,6 +83,7 @@ class ProductTokens:
             raise unauthenticated("token_bound")
         if scheme.lower() == "dpop":
             self._prove(found, token.strip(), proofs, method, f"{self._issuer}{path}")
+        self._paces.count(found.asker.client_id, SEARCH if "/search/" in path else 1.0)
         return found.asker
 
     async def _verified(self, token: str) -> _Token:

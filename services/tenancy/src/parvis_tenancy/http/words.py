@@ -89,6 +89,10 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
         "The body is larger than 1 MiB.",
         "Le corps dépasse 1 Mio.",
     ),
+    "too_often": (
+        "The product asks more often than it may. Wait a second.",
+        "Le produit pose ses questions plus souvent que prévu. Attendez une seconde.",
+    ),
     "token_missing": (
         "Send an access token that the product got for itself (client_credentials): Authorization: Bearer …",
         "Envoyez un jeton d’accès que le produit a obtenu pour lui-même (client_credentials) : Authorization: Bearer …",

@@ -124,6 +124,10 @@ class Membership(Owned, Versioned, Sorted, Fact, table=True):
     #: Of a portal access: the member who granted it.
     granted_by: UUID | None = None
     identifier: str = ""
+    #: Whether the firm's directory decides over it (`domain.directory.Hand`).
+    directory: int = choice(default=0)
+    #: It was cut because they left the directory, or were given no profile by it: it is opened again with that.
+    cut_by_directory: bool = False
     invited_at: datetime = instant()
     activated_at: datetime | None = instant(default=None)
 

@@ -7,7 +7,7 @@ from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.ids import parse, parse_optional
 from parvis_kit.unit import UnitOfWork
 from parvis_tenancy.rpc import identifiers
-from parvis_tenancy.service import accesses, contacts
+from parvis_tenancy.service import accesses, contact_erasing, contacts
 from parvis_tenancy.service.accounts import Identity
 
 
@@ -43,6 +43,12 @@ class ContactRpc:
     async def SetAdvisers(self, unit: UnitOfWork, request: tenancy_pb2.SetAdvisersRequest) -> tenancy_pb2.ContactRecord:
         advisers = [(parse(each.membership_id, "advisers"), int(each.role)) for each in request.advisers]
         return await contacts.set_advisers(unit, parse(request.contact_id, "contact_id"), advisers)
+
+    async def EraseContact(
+        self, unit: UnitOfWork, request: tenancy_pb2.EraseContactRequest
+    ) -> tenancy_pb2.EraseContactResponse:
+        await contact_erasing.erase(unit, self.identity, parse(request.id))
+        return tenancy_pb2.EraseContactResponse()
 
     async def GrantAccess(self, unit: UnitOfWork, request: tenancy_pb2.GrantAccessRequest) -> tenancy_pb2.Access:
         return await accesses.grant(

@@ -25,6 +25,23 @@ class MemberRpc:
     async def GetMember(self, unit: UnitOfWork, request: tenancy_pb2.GetMemberRequest) -> tenancy_pb2.Member:
         return await members.one(unit, parse(request.id))
 
+    async def ListOwnMemberships(
+        self, unit: UnitOfWork, _: tenancy_pb2.ListOwnMembershipsRequest
+    ) -> tenancy_pb2.ListOwnMembershipsResponse:
+        return tenancy_pb2.ListOwnMembershipsResponse(
+            memberships=[
+                tenancy_pb2.OwnMembership(organisation_id=str(organisation_id), membership_id=str(membership_id))
+                for organisation_id, membership_id in await members.own(unit)
+            ]
+        )
+
+    async def ListAdministrations(
+        self, unit: UnitOfWork, request: tenancy_pb2.ListAdministrationsRequest
+    ) -> tenancy_pb2.ListAdministrationsResponse:
+        return tenancy_pb2.ListAdministrationsResponse(
+            administrations=await members.administrations(unit, parse(request.account_id, "account_id"))
+        )
+
     async def InviteMember(self, unit: UnitOfWork, request: tenancy_pb2.InviteMemberRequest) -> tenancy_pb2.Member:
         return await members.invite(unit, self.identity, request, parse(request.profile_id, "profile_id"))
 

@@ -67,7 +67,7 @@ class OrganisationRpc:
         return await organisations.create_customer(unit, self.identity, request)
 
     async def GetFace(self, unit: UnitOfWork, request: tenancy_pb2.GetFaceRequest) -> tenancy_pb2.Face:
-        return await organisations.face(unit, request.slug)
+        return await organisations.face(unit, request.slug, parse_optional(request.id, "id"))
 
     async def SetUp(self, unit: UnitOfWork, request: tenancy_pb2.SetUpRequest) -> tenancy_pb2.SetUpResponse:
         return await set_up.set_up(unit, self.identity, self.setup_token_sha256, request)

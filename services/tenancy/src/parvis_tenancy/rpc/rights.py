@@ -7,6 +7,7 @@ from parvis_kit.ids import parse, parse_optional
 from parvis_kit.server import Begin, in_steps
 from parvis_kit.unit import UnitOfWork
 from parvis_tenancy.service import contacts, decisions, rights, viewings
+from parvis_tenancy.service.fields import moment_of
 from parvis_tenancy.store.known import Known
 
 
@@ -42,6 +43,14 @@ class RightsRpc:
             parse(request.membership_id, "membership_id"),
         )
 
+    async def ListEmployments(
+        self, unit: UnitOfWork, request: tenancy_pb2.ListEmploymentsRequest
+    ) -> tenancy_pb2.ListEmploymentsResponse:
+        return await rights.employments(unit, parse(request.account_id, "account_id"))
+
+    async def ListStaff(self, unit: UnitOfWork, request: tenancy_pb2.ListStaffRequest) -> tenancy_pb2.ListStaffResponse:
+        return await rights.staff(unit, parse(request.organisation_id, "organisation_id"))
+
     async def GetGrantSet(self, unit: UnitOfWork, request: tenancy_pb2.GetGrantSetRequest) -> tenancy_pb2.GrantSet:
         organisation_id = parse(request.organisation_id, "organisation_id")
         return await rights.grant_set(unit, parse(request.membership_id, "membership_id"), organisation_id)
@@ -73,8 +82,7 @@ class RightsRpc:
         return await decisions.subjects(unit, request)
 
     async def GetRightsAt(self, unit: UnitOfWork, request: tenancy_pb2.GetRightsAtRequest) -> tenancy_pb2.RightsAt:
-        at = request.at.ToDatetime(unit.now.tzinfo) if request.HasField("at") else None
-        return await decisions.rights_at(unit, request.membership_id, at)
+        return await decisions.rights_at(unit, request.membership_id, moment_of(request, "at"))
 
     @in_steps
     async def Watch(self, begin: Begin, request: tenancy_pb2.WatchRequest) -> tenancy_pb2.WatchResponse:

@@ -69,6 +69,15 @@ async def below_ceiling(unit: UnitOfWork, codes: tuple[str, ...]) -> None:
         raise forbidden("above_ceiling", right=codes[0], rights=", ".join(codes), helpers=helpful)
 
 
+def proven(unit: UnitOfWork, given: Rights | None = None) -> None:
+    """Raises PRECONDITION step_up_required when the caller has not just proven who they are. `given`: what an act gives
+    somebody; only that which administers asks for a proof.
+    """
+    sensitive = given is None or not catalogue.ADMINISTRATIVE.isdisjoint(given)
+    if sensitive and not unit.caller.is_fresh:
+        raise precondition("step_up_required")
+
+
 async def may_change(unit: UnitOfWork, old: Rights, asked: Rights, new: Rights) -> None:
     """Raises FORBIDDEN above_ceiling when a change of rights touches what the caller does not hold: what was `asked`
     first, then what it carried along.
@@ -182,7 +191,7 @@ async def keep_an_administrator(unit: UnitOfWork, membership: Membership) -> Non
     """Raises PRECONDITION last_administrator when nobody else could give rights. Only under `next_revision`."""
     active = membership.state == MembershipState.ACTIVE
     administers = active and membership.profile_built_in == catalogue.ADMINISTRATOR and membership.tier_id is None
-    if administers and await rights.other_administrators(unit, membership.id) == 0:
+    if administers and not await rights.other_administrators(unit, membership.id):
         raise precondition("last_administrator")
 
 

@@ -55,7 +55,7 @@ async def page(unit: UnitOfWork, request: tenancy_pb2.ListContactsRequest) -> te
 async def record(unit: UnitOfWork, contact_id: UUID) -> tenancy_pb2.ContactRecord:
     """A contact in the caller's scope. A portal access sees of the people only its own. Raises NOT_FOUND."""
     rows = await contacts.read(unit, [contact_id], reach.of_caller(unit))
-    if not rows:
+    if not rows or not rows[0]["kind"]:  # it was erased
         raise not_found("contact_not_found")
     people = await contacts.people(unit, [contact_id])
     if unit.grants.kind == "portal":
@@ -229,6 +229,20 @@ async def _changed(unit: UnitOfWork, contact: Contact) -> tenancy_pb2.ContactRec
     )
     unit.emit(event, aggregate_id=contact.id, version=contact.version)
     return answer
+
+
+async def tell_erased(unit: UnitOfWork, contact: Contact) -> None:
+    """Tells the others of a contact that was just erased, under the kind that it was of, which they know."""
+    kind = contact.kind
+    await unit.session.refresh(contact)
+    contact.version += 1
+    await unit.flush()
+    row = (await contacts.read(unit, [contact.id], EVERYTHING))[0]
+    told = messages.contact({**row, "kind": kind})
+    event = events_pb2.ContactChanged(
+        contact=told, revision=row["advisers_revision"], previous=row["advisers_previous"]
+    )
+    unit.emit(event, aggregate_id=contact.id, version=contact.version)
 
 
 async def adviser_changes(

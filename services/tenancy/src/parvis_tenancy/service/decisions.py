@@ -23,6 +23,7 @@ from parvis_tenancy.domain.facts import Facts
 from parvis_tenancy.domain.scopes import Scope
 from parvis_tenancy.domain.states import ContactKind, MembershipKind, MembershipState
 from parvis_tenancy.service import authority, messages, reach
+from parvis_tenancy.service.fields import moment_of
 from parvis_tenancy.service.rights import compiled_message
 from parvis_tenancy.store import contact_lists, contacts, decisions, facts, rights
 from parvis_tenancy.store.contact_reach import EVERYTHING, Reach, narrower
@@ -51,7 +52,7 @@ async def batch(
     """See RightsService.BatchCheck."""
     if len(request.questions) > _MOST_QUESTIONS:
         raise invalid("too_many_questions", most=str(_MOST_QUESTIONS))
-    moment = await _moment(unit, request.at.ToDatetime(unit.now.tzinfo) if request.HasField("at") else None)
+    moment = await _moment(unit, moment_of(request, "at"))
     answers = []
     for each in request.questions:
         question = await _question(unit, each)
@@ -62,7 +63,7 @@ async def batch(
 
 async def explain(unit: UnitOfWork, known: Known, request: tenancy_pb2.ExplainRequest) -> tenancy_pb2.Explanation:
     """See RightsService.Explain."""
-    moment = await _moment(unit, request.at.ToDatetime(unit.now.tzinfo) if request.HasField("at") else None)
+    moment = await _moment(unit, moment_of(request, "at"))
     question = await _question(unit, request.question)
     read = await _read(unit, known, moment, question)
     answer = _answer(read, question, moment.at)

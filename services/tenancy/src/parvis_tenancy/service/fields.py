@@ -23,6 +23,14 @@ LINE = 500
 _LOCAL_HOSTS = {"localhost", "127.0.0.1"}
 
 
+def moment_of(message: Message, field: str) -> datetime | None:
+    """A moment that may be unset, UTC. Raises INVALID fields_invalid for what is in no calendar."""
+    fields = Fields()
+    found = fields.moment(field, message)
+    fields.settle()
+    return found
+
+
 class Fields:
     """Collects violations; `settle` raises them together as INVALID fields_invalid."""
 

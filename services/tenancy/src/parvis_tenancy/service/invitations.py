@@ -9,6 +9,7 @@ from parvis_kit.errors import conflict, not_found
 from parvis_kit.ids import uuid7
 from parvis_kit.text import search_key
 from parvis_kit.unit import UnitOfWork
+from parvis_tenancy.domain.directory import Hand
 from parvis_tenancy.domain.states import MembershipKind, MembershipState, RequestState
 from parvis_tenancy.models import Membership, Organisation, Profile
 from parvis_tenancy.service import authority
@@ -68,6 +69,7 @@ async def enrol(
     # accesses nobody who may grant more. Of what somebody was before their invitation was withdrawn, nothing is left.
     membership.tier_id, membership.access_quota = tier_id, quota
     membership.manager_id = None
+    membership.directory, membership.cut_by_directory = int(Hand.NONE), False
     membership.profile_id = profile.id
     membership.profile_name = profile.name
     membership.profile_built_in = profile.built_in

@@ -21,8 +21,9 @@ GRANTS = "accesses.manage"
 async def set_limits(
     unit: UnitOfWork, membership_id: UUID, wanted: tenancy_pb2.SetMemberLimitsRequest
 ) -> tenancy_pb2.Member:
-    """Sets all of a member's limits. Raises PRECONDITION last_administrator, withdrawn, FORBIDDEN out_of_tier,
-    above_ceiling, CONFLICT stale_version, INVALID fields_invalid, NOT_FOUND member_not_found, structure_not_found.
+    """Sets all of a member's limits. Raises PRECONDITION last_administrator, withdrawn, step_up_required (for another
+    part or quota: absences are everyday), FORBIDDEN out_of_tier, above_ceiling, CONFLICT stale_version, INVALID
+    fields_invalid, NOT_FOUND member_not_found, structure_not_found.
     """
     fields = Fields()
     reason = fields.reason(wanted.reason)
@@ -42,6 +43,8 @@ async def set_limits(
     if membership.state == MembershipState.WITHDRAWN:
         raise precondition("withdrawn")
     await authority.in_tier(unit, membership.structure_id, right=authority.MANAGE)
+    if (tier_id, quota) != (membership.tier_id, membership.access_quota):
+        authority.proven(unit)
     if tier_id != membership.tier_id:
         await _limit(unit, membership, tier_id)
         authority.grants_changed(unit, revision, membership_id)

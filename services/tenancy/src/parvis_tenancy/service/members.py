@@ -10,14 +10,15 @@ from parvis_kit.errors import conflict, not_found, precondition
 from parvis_kit.unit import UnitOfWork
 from parvis_tenancy.domain import catalogue
 from parvis_tenancy.domain import rights as rules
+from parvis_tenancy.domain.directory import Hand
 from parvis_tenancy.domain.rights import Carried
 from parvis_tenancy.domain.states import MembershipState
 from parvis_tenancy.models import Membership, Profile
-from parvis_tenancy.service import authority, differences, invitations, messages, seats
+from parvis_tenancy.service import authority, differences, hands, invitations, messages, seats
 from parvis_tenancy.service.accounts import Identity, PersonName
 from parvis_tenancy.service.fields import Fields
 from parvis_tenancy.service.invitations import Invitation
-from parvis_tenancy.store import members, rights
+from parvis_tenancy.store import members, organisations, rights
 from parvis_tenancy.store.search import by_name, patterns
 
 _SHOWN = (MembershipState.INVITED, MembershipState.ACTIVE, MembershipState.CUT)
@@ -47,7 +48,34 @@ async def one(unit: UnitOfWork, membership_id: UUID) -> tenancy_pb2.Member:
     row = await members.one(unit, membership_id)
     if row is None:
         raise not_found("member_not_found")
-    return messages.member(row, unit.caller.membership_id)
+    answer = messages.member(row, unit.caller.membership_id)
+    if row["directory"] == Hand.FOLLOWED:
+        answer.directory_decides.extend(sorted(await hands.decided(unit, row["account_id"])))
+    return answer
+
+
+async def own(unit: UnitOfWork) -> list[tuple[UUID, UUID]]:
+    """Organisation and membership of each membership of the caller's account, ended ones too. Raises PRECONDITION
+    door_closed where only a firm's provider vouched for it.
+    """
+    if unit.caller.acr == "0" and unit.caller.organisation_id is None:
+        raise precondition("door_closed", step="own")
+    if unit.caller.account_id is None:
+        raise not_found()
+    return await members.every_of_account(unit, unit.caller.account_id)
+
+
+async def administrations(unit: UnitOfWork, account_id: UUID) -> list[tenancy_pb2.Administration]:
+    """The organisations that an account administers, and who else does."""
+    await unit.as_account(account_id)
+    found = []
+    for organisation_id, membership_id in await rights.administered(unit, account_id):
+        await unit.enter(organisation_id)
+        entry = await organisations.entry(unit, organisation_id)
+        if entry is not None:
+            others = map(str, await rights.other_administrators(unit, membership_id))
+            found.append(tenancy_pb2.Administration(slug=entry.slug, name=entry.name, other_account_ids=others))
+    return found
 
 
 async def invite(
@@ -56,7 +84,7 @@ async def invite(
     """Invites a person, with all the products that are named, or not at all.
 
     Raises CONFLICT already_member, FORBIDDEN above_ceiling, right_missing, NOT_FOUND, INVALID fields_invalid,
-    PRECONDITION not_subscribed, seats_exhausted.
+    PRECONDITION not_subscribed, seats_exhausted, step_up_required (for a profile that administers).
     """
     fields = Fields()
     product_ids = fields.identifiers("product_ids", request.product_ids)
@@ -135,7 +163,8 @@ async def cut(unit: UnitOfWork, membership_id: UUID, reason: str = "") -> tenanc
 async def reopen(unit: UnitOfWork, membership_id: UUID, reason: str = "") -> tenancy_pb2.Member:
     """Opens an access that was cut, with the products that a seat is free for: the answer names the others.
 
-    Raises PRECONDITION withdrawn, FORBIDDEN above_ceiling.
+    Raises PRECONDITION withdrawn, directory_decides, step_up_required (for whoever administers), FORBIDDEN
+    above_ceiling.
     """
     lost: list[str] = []
     revision = await rights.next_revision(unit, "member.reopened", _reason(reason))
@@ -143,7 +172,12 @@ async def reopen(unit: UnitOfWork, membership_id: UUID, reason: str = "") -> ten
     if membership.state == MembershipState.WITHDRAWN:
         raise precondition("withdrawn")
     if membership.state == MembershipState.CUT:
+        if membership.cut_by_directory and membership.directory == Hand.FOLLOWED:
+            raise precondition("directory_decides")
         await authority.may_act_on(unit, membership)
+        found = await rights.holder(unit, membership_id)
+        authority.proven(unit, found.rights if found else None)
+        membership.cut_by_directory = False
         lost = await seats.take_again(unit, membership)
         async with authority.below_law(unit):
             await _set_state(unit, membership, MembershipState.ACTIVE, revision)
@@ -167,8 +201,8 @@ class MemberChange:
 async def update(unit: UnitOfWork, membership_id: UUID, change: MemberChange) -> tenancy_pb2.Member:
     """Changes function, profile or structure. What differs from the profile stays so, as far as it can.
 
-    Raises CONFLICT stale_version, PRECONDITION last_administrator, withdrawn, profile_inactive, FORBIDDEN
-    above_ceiling, out_of_tier, NOT_FOUND, INVALID fields_invalid.
+    Raises CONFLICT stale_version, PRECONDITION last_administrator, withdrawn, profile_inactive, directory_decides,
+    step_up_required (for another profile), FORBIDDEN above_ceiling, out_of_tier, NOT_FOUND, INVALID fields_invalid.
     """
     fields = Fields()
     function = fields.text("function", change.function)
@@ -182,6 +216,11 @@ async def update(unit: UnitOfWork, membership_id: UUID, change: MemberChange) ->
         raise precondition("withdrawn")
     await authority.in_tier(unit, membership.structure_id, right=authority.MANAGE)
     structure_id = await existing_structure(unit, change.structure_id)
+    elsewhere = structure_id != membership.structure_id
+    asked = {"profile": change.profile_id != membership.profile_id, "structure": elsewhere}
+    if asked["profile"]:
+        authority.proven(unit)
+    await hands.left_to(unit, membership, {**asked, "function": function != membership.function})
     carried: Sequence[Carried] = ()
     if change.profile_id != membership.profile_id or structure_id != membership.structure_id:
         async with authority.below_law(unit):
@@ -235,9 +274,12 @@ async def _set_state(unit: UnitOfWork, membership: Membership, state: Membership
 
 
 async def may_give(unit: UnitOfWork, profile_id: UUID) -> None:
-    """Raises FORBIDDEN above_ceiling when a profile holds what the caller does not, NOT_FOUND profile_not_found."""
+    """Raises FORBIDDEN above_ceiling when a profile holds what the caller does not, NOT_FOUND profile_not_found,
+    PRECONDITION step_up_required when it administers and the caller has not just proven who they are.
+    """
     wanted = await authority.rights_of_profile(unit, profile_id)
     await authority.below_ceiling(unit, rules.above(wanted, await authority.own_rights(unit)))
+    authority.proven(unit, wanted)
 
 
 async def giveable(unit: UnitOfWork, profile_id: UUID) -> Profile:

@@ -114,6 +114,7 @@ def frame(row: Row, grants: GrantSet) -> tenancy_pb2.Frame:
         rights=sorted(grants.rights),
         organisations=row["organisations"],
         revision=grants.revision,
+        closes_at=instant(grants.closes_at),
     )
 
 
@@ -148,6 +149,8 @@ def member(row: Row, myself: UUID | None) -> tenancy_pb2.Member:
         is_adviser=row["is_adviser"],
         absent_from=instant(row["absent_from"]),
         absent_until=instant(row["absent_until"]),
+        directory=row["directory"],
+        cut_by_directory=row["cut_by_directory"],
     )
 
 

@@ -1,6 +1,5 @@
 """Organisations: their record, their customers."""
 
-import asyncio
 from typing import Any
 from uuid import UUID
 
@@ -9,17 +8,18 @@ from asyncpg import Record
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit import paging
 from parvis_kit.caller import Caller
-from parvis_kit.errors import conflict, not_found
+from parvis_kit.errors import conflict, not_found, precondition
 from parvis_kit.text import search_key
 from parvis_kit.unit import Database, UnitOfWork
 from parvis_tenancy.domain import records
-from parvis_tenancy.domain.states import OrganisationKind
+from parvis_tenancy.domain.states import VOUCHED_ACR, OrganisationKind
 from parvis_tenancy.service import invitations, messages, provision
 from parvis_tenancy.service.accounts import Identity, PersonName
 from parvis_tenancy.service.fields import Fields
 from parvis_tenancy.service.invitations import Invitation, own_organisation
-from parvis_tenancy.store import organisations, rights
+from parvis_tenancy.store import closings, organisations, rights
 from parvis_tenancy.store.search import by_name, patterns, sort_key
+from parvis_watch import jobs
 
 _REFRESH_EVERY = 3600.0  # s
 
@@ -30,7 +30,9 @@ async def own(unit: UnitOfWork) -> tenancy_pb2.Organisation:
 
 
 async def update(unit: UnitOfWork, wanted: tenancy_pb2.Organisation) -> tenancy_pb2.Organisation:
-    """Changes the record. Raises CONFLICT stale_version, INVALID fields_invalid."""
+    """Changes the record. Raises CONFLICT stale_version, INVALID fields_invalid, PRECONDITION step_up_required where
+    bank details change and the caller has not just proven who they are.
+    """
     fields = Fields()
     name = fields.text("name", wanted.name, required=True)
     record = _record(fields, wanted)
@@ -41,6 +43,8 @@ async def update(unit: UnitOfWork, wanted: tenancy_pb2.Organisation) -> tenancy_
         raise not_found()
     if found.version != wanted.version:
         raise conflict("stale_version", version=str(found.version))
+    if record["iban"] != found.iban and not unit.caller.is_fresh:
+        raise precondition("step_up_required")
     found.sqlmodel_update({**record, "name": name})
     found.version += 1
     found.sort_key = sort_key(name)
@@ -56,19 +60,25 @@ async def mine(
     unit: UnitOfWork, account_id: UUID, request: tenancy_pb2.ListMyOrganisationsRequest
 ) -> tenancy_pb2.ListMyOrganisationsResponse:
     """A page of the organisations that an account may enter, by name, and the one named: three statements at most,
-    however many there are.
+    however many there are. Whoever only a firm's provider vouched for is shown that firm, and asked to prove their
+    account before they hear whether the one named is theirs: PRECONDITION door_closed.
     """
+    vouched = unit.caller.acr == VOUCHED_ACR
+    whose = organisations.Mine(account_id, unit.caller.vouched if vouched else None)
     size, after = paging.size(request.page_size), paging.cursor(request.page_token)
-    rows, total = await organisations.page_of_account(unit, account_id, patterns(request.query), after, size + 1)
+    rows, total = await organisations.page_of_account(unit, whose, patterns(request.query), after, size + 1)
     shown, token = paging.cut(rows, size, by_name(total))
     named = next((row for row in shown if row["slug"] == request.slug), None)
     if named is None and request.slug and (request.query or token or after):
-        named = await organisations.of_account(unit, account_id, request.slug)
+        named = await organisations.of_account(unit, whose, request.slug)
+    if named is None and request.slug and vouched:
+        raise precondition("door_closed", step="own")
     return tenancy_pb2.ListMyOrganisationsResponse(
         organisations=map(_my_organisation, shown),
         next_page_token=token,
         total=total,
         named=None if named is None else _my_organisation(named),
+        partial=vouched,
     )
 
 
@@ -127,12 +137,20 @@ async def create_customer(
     return messages.organisation(organisation.model_dump())
 
 
-async def face(unit: UnitOfWork, slug: str) -> tenancy_pb2.Face:
-    """The public face with this slug. Raises NOT_FOUND."""
-    entry = await organisations.entry_by_slug(unit, slug) if records.slug_is_right(slug) else None
+async def face(unit: UnitOfWork, slug: str, organisation_id: UUID | None = None) -> tenancy_pb2.Face:
+    """The public face with this slug, or of this organisation. Raises NOT_FOUND."""
+    if organisation_id is not None:
+        entry = await organisations.entry(unit, organisation_id)
+    else:
+        entry = await organisations.entry_by_slug(unit, slug) if records.slug_is_right(slug) else None
     if entry is None:
         raise not_found("no_organisation")
-    return messages.public_face(entry)
+    shown = messages.public_face(entry)
+    closes_at = await closings.closes_at(unit, entry.organisation_id)
+    if closes_at is not None:
+        shown.closes_at.FromDatetime(closes_at)
+        shown.accepts_requests = False
+    return shown
 
 
 def _record(fields: Fields, wanted: tenancy_pb2.Organisation) -> dict[str, Any]:
@@ -158,4 +176,4 @@ async def refresh_keys_for_ever(database: Database) -> None:
     while True:
         async with database.begin(Caller("tenancy")) as unit:
             await organisations.refresh_keys(unit)
-        await asyncio.sleep(_REFRESH_EVERY)
+        await jobs.rest("refresh_keys", _REFRESH_EVERY)

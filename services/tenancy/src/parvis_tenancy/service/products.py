@@ -3,18 +3,22 @@
 from uuid import UUID
 
 from parvis.tenancy.v1 import tenancy_pb2
-from parvis_kit.errors import not_found
+from parvis_kit.errors import not_found, precondition
 from parvis_kit.unit import UnitOfWork
 from parvis_tenancy.models import Organisation, Subscription
-from parvis_tenancy.service import authority
-from parvis_tenancy.store import organisations, products, rights
+from parvis_tenancy.service import authority, messages
+from parvis_tenancy.store import closings, organisations, products, rights
 
 
 async def subscribe(unit: UnitOfWork, product_id: UUID, organisation_id: UUID) -> None:
-    """Subscribes a customer, or the provider itself, without a number; does nothing when it is. Raises NOT_FOUND."""
+    """Subscribes a customer, or the provider itself, without a number; does nothing when it is. Raises NOT_FOUND,
+    PRECONDITION customer_closing.
+    """
     if await products.load(unit, product_id) is None:
         raise not_found("product_not_found")
     await _customer(unit, organisation_id)
+    if await closings.closes_at(unit, organisation_id) is not None:
+        raise precondition("customer_closing")
     if await products.subscription(unit, organisation_id, product_id) is None:
         unit.record(
             "customer.subscribed", target_kind="organisation", target_id=organisation_id, product=str(product_id)
@@ -42,6 +46,7 @@ async def subscriptions(unit: UnitOfWork, organisation_id: UUID) -> tenancy_pb2.
     return tenancy_pb2.ListSubscriptionsResponse(
         organisation_name=customer.name,
         organisation_slug=customer.slug,
+        closes_at=messages.instant(await closings.closes_at(unit, organisation_id)),
         subscriptions=[
             tenancy_pb2.Subscription(
                 product_id=str(row["id"]),

@@ -14,7 +14,7 @@ from parvis_tenancy.models import Profile
 from parvis_tenancy.service import authority, differences, messages
 from parvis_tenancy.service import members as staff
 from parvis_tenancy.service.fields import Fields
-from parvis_tenancy.store import declared, members, rights
+from parvis_tenancy.store import declared, directory, members, rights
 from parvis_tenancy.store.search import sort_key
 
 #: Of those who have a profile that is to be deleted.
@@ -91,8 +91,9 @@ async def delete(
 ) -> tenancy_pb2.DeleteProfileResponse:
     """Deletes a profile; whoever has it gets the replacement, all at once.
 
-    Raises PRECONDITION profile_in_use (how many have it, and names), built_in, profile_inactive, FORBIDDEN
-    above_ceiling, CONFLICT stale_version, NOT_FOUND profile_not_found, INVALID fields_invalid.
+    Raises PRECONDITION profile_in_use (how many have it, and names), profile_mapped (the directory's mapping gives it),
+    built_in, profile_inactive, FORBIDDEN above_ceiling, CONFLICT stale_version, NOT_FOUND profile_not_found, INVALID
+    fields_invalid.
     """
     fields = Fields()
     why = fields.reason(reason)
@@ -106,6 +107,12 @@ async def delete(
     count, names = await members.holders(unit, profile_id, _NAMED)
     if count and replacement_id is None:
         raise precondition("profile_in_use", name=profile.name, members=str(count), names=", ".join(names))
+    if await directory.gives(unit, profile_id):
+        if replacement_id is None:
+            raise precondition("profile_mapped", name=profile.name)
+        await staff.may_give(unit, replacement_id)
+        await staff.giveable(unit, replacement_id)
+        await directory.give_instead(unit, profile_id, replacement_id)
     # Invitations that were withdrawn keep a profile, which is given by nobody: they are invited anew with another.
     heir = replacement_id or await members.least_profile(unit, profile_id)
     if heir is not None:

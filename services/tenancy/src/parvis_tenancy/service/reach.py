@@ -36,7 +36,7 @@ async def to_change(unit: UnitOfWork, contact_id: UUID, right: str) -> Contact:
     Raises NOT_FOUND contact_not_found when they may not see it, FORBIDDEN out_of_scope when they see it only.
     """
     contact = await contacts.load(unit, contact_id)
-    if contact is None:
+    if contact is None or not contact.kind:  # it was erased
         raise not_found("contact_not_found")
     await may_act(unit, await advisers_of_visible(unit, contact_id), right)
     return contact

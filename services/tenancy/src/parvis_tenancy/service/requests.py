@@ -3,7 +3,6 @@
 Whoever asked is no member. They see their own request through their account; nothing names the organisation for them.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,7 +17,7 @@ from parvis_kit.errors import not_found, precondition
 from parvis_kit.paging import Cursor
 from parvis_kit.unit import Database, UnitOfWork
 from parvis_tenancy.domain.catalogue import RIGHTS
-from parvis_tenancy.domain.states import MembershipState, RequestOutcome, RequestState
+from parvis_tenancy.domain.states import VOUCHED_ACR, MembershipState, RequestOutcome, RequestState
 from parvis_tenancy.models import AccessRequest, Membership
 from parvis_tenancy.service import authority, invitations, members, messages, provision, seats
 from parvis_tenancy.service import rights as decisions
@@ -28,6 +27,7 @@ from parvis_tenancy.service.invitations import Invitation
 from parvis_tenancy.store import decisions as holding
 from parvis_tenancy.store import members as memberships
 from parvis_tenancy.store import organisations, requests, rights
+from parvis_watch import jobs
 
 RIGHT = "members.invite"
 LONGEST_REASON = 500
@@ -123,8 +123,8 @@ async def accept(
     unit: UnitOfWork, identity: Identity, wanted: tenancy_pb2.AcceptRequestRequest, request_id: UUID, profile_id: UUID
 ) -> tenancy_pb2.Member:
     """Makes the person a member who is in, with all the products that are named, or not at all. Raises PRECONDITION
-    request_answered, account_closed, not_subscribed or seats_exhausted, FORBIDDEN above_ceiling or right_missing,
-    NOT_FOUND, INVALID fields_invalid.
+    request_answered, account_closed, not_subscribed, seats_exhausted or step_up_required (for a profile that
+    administers), FORBIDDEN above_ceiling or right_missing, NOT_FOUND, INVALID fields_invalid.
     """
     fields = Fields()
     clean = fields.text("function", wanted.function)
@@ -178,13 +178,19 @@ async def set_accepted(unit: UnitOfWork, *, accepted: bool) -> None:
 
 
 async def mine(unit: UnitOfWork, account_id: UUID, patience: Patience) -> list[tenancy_pb2.MyRequest]:
-    """The newest request of an account to each organisation, with whom to call there."""
+    """The newest request of an account to each organisation, with whom to call there; none is told to whoever has not
+    proven the account itself.
+    """
+    if unit.caller.acr == VOUCHED_ACR:
+        return []
     rows = await requests.of_account(unit, account_id)
     return [await _my_request(unit, row, patience) for row in rows]
 
 
 async def withdraw(unit: UnitOfWork, account_id: UUID, request_id: UUID) -> None:
-    """Takes one's own request back. Raises NOT_FOUND, PRECONDITION request_answered."""
+    """Takes one's own request back. Raises NOT_FOUND, PRECONDITION request_answered, door_closed."""
+    if unit.caller.acr == VOUCHED_ACR:
+        raise precondition("door_closed", step="own")
     found = [row for row in await requests.of_account(unit, account_id) if row["id"] == request_id]
     if not found:
         raise not_found("request_not_found")
@@ -200,7 +206,7 @@ async def expire_for_ever(database: Database) -> None:
         for organisation_id in await overdue(database):
             async with database.begin(_SELF, organisation_id=organisation_id) as unit:
                 await expire(unit)
-        await asyncio.sleep(_SWEEP_EVERY)
+        await jobs.rest("expire_requests", _SWEEP_EVERY)
 
 
 async def expire(unit: UnitOfWork, account_id: UUID | None = None) -> None:

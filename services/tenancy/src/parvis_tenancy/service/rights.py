@@ -9,7 +9,7 @@ from parvis_tenancy.domain.decisions import Question, Reason, decide
 from parvis_tenancy.domain.states import OPEN_STATES, MembershipKind, MembershipState
 from parvis_tenancy.models import Membership
 from parvis_tenancy.service import authority, messages
-from parvis_tenancy.store import accesses, decisions, members, organisations, products, rights
+from parvis_tenancy.store import accesses, closings, decisions, members, organisations, products, rights
 from parvis_tenancy.store.known import Asked, Known
 
 #: Organisations that are looked through for the one in which a product is meant; whoever has more says which.
@@ -17,6 +17,10 @@ _MOST_LOOKED_AT = 20
 #: How close somebody is to a product: their organisation has it, it is theirs.
 _SUBSCRIBED, _ASSIGNED = 1, 2
 ASSIGN = "products.assign"
+#: Of one organisation, told at once.
+MOST_STAFF = 20_000
+#: Of one account.
+MOST_EMPLOYMENTS = 100
 
 
 async def resolve_membership(unit: UnitOfWork, account_id: UUID, organisation_id: UUID) -> tenancy_pb2.Membership:
@@ -38,7 +42,43 @@ async def resolve_membership(unit: UnitOfWork, account_id: UUID, organisation_id
             raise not_found("no_membership")
         await activate(unit, found)
     contact_ids = [row["contact_id"] for row in await accesses.read(unit, found.id)]
-    return messages.membership(found.model_dump(), organisation_id, contact_ids)
+    answer = messages.membership(found.model_dump(), organisation_id, contact_ids)
+    answer.profile_id = str(found.profile_id or "")
+    return answer
+
+
+async def staff(unit: UnitOfWork, organisation_id: UUID) -> tenancy_pb2.ListStaffResponse:
+    """See RightsService.ListStaff."""
+    await unit.enter(organisation_id)
+    return tenancy_pb2.ListStaffResponse(
+        staff=[
+            tenancy_pb2.StaffAccount(
+                account_id=str(row["account_id"]),
+                profile_id=str(row["profile_id"]),
+                name=row["name"],
+                mail=row["mail"],
+                membership_id=str(row["id"]),
+            )
+            for row in await members.staff(unit, most=MOST_STAFF)
+        ],
+        profile_ids=[str(each) for each in await members.profile_ids(unit)],
+    )
+
+
+async def employments(unit: UnitOfWork, account_id: UUID) -> tenancy_pb2.ListEmploymentsResponse:
+    """See RightsService.ListEmployments."""
+    await unit.as_account(account_id)
+    rows, _ = await organisations.page_of_account(unit, organisations.Mine(account_id), [], None, MOST_EMPLOYMENTS)
+    return tenancy_pb2.ListEmploymentsResponse(
+        employments=[
+            tenancy_pb2.Employment(
+                organisation=messages.face(row, organisation_id=row["id"], kind=row["organisation_kind"]),
+                profile_id=str(row["profile_id"] or ""),
+            )
+            for row in rows
+            if row["kind"] == MembershipKind.STAFF
+        ]
+    )
 
 
 async def activate(unit: UnitOfWork, membership: Membership) -> None:
@@ -66,7 +106,11 @@ async def compiled(unit: UnitOfWork, membership_id: UUID) -> tenancy_pb2.GrantSe
     found = await rights.holder(unit, membership_id)
     if found is None or found.state != MembershipState.ACTIVE:
         raise not_found("no_membership")
-    return compiled_message(unit, membership_id, found)
+    answer = compiled_message(unit, membership_id, found)
+    closes_at = await closings.closes_at(unit, unit.organisation_id)
+    if closes_at is not None:
+        answer.closes_at.FromDatetime(closes_at)
+    return answer
 
 
 def compiled_message(unit: UnitOfWork, membership_id: UUID, found: rights.Holder) -> tenancy_pb2.GrantSet:

@@ -9,7 +9,7 @@ from parvis_kit.unit import UnitOfWork
 from parvis_tenancy.models import Structure
 from parvis_tenancy.service import authority
 from parvis_tenancy.service.fields import Fields
-from parvis_tenancy.store import members, organisations, rights, structures
+from parvis_tenancy.store import directory, members, organisations, rights, structures
 from parvis_tenancy.store.search import sort_key
 
 
@@ -72,7 +72,7 @@ async def update(
 
 
 async def delete(unit: UnitOfWork, structure_id: UUID) -> None:
-    """Deletes a structure that is not used. Raises PRECONDITION structure_in_use, NOT_FOUND structure_not_found."""
+    """Deletes a structure that is not used. Raises PRECONDITION structure_in_use, structure_mapped, NOT_FOUND."""
     await rights.next_revision(unit, "structure.deleted")
     found = await _load(unit, structure_id)
     uses = await structures.uses(unit, structure_id)
@@ -85,6 +85,8 @@ async def delete(unit: UnitOfWork, structure_id: UUID) -> None:
             tiers=str(uses["tiers"]),
             products=str(uses["products"]),
         )
+    if await directory.gives(unit, structure_id):
+        raise precondition("structure_mapped", name=found.name)
     await structures.forget_withdrawn(unit, structure_id)
     await unit.session.delete(found)
     unit.record("structure.deleted", target_kind="structure", target_id=structure_id, name=found.name)

@@ -180,9 +180,11 @@ async def replace_advisers(
 
 async def adviser_changes(unit: UnitOfWork, after: int, size: int) -> tuple[list[Record], int]:
     """Contacts whose advisers changed after a revision, in the order of their last change, and the last revision at
-    which any did, read first: what changes between the two statements is told by both or by the next answer.
+    which any did, read first: what changes between the two statements is told by both or by the next answer. None, and
+    0, of an organisation that is not there (any more).
     """
-    newest = int((await unit.fetch(_ADVISERS_REVISION, unit.organisation_id))[0]["advisers_revision"])
+    known = await unit.fetch(_ADVISERS_REVISION, unit.organisation_id)
+    newest = int(known[0]["advisers_revision"]) if known else 0
     query = (
         f"SELECT {_COLUMNS} FROM contacts c WHERE c.organisation_id = $1 AND c.advisers_revision > $2"  # noqa: S608 - constants
         " ORDER BY c.advisers_revision LIMIT $3"

@@ -21,13 +21,13 @@ _COUNT = f"SELECT count(*) FROM delegations d WHERE {_MATCH}"  # noqa: S608 - co
 _PAGE = f"{_SHOWN} WHERE {_MATCH} AND ($5::uuid IS NULL OR d.id < $5) ORDER BY d.id DESC LIMIT $6"
 _DEPUTIES = """
 SELECT DISTINCT to_id FROM delegations
-WHERE organisation_id = $1 AND from_id = $2 AND ended_at IS NULL AND ends_at > $3"""
+WHERE organisation_id = $1 AND from_id = ANY($2) AND ended_at IS NULL AND ends_at > $3"""
 _ONE = f"{_SHOWN} WHERE d.organisation_id = $1 AND d.id = $2"
 
 
-async def deputies(unit: UnitOfWork, membership_id: UUID) -> list[UUID]:
-    """Who stands in for a member now, or will."""
-    return [row["to_id"] for row in await unit.fetch(_DEPUTIES, unit.organisation_id, membership_id, unit.now)]
+async def deputies(unit: UnitOfWork, *membership_ids: UUID) -> list[UUID]:
+    """Who stands in for one of these members now, or will."""
+    return [row["to_id"] for row in await unit.fetch(_DEPUTIES, unit.organisation_id, list(membership_ids), unit.now)]
 
 
 async def load(unit: UnitOfWork, delegation_id: UUID) -> Delegation | None:

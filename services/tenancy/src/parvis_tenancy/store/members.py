@@ -17,6 +17,7 @@ _COLUMNS = """m.id, m.account_id, m.given_name, m.family_name, m.mail, m.functio
        m.profile_built_in, m.structure_id, s.name AS structure_name, m.state, m.invited_at, m.activated_at,
        m.version, m.sort_key, m.manager_id, u.given_name || ' ' || u.family_name AS manager_name,
        m.tier_id, t.name AS tier_name, m.access_quota, m.is_adviser, m.absent_from, m.absent_until,
+       m.directory, m.cut_by_directory,
        ARRAY(SELECT r.code FROM personal_rights r WHERE r.organisation_id = m.organisation_id
              AND r.membership_id = m.id ORDER BY r.code) AS personal_codes,
        ARRAY(SELECT r.scope FROM personal_rights r WHERE r.organisation_id = m.organisation_id
@@ -75,6 +76,22 @@ async def one(unit: UnitOfWork, membership_id: UUID) -> Record | None:
     """A member as lists show them."""
     rows = await unit.fetch(_ONE, unit.organisation_id, membership_id)
     return rows[0] if rows else None
+
+
+async def staff(unit: UnitOfWork, *, most: int) -> list[Record]:
+    """The staff whose membership is open, by name."""
+    return await unit.fetch(_STAFF, unit.organisation_id, most)
+
+
+_STAFF = """
+SELECT id, account_id, profile_id, given_name || ' ' || family_name AS name, mail FROM memberships
+WHERE organisation_id = $1 AND kind = 1 AND state IN (1, 2) ORDER BY sort_key, id LIMIT $2"""
+
+
+async def profile_ids(unit: UnitOfWork) -> list[UUID]:
+    """All profiles."""
+    rows = await unit.fetch("SELECT id FROM profiles WHERE organisation_id = $1", unit.organisation_id)
+    return [row["id"] for row in rows]
 
 
 async def names(unit: UnitOfWork, membership_ids: Collection[UUID]) -> Mapping[UUID, tuple[str, str]]:
@@ -194,3 +211,9 @@ async def rename_profile(unit: UnitOfWork, profile_id: UUID, name: str, built_in
         name,
         built_in,
     )
+
+
+async def every_of_account(unit: UnitOfWork, account_id: UUID) -> list[tuple[UUID, UUID]]:
+    """Organisation and membership of every membership of an account, wherever the transaction may read it."""
+    query = "SELECT organisation_id, id FROM memberships WHERE $1 IN (account_id, linked_account_id)"
+    return [(row["organisation_id"], row["id"]) for row in await unit.fetch(query, account_id)]

@@ -1,6 +1,7 @@
 """Organisations, their faces and structures."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 from uuid import UUID
 
 from asyncpg import Record
@@ -27,17 +28,31 @@ WHERE m.state IN (1, 2) AND (m.account_id = $1 OR (m.linked_account_id = $1 AND 
     AND own.state IN (1, 2))))"""
 _MINE = f"""
 SELECT d.organisation_id AS id, d.slug, d.name, d.accent, d.kind AS organisation_kind, d.sort_key,
-       m.kind, m.profile_name, m.profile_built_in {_OF_ACCOUNT}"""
-_MINE_NAMED = f"{_MINE} AND d.slug = $2"
+       m.kind, m.profile_name, m.profile_built_in, m.profile_id {_OF_ACCOUNT}"""
+_AMONG = "AND ($2::uuid[] IS NULL OR m.organisation_id = ANY($2))"
+_MINE_OF = f"{_MINE} {_AMONG}"
+_MINE_NAMED = f"{_MINE_OF} AND d.slug = $3"
 _MINE_PAGE = f"""
-{_MINE} AND d.search_key LIKE ALL($2) AND (d.sort_key, d.organisation_id) > ($3, $4)
-ORDER BY d.sort_key, d.organisation_id LIMIT $5"""
-_MINE_COUNT = f"SELECT count(*) {_OF_ACCOUNT} AND d.search_key LIKE ALL($2)"
+{_MINE_OF} AND d.search_key LIKE ALL($3) AND (d.sort_key, d.organisation_id) > ($4, $5)
+ORDER BY d.sort_key, d.organisation_id LIMIT $6"""
+_MINE_COUNT = f"SELECT count(*) {_OF_ACCOUNT} {_AMONG} AND d.search_key LIKE ALL($3)"
+
+
+class Mine(NamedTuple):
+    """Whose organisations are looked for. `among`: these alone; None: all of them."""
+
+    account_id: UUID
+    among: Sequence[UUID] | None = None
 
 
 async def load(unit: UnitOfWork, *, lock: bool = False) -> Organisation | None:
     """The organisation of the transaction."""
     return await unit.get(Organisation, unit.organisation_id, lock=lock)
+
+
+async def is_there(unit: UnitOfWork) -> bool:
+    """Whether the organisation of the transaction exists."""
+    return bool(await unit.fetch("SELECT 1 FROM organisations WHERE id = $1", unit.organisation_id))
 
 
 async def customer(unit: UnitOfWork, organisation_id: UUID) -> Organisation | None:
@@ -96,21 +111,21 @@ _SET_KEYS = "UPDATE organisation_directory SET sort_key = $3, search_key = $4 WH
 
 
 async def page_of_account(
-    unit: UnitOfWork, account_id: UUID, patterns: Sequence[str], after: Cursor | None, size: int
+    unit: UnitOfWork, mine: Mine, patterns: Sequence[str], after: Cursor | None, size: int
 ) -> tuple[list[Record], int]:
     """The organisations that the account of the transaction may enter, by name after the cursor, and how many."""
     start = after or FIRST
-    rows = await unit.fetch(_MINE_PAGE, account_id, list(patterns), start.key, start.id, size)
+    rows = await unit.fetch(_MINE_PAGE, *mine, list(patterns), start.key, start.id, size)
     if after is not None:
         return rows, after.total
     if len(rows) < size:
         return rows, len(rows)
-    return rows, int((await unit.fetch(_MINE_COUNT, account_id, list(patterns)))[0]["count"])
+    return rows, int((await unit.fetch(_MINE_COUNT, *mine, list(patterns)))[0]["count"])
 
 
-async def of_account(unit: UnitOfWork, account_id: UUID, slug: str) -> Record | None:
+async def of_account(unit: UnitOfWork, mine: Mine, slug: str) -> Record | None:
     """The organisation with this slug, if the account of the transaction may enter it."""
-    rows = await unit.fetch(_MINE_NAMED, account_id, slug)
+    rows = await unit.fetch(_MINE_NAMED, *mine, slug)
     return rows[0] if rows else None
 
 

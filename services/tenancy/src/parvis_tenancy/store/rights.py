@@ -30,10 +30,19 @@ LEFT JOIN subscriptions s ON s.organisation_id = o.id
 LEFT JOIN product_rights r ON r.provider_id = s.provider_id AND r.product_id = s.product_id AND r.withdrawn_at IS NULL
 WHERE o.id = $1 ORDER BY r.tab, r.position"""
 
+# Nobody has proven to be able to enter with an account that a directory made until somebody has signed in with it.
 _OTHER_ADMINISTRATORS = """
-SELECT count(*) FROM memberships
+SELECT account_id FROM memberships m
 WHERE organisation_id = $1 AND kind = 1 AND state = 2 AND profile_built_in = 'administrator' AND tier_id IS NULL
-AND id <> $2"""
+AND id <> $2 AND NOT EXISTS (
+    SELECT 1 FROM directory_people p WHERE p.organisation_id = $1 AND p.account_id = m.account_id
+    AND p.scim IS NOT NULL AND p.sign_in IS NULL)"""
+
+_ADMINISTERED = """
+SELECT organisation_id, id FROM memberships WHERE account_id = $1
+AND kind = 1 AND state = 2 AND profile_built_in = 'administrator' AND tier_id IS NULL
+AND NOT EXISTS (SELECT FROM closings c WHERE c.organisation_id = memberships.organisation_id AND c.ended_at IS NULL)
+ORDER BY organisation_id"""
 
 _NEXT_REVISION = """
 WITH counted AS (
@@ -138,7 +147,12 @@ async def hold_revision(unit: UnitOfWork) -> None:
     await unit.fetch(query, unit.organisation_id)
 
 
-async def other_administrators(unit: UnitOfWork, membership_id: UUID) -> int:
-    """How many active administrators there are beside this membership."""
+async def other_administrators(unit: UnitOfWork, membership_id: UUID) -> list[UUID]:
+    """Accounts of the active administrators beside this membership who have come in."""
     rows = await unit.fetch(_OTHER_ADMINISTRATORS, unit.organisation_id, membership_id)
-    return int(rows[0]["count"])
+    return [row["account_id"] for row in rows]
+
+
+async def administered(unit: UnitOfWork, account_id: UUID) -> list[tuple[UUID, UUID]]:
+    """Organisation and membership wherever the account of the transaction is an administrator of the whole."""
+    return [(row["organisation_id"], row["id"]) for row in await unit.fetch(_ADMINISTERED, account_id)]

@@ -1,0 +1,196 @@
+"""`backup`, `restore`, `verify`, `backups` and `restore-secrets` of parvis/tools: an installation of settings.
+
+Its engines: PARVIS_DATABASE_SERVER (host:port; PARVIS_DATABASE_SERVERS, such as {"parvis_billing": "host:port"}, for
+those elsewhere), PARVIS_DATABASE_SUPERUSER, PARVIS_STORE_INTERNAL_URL, PARVIS_STORE_BUCKET, PARVIS_STORE_REGION. Its
+secrets: files below /run/secrets, named as `./parvis secrets` names them.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote
+
+from rich.console import Console
+
+from parvis_backup import keys, progress, report
+from parvis_backup.arguments import how_many
+from parvis_backup.making import SHARE, make
+from parvis_backup.place import Place, Store
+from parvis_backup.problems import INCOMPLETE, BackupError
+from parvis_backup.restoring import prove, restore
+from parvis_backup.vault import Vault, complete, find, is_backup_folder, made_at
+from parvis_backup.verifying import verify
+
+SECRETS = Path("/run/secrets")
+FOLDER = Path("/volumes/backup")
+_AGAIN = 600.0  # s after a backup that failed
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_READABLE = 0o644  # as compose mounts them into containers of another account
+
+
+def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds the five."""
+    backup = commands.add_parser("backup", help="back everything up, encrypted, while the suite runs")
+    backup.add_argument("--to", type=Path, default=FOLDER, help=f"backup folder (default {FOLDER})")
+    backup.add_argument("--keep", type=how_many, default=0, help="days of which the newest stays (default all)")
+    backup.add_argument("--every", type=_seconds, default=0.0, help="again and again: 30m, 24h")
+    backup.set_defaults(act=_told(_backup))
+    backup.add_argument(
+        "--reread", action="store_true", help="read all objects of the folder again, not a 28th of them"
+    )
+    back = commands.add_parser("restore", help="restore a backup into an empty installation whose engines run")
+    back.add_argument("source", type=Path, nargs="?", default=FOLDER, metavar="FROM", help="a backup, or their folder")
+    back.set_defaults(act=_told(_restore))
+    checked = commands.add_parser("verify", help="read all backups of a folder as a restore would")
+    checked.add_argument(
+        "source", type=Path, nargs="?", default=FOLDER, metavar="FROM", help="a backup, or their folder"
+    )
+    checked.set_defaults(act=_told(_verify))
+    listed = commands.add_parser("backups", help="list the backups of a folder")
+    listed.add_argument("folder", type=Path, nargs="?", default=FOLDER)
+    listed.add_argument("--not-older", type=_seconds, default=0.0, help="fail where the newest is older: 36h")
+    listed.set_defaults(act=_told(_list))
+    secrets = commands.add_parser("restore-secrets", help="write the secrets of a backup to an empty folder")
+    secrets.add_argument(
+        "source", type=Path, nargs="?", default=FOLDER, metavar="FROM", help="a backup, or their folder"
+    )
+    secrets.add_argument("--out", type=Path, required=True, help="empty folder")
+    secrets.set_defaults(act=_told(_restore_secrets))
+    for each in (backup, back, checked, secrets):
+        each.add_argument(
+            "--key-file", type=Path, help=f"file with the passphrase (else {keys.VARIABLE}, a secret, asked)"
+        )
+
+
+def place_of_settings(secrets: Path = SECRETS) -> Place:
+    """The installation that variables and files of secrets describe. Raises BackupError for what is missing."""
+    servers = json.loads(os.environ.get("PARVIS_DATABASE_SERVERS") or "{}")
+    server = os.environ.get("PARVIS_DATABASE_SERVER", "postgres:5432")
+    account = os.environ.get("PARVIS_DATABASE_SUPERUSER", "postgres")
+    password = quote(_secret(secrets, "database_superuser"), safe="")
+
+    def database_url(name: str) -> str:
+        return f"postgresql://{account}:{password}@{servers.get(name, server)}/{name}"
+
+    return Place(
+        database_url=database_url,
+        nats_url=_secret(secrets, "nats_url"),
+        store=Store(
+            url=os.environ.get("PARVIS_STORE_INTERNAL_URL", "http://store:8333"),
+            bucket=os.environ.get("PARVIS_STORE_BUCKET", "parvis"),
+            region=os.environ.get("PARVIS_STORE_REGION", "eu-west-3"),
+            access_key=_secret(secrets, "store_access_key"),
+            secret_key=_secret(secrets, "store_secret_key"),
+        ),
+        secrets={path.name: path for path in sorted(secrets.iterdir()) if path.is_file() and path != keys.MOUNTED},
+    )
+
+
+def _secret(folder: Path, name: str) -> str:
+    try:
+        return (folder / name).read_text().strip()
+    except OSError as error:
+        raise BackupError(f"The secret {name} is missing ({error.strerror}). Make it: ./parvis secrets") from error
+
+
+def _seconds(text: str) -> float:
+    if not (found := re.fullmatch(r"([0-9]*[1-9][0-9]*)([smhd])", text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no time such as 30m, 24h or 7d")
+    return int(found[1]) * _SECONDS[found[2]]
+
+
+def _told(act: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
+    def tell(options: argparse.Namespace) -> int:
+        try:
+            return act(options)
+        except BackupError as error:
+            print(error, file=sys.stderr)
+            return 1
+
+    return tell
+
+
+def _backup(options: argparse.Namespace) -> int:
+    passphrase = keys.passphrase(options.key_file, new=not is_backup_folder(options.to))
+    place = place_of_settings()
+    if options.every:
+        _wait_for_its_turn(options.to, options.every)
+    while True:
+        wait, status = options.every, 0
+        try:
+            status = _back_up_once(place, Vault.open_or_make(options.to, passphrase), options)
+        except BackupError as error:
+            if not options.every:
+                raise
+            wait = min(_AGAIN, wait)
+            print(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} no backup: {error} Again in {wait:g} s.", file=sys.stderr)
+        if not options.every:
+            return status
+        time.sleep(wait)
+
+
+def _wait_for_its_turn(folder: Path, every: float) -> None:
+    """A container that starts again makes no backup more than it should."""
+    made = max((made_at(each).timestamp() for each in complete(folder)), default=0.0)
+    wait = min(made + every - time.time(), every)
+    if wait > 0:
+        print(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} the newest backup is young: the next one in {wait:.0f} s.")
+        time.sleep(wait)
+
+
+def _back_up_once(place: Place, vault: Vault, options: argparse.Namespace) -> int:
+    console = Console()
+    with progress.shown(console) as shows:
+        share = 1 if options.reread else SHARE
+        made = asyncio.run(make(place, vault, keep=options.keep, shows=shows, share=share))
+    report.made(console, made)
+    return INCOMPLETE if made.manifest.objects_missing else 0
+
+
+def _restore(options: argparse.Namespace) -> int:
+    folder, backup = find(options.source)
+    vault = Vault.open(folder, keys.passphrase(options.key_file, new=False))
+    place, console = place_of_settings(), Console()
+    with progress.shown(console) as shows:
+        done = asyncio.run(restore(place, vault, prove(vault, backup, shows), shows=shows))
+    report.restored(console, done)
+    print(json.dumps(asdict(done)))
+    return 0 if done.is_whole else INCOMPLETE
+
+
+def _verify(options: argparse.Namespace) -> int:
+    console = Console()
+    folder, backup = find(options.source)
+    vault = Vault.open(folder, keys.passphrase(options.key_file, new=False))
+    with progress.shown(console) as shows:
+        done = verify(vault, vault.complete() if options.source == folder else [backup], shows)
+    report.verified(console, done)
+    return INCOMPLETE if done.broken or done.damaged else 0
+
+
+def _list(options: argparse.Namespace) -> int:
+    found = complete(options.folder)
+    for each in found:
+        print(each.name)
+    newest = max((each.stat().st_mtime for each in found), default=0.0)
+    if options.not_older and time.time() - newest > options.not_older:
+        raise BackupError(f"{options.folder} holds no backup that is young enough.")
+    return 0
+
+
+def _restore_secrets(options: argparse.Namespace) -> int:
+    folder, backup = find(options.source)
+    vault = Vault.open(folder, keys.passphrase(options.key_file, new=False))
+    vault.manifest(backup)
+    secrets = keys.secrets_of(vault, backup)
+    keys.write_secrets(secrets, options.out, _READABLE)
+    print(f"{len(secrets)} secrets written to {options.out}. `secrets --missing` makes those that no container reads.")
+    return 0

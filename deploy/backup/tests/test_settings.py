@@ -1,0 +1,80 @@
+"""What variables and files of secrets say of an installation in containers."""
+
+import argparse
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+
+from parvis_backup import command
+from parvis_backup.command import add_commands, place_of_settings
+from parvis_backup.problems import BackupError
+
+
+@pytest.fixture
+def secrets(tmp_path):
+    for name in ("database_superuser", "nats_url", "store_access_key", "store_secret_key", "ca.pem"):
+        (tmp_path / name).write_text(f"{name}/1\n")
+    return tmp_path
+
+
+@pytest.fixture
+def parser():
+    parser = argparse.ArgumentParser()
+    add_commands(parser.add_subparsers())
+    return parser
+
+
+def test_one_server_or_several(secrets, monkeypatch):
+    monkeypatch.setenv("PARVIS_DATABASE_SERVER", "one:5432")
+    monkeypatch.setenv("PARVIS_DATABASE_SERVERS", '{"parvis_billing": "two:5432"}')
+    place = place_of_settings(secrets)
+    assert place.database_url("parvis_web") == "postgresql://postgres:database_superuser%2F1@one:5432/parvis_web"
+    assert place.database_url("parvis_billing").endswith("@two:5432/parvis_billing")
+
+
+def test_every_secret_is_of_the_backup(secrets):
+    assert set(place_of_settings(secrets).secrets) == {path.name for path in secrets.iterdir()}
+
+
+def test_a_missing_secret_is_named(secrets):
+    (secrets / "nats_url").unlink()
+    with pytest.raises(BackupError, match="The secret nats_url is missing"):
+        place_of_settings(secrets)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("30m", 1800), ("24h", 86400), ("7d", 604800)])
+def test_intervals_are_written_as_people_do(parser, text, seconds):
+    assert parser.parse_args(["backup", "--every", text]).every == seconds
+
+
+@pytest.mark.parametrize("typed", ["-3", "all", "1.5", "٣"])
+def test_a_number_of_backups_that_is_none_is_refused(parser, capsys, typed):
+    with pytest.raises(SystemExit):
+        parser.parse_args(["backup", f"--keep={typed}"])
+    assert "is no number of backups" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("typed", ["daily", "0h", "0s", "-1h", "24", "٣h"])
+def test_a_wrong_interval_is_refused(parser, capsys, typed):
+    with pytest.raises(SystemExit):
+        parser.parse_args(["backup", f"--every={typed}"])
+    assert "no time such as 30m, 24h or 7d" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("age", "waits"), [(None, 0), (3600, 82800), (90000, 0), (-9e6, 86400)])
+def test_a_container_that_starts_again_waits_for_its_turn(tmp_path, monkeypatch, age, waits):
+    if age is not None:
+        folder = tmp_path / f"{datetime.fromtimestamp(1.8e9 - age, UTC):%Y-%m-%dT%H-%M-%SZ}"
+        folder.mkdir()
+        (folder / "manifest.json").touch()
+    slept = []
+    monkeypatch.setattr(command, "time", SimpleNamespace(time=lambda: 1.8e9, sleep=slept.append))
+    command._wait_for_its_turn(tmp_path, 86400.0)
+    assert sum(slept) == waits
+
+
+def test_a_folder_whose_newest_backup_is_too_old_fails(parser, tmp_path, capsys):
+    options = parser.parse_args(["backups", str(tmp_path), "--not-older", "36h"])
+    assert options.act(options) == 1
+    assert "no backup that is young enough" in capsys.readouterr().err

@@ -1,0 +1,153 @@
+"""A backup folder: what counts as a backup, what is kept, what is refused, each in one sentence."""
+
+import json
+import os
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from parvis_backup.keys import passphrase, write_secrets
+from parvis_backup.problems import BackupError, DamagedError, WrongKeyError
+from parvis_backup.restoring import prove
+from parvis_backup.vault import Manifest, StoredObject, Vault, find
+
+WORDS = "correct horse battery"
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def vault(tmp_path):
+    return Vault.open_or_make(tmp_path / "backups", WORDS)
+
+
+def write(vault, hour, keys=(), *, schema="0001", finished=True):
+    """A backup with these objects, made `hour` hours after noon."""
+    folder = vault.new(NOON + timedelta(hours=hour))
+    lines, size = [], 0
+    for key in keys:
+        name = vault.key.name(key)
+        file = vault.object_file(name)
+        file.parent.mkdir(exist_ok=True)
+        sealed = vault.key.seal(f"object {name}", [key.encode()], file)
+        lines.append(f"{key}\t{sealed.content_size}\t{name}\t{sealed.sha256}\n".encode())
+        size += sealed.content_size
+    parts = {"objects.index": vault.key.seal("objects.index", lines, folder / "objects.index")}
+    manifest = Manifest(
+        at=NOON.isoformat(), exact=True, version="0.1.0", schemas={"billing": schema}, replay_since=NOON.isoformat(),
+        objects=len(keys), object_bytes=size, objects_new=len(keys), parts=parts,
+    )  # fmt: skip
+    if finished:
+        vault.finish(folder, manifest)
+    return folder
+
+
+def test_a_backup_that_never_ended_is_refused_and_the_newest_whole_one_is_found(vault):
+    whole, half = write(vault, 0), write(vault, 1, finished=False)
+    with pytest.raises(BackupError, match="half written"):
+        vault.manifest(half)
+    assert find(vault.folder) == (vault.folder, whole)
+
+
+def test_another_passphrase_opens_nothing(vault):
+    with pytest.raises(WrongKeyError, match="not the one that this backup folder was made with"):
+        Vault.open(vault.folder, WORDS + "!")
+
+
+def test_a_manifest_that_was_changed_is_refused(vault):
+    file = write(vault, 0) / "manifest.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"replay_since": "2026-11-23T00:00:00+00:00"}))
+    with pytest.raises(DamagedError, match="was changed"):
+        vault.manifest(file.parent)
+
+
+@pytest.mark.parametrize("spoil", [lambda file: file.unlink(), lambda file: file.write_bytes(file.read_bytes()[:-1])])
+def test_a_part_that_is_missing_or_cut_off_is_named(vault, spoil):
+    backup = write(vault, 0, ["a"])
+    spoil(backup / "objects.index")
+    with pytest.raises(DamagedError, match=r"objects\.index"):
+        prove(vault, backup)
+
+
+def test_an_object_that_was_changed_is_named(vault):
+    backup = write(vault, 0, ["a", "b"])
+    file = vault.object_file(vault.key.name("b"))
+    file.write_bytes(file.read_bytes()[::-1])
+    assert prove(vault, backup).damaged == ["b"]
+
+
+def test_a_schema_that_this_release_does_not_know_is_refused(vault):
+    with pytest.raises(BackupError, match=r"does not know billing 9999"):
+        prove(vault, write(vault, 0, schema="9999"))
+
+
+def test_the_newest_stay_and_with_them_the_objects_that_they_need(vault):
+    write(vault, 0, ["only in the first", "shared"])
+    write(vault, 1, finished=False)
+    kept = [write(vault, 24 + hour, ["shared"]) for hour in range(3)][-1]
+    assert vault.retain(1) == (2, 1)
+    assert [each.key for each in prove(vault, kept).objects] == ["shared"]
+    assert len(list((vault.folder / "objects").glob("*/*"))) == 1
+
+
+def test_many_backups_on_one_day_leave_those_of_the_days_before(vault):
+    """As containers do that start again and again, and people before each upgrade."""
+    days = [write(vault, 24 * day) for day in range(4)]
+    today = [write(vault, 73 + hour) for hour in range(5)]
+    vault.retain(3)
+    assert vault.complete() == [days[1], days[2], *today[-3:]]
+
+
+def test_nothing_is_removed_where_all_are_kept_but_what_is_half_written(vault):
+    first, second = write(vault, 0, ["a"]), write(vault, 1, ["b"])
+    write(vault, 2, finished=False)
+    assert vault.retain(0) == (1, 0)
+    assert vault.complete() == [first, second]
+
+
+def test_the_index_says_what_was_stored(vault):
+    backup = write(vault, 0, ["organisations/1/é"])
+    [stored] = vault.objects_of(backup)
+    assert stored == StoredObject(stored.key, 18, vault.key.name(stored.key), stored.sha256)
+
+
+def test_two_backups_at_once_are_one(vault):
+    with vault.alone(), pytest.raises(BackupError, match="Another backup is being written"), vault.alone():
+        pass
+
+
+def test_a_folder_with_other_things_is_no_place_for_backups(tmp_path):
+    (tmp_path / "letter.txt").write_text("")
+    with pytest.raises(BackupError, match="holds other things"):
+        Vault.open_or_make(tmp_path, WORDS)
+
+
+def test_a_path_that_holds_no_backup_says_so(tmp_path):
+    with pytest.raises(BackupError, match="neither a backup folder nor a backup"):
+        find(tmp_path / "nothing")
+
+
+def test_without_a_key_nothing_is_done(monkeypatch):
+    monkeypatch.setattr("sys.stdin", open("/dev/null"))  # noqa: PTH123, SIM115
+    with pytest.raises(BackupError, match="nobody said with what"):
+        passphrase(None, new=True, environment={})
+
+
+def test_secrets_go_to_an_empty_folder_only(tmp_path):
+    write_secrets({"nats_url": b"nats://"}, tmp_path / "secrets")
+    assert (tmp_path / "secrets" / "nats_url").read_bytes() == b"nats://"
+    with pytest.raises(BackupError, match="not empty"):
+        write_secrets({"nats_url": b"other"}, tmp_path / "secrets")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a container's account that is root writes for somebody else")
+def test_secrets_are_those_of_whoever_owns_the_folder(tmp_path):
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    os.chown(folder, 65534, 65534)
+    write_secrets({"nats_url": b"nats://"}, folder)
+    assert {(path.stat().st_uid, path.stat().st_gid) for path in (folder, folder / "nats_url")} == {(65534, 65534)}
+
+
+def test_a_secret_does_not_leave_its_folder(tmp_path):
+    with pytest.raises(BackupError, match="no release ever wrote"):
+        write_secrets({"../outside": b""}, tmp_path / "secrets")

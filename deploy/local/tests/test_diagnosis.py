@@ -1,0 +1,108 @@
+"""What the doctor says of the metrics that a process tells."""
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+
+from parvis_local import diagnosis
+from parvis_local.diagnosis import Told, backups, examine, targets
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp()
+END = "parvis_certificate_end_timestamp_seconds"
+WELL = f"""
+parvis_build_info{{service="notify",version="1.2.0"}} 1
+parvis_database_up 1
+parvis_broker_up 1
+parvis_schema_info{{database="0018",code="0018"}} 1
+parvis_schema_difference 0
+parvis_revocations_silence_seconds 4
+parvis_certificate_end_timestamp_seconds{{certificate="own"}} {NOW + 90 * 86400}
+parvis_job_success_timestamp_seconds{{work="sweep"}} {NOW - 3600}
+parvis_job_period_seconds{{work="sweep"}} 3600
+process_resident_memory_bytes 104857600
+"""
+
+
+def found(*lines):
+    """What is said of a process that is well but for these lines."""
+    changed = {re.split(r"[{ ]", line)[0] for line in lines}
+    kept = [line for line in WELL.splitlines() if re.split(r"[{ ]", line)[0] not in changed]
+    return examine("notify", Told.parse("\n".join([*kept, *lines, ""])), NOW)
+
+
+def test_a_process_that_is_well_is_one_line():
+    [fact] = found()
+    assert fact.fine
+    assert fact.text == "notify is well: release 1.2.0, schema 0018, 100 MiB"
+
+
+@pytest.mark.parametrize(
+    ("line", "says", "advises"),
+    [
+        ("parvis_database_up 0", "no answer from its database", "PARVIS_DATABASE_URL"),
+        ("parvis_broker_up 0", "no connection to NATS", "none is lost"),
+        ("parvis_clock_drift_seconds -2.5", "2.5 s apart", "NTP"),
+        ("parvis_schema_difference -1", "behind its code (database 0018, code 0018)", "migrate"),
+        ("parvis_schema_difference 1", "ahead of its code", "newer release"),
+        ("parvis_outbox_oldest_seconds 400", "wait to leave, the oldest for 7 minutes", "worker"),
+        ("parvis_queue_lag 5000", "5000 events behind", "workers"),
+        ("parvis_dead_letters 1", "gave up 1 event", "dead-letters list --service notify"),
+        ("parvis_audit_unsealed_seconds 900", "not been sealed for 15 minutes", "worker"),
+        ("parvis_mails_waiting_oldest_seconds 7200", "mails wait, the oldest for 2 hours", "PARVIS_SMTP_URL"),
+        ("parvis_revocations_silence_seconds 300", "no heartbeat", "workers"),
+        (
+            f'parvis_certificate_end_timestamp_seconds{{certificate="own"}} {NOW + 86400}',
+            "ends on 2026-11-23",
+            "new ones",
+        ),
+        (
+            f'parvis_certificate_end_timestamp_seconds{{certificate="authority"}} {NOW - 1}',
+            "ended on 2026-11-22",
+            "new",
+        ),
+        (f'parvis_job_success_timestamp_seconds{{work="sweep"}} {NOW - 20000}', "last ended 6 hours ago", "log"),
+        ('parvis_probe_failed{probe="mails"} 1', "could not learn about its mails", "log"),
+    ],
+)
+def test_each_trouble_is_said_with_what_to_do(line, says, advises):
+    [fact] = found(line)
+    assert not fact.fine
+    assert says in fact.text
+    assert advises in fact.advice
+
+
+def test_connections_that_are_waited_for_are_said_with_their_limit():
+    [fact] = found("parvis_database_connections_awaited 3", "parvis_database_connections_limit 8")
+    assert "3 requests of notify wait for one of its 8 connections" in fact.text
+
+
+def test_a_process_that_does_not_answer_is_named():
+    [fact] = examine("billing", "connection refused", NOW)
+    assert (fact.fine, fact.text) == (False, "billing does not answer: connection refused")
+
+
+async def test_whoever_does_not_answer_is_found_out():
+    answers = await diagnosis.ask({"billing": "http://127.0.0.1:9"})
+    assert [fact.fine for fact in diagnosis.all_of(answers)] == [False]
+
+
+@pytest.mark.parametrize(("made", "fine"), [("2026-11-22T02-00-00Z", True), ("2026-11-20T02-00-00Z", False)])
+def test_a_backup_that_is_too_old_is_said(tmp_path, made, fine):
+    (tmp_path / made).mkdir()
+    (tmp_path / made / "manifest.json").touch()
+    (tmp_path / "2026-11-22T11-00-00Z").mkdir()  # half written: without its manifest it counts for nothing
+    assert backups(tmp_path, NOW).fine is fine
+
+
+def test_no_backup_at_all_is_said(tmp_path):
+    assert not backups(tmp_path, NOW).fine
+
+
+def test_targets_are_composes_own_names_unless_others_are_said():
+    assert targets("")["web"] == "http://web:8080"
+    assert targets("web=http://10.0.0.3:8080/, identity=https://i.example") == {
+        "web": "http://10.0.0.3:8080", "identity": "https://i.example",
+    }  # fmt: skip
+    with pytest.raises(ValueError, match="NAME=http://HOST:PORT"):
+        targets("web")

@@ -1,0 +1,73 @@
+"""`./parvis verify-audit` and `./parvis trail`: every service is asked, and what one finds is the answer."""
+
+import json
+import subprocess
+
+import pytest
+
+from parvis_local import trails
+from parvis_local.ports import SERVICES
+
+
+class Played:
+    """A suite that runs, or does not."""
+
+    def __init__(self, folder, *, running=True):
+        self.layout = type("Layout", (), {"data": folder})
+        self._running = running
+
+    def is_running(self):
+        return self._running
+
+    def environment(self, service):
+        return {"PARVIS_OF": service}
+
+
+@pytest.fixture
+def played(monkeypatch):
+    """What was run; a test says what each command answers."""
+    ran, answers = [], {}
+
+    def run(command, env, **_):
+        ran.append(command[2:])
+        status, told = answers.get((env["PARVIS_OF"], command[3]), (0, ""))
+        return subprocess.CompletedProcess(command, status, told, "")
+
+    monkeypatch.setattr(trails.subprocess, "run", run)
+    return ran, answers
+
+
+def test_every_chain_and_every_anchor_is_checked(played, tmp_path, capsys):
+    ran, _ = played
+    assert trails.verify(Played(tmp_path)) == 0
+    assert ran == [*([f"parvis_{each}", "verify-audit"] for each in SERVICES), ["parvis_tenancy", "verify-anchors"]]
+    assert "Everything is as it was written." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("broken", [("billing", "verify-audit"), ("tenancy", "verify-anchors")])
+def test_what_a_check_finds_is_shown_and_is_the_status(played, tmp_path, capsys, broken):
+    _, answers = played
+    answers[broken] = (1, "act 5 was changed")
+    assert trails.verify(Played(tmp_path)) == 1
+    told = capsys.readouterr().out
+    assert "act 5 was changed" in told
+    assert "1 of 6 checks found something." in told
+
+
+def test_acts_of_all_services_stand_in_one_order(played, tmp_path, capsys):
+    _, answers = played
+    for number, service in enumerate(SERVICES):
+        answers[service, "trail"] = (
+            0,
+            json.dumps({"at": f"2026-11-2{number}", "service": service}) + "\nsomething else",
+        )
+    assert trails.show(Played(tmp_path), ["--act", "sign_in.failed"], 3) == 0
+    shown = [json.loads(line)["service"] for line in capsys.readouterr().out.splitlines()]
+    assert shown == list(reversed(SERVICES))[:3]
+    assert played[0][0][1:] == ["trail", "--limit=3", "--act", "sign_in.failed"]
+
+
+@pytest.mark.parametrize("act", [trails.verify, lambda suite: trails.show(suite, [], 1)])
+def test_without_a_suite_it_says_what_to_do(tmp_path, capsys, act):
+    assert act(Played(tmp_path, running=False)) == 1
+    assert "./parvis up" in capsys.readouterr().out

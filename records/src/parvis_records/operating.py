@@ -1,0 +1,46 @@
+"""What the commands about erasures have in common, whether of a person or of an organisation."""
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from asyncpg import Record
+
+_DIGEST: Final = re.compile(r"\b[0-9a-f]{64}\b")
+_LONGEST: Final = 365
+
+
+def say(text: str, status: int) -> int:
+    """A line for whoever typed the command; the exit status."""
+    sys.stdout.write(f"{text}\n")
+    return status
+
+
+def digests(file: str) -> set[str]:
+    """The digests that stand anywhere in a file; "-": on standard input."""
+    return set(_DIGEST.findall(Path(file).read_text() if file != "-" else sys.stdin.read()))
+
+
+def days(text: str) -> int:
+    """The type of an argument: 0 to 365."""
+    if not text.isdigit() or int(text) > _LONGEST:
+        raise argparse.ArgumentTypeError(f"a number of days, 0 to {_LONGEST}")
+    return int(text)
+
+
+def tell(rows: Iterable["Record"], missing: Callable[[Any], Sequence[str]], waits: Callable[["Record"], str]) -> int:
+    """A line for each erasure (`digest`, `asked_at`, `due_at`, `ended_as`, `answered`); 1 while a service has not
+    answered. `waits` says what waits until `due_at`, `missing` which services are.
+    """
+    status = 0
+    for row in rows:
+        open_ = missing(row["answered"]) if row["ended_as"] == "erased" else []
+        status = 1 if open_ else status
+        state = row["ended_as"] or f"{waits(row)} until {row['due_at']:%Y-%m-%d}"
+        not_yet = f"  not yet: {', '.join(open_)}" if open_ else ""
+        say(f"{row['digest']}  {row['asked_at']:%Y-%m-%d}  {state}{not_yet}", 0)
+    return status

@@ -1,0 +1,46 @@
+"""The erasure of accounts."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Index
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field
+
+from parvis_identity.models.base import Base, Identified, instant, text
+
+
+class AccountErasure(Identified, table=True):
+    """An account that is to be erased on a day, was erased, or was kept after all. Once it is gone, only a digest tells
+    whose erasure it was: a restored account is found by it, and nobody can be named from it.
+    """
+
+    __tablename__ = "erasures"
+    __table_args__ = (
+        Index("erasures_waiting", "account_id", unique=True, postgresql_where="ended_at IS NULL"),
+        Index("erasures_due", "due_at", postgresql_where="ended_at IS NULL"),
+    )
+
+    #: None once it is erased.
+    account_id: UUID | None = None
+    #: SHA-256 of the account's id, in hexadecimal.
+    digest: str = text()
+    #: "person", "operator", "firm" or "restore".
+    asked_by: str = text()
+    asked_at: datetime = instant()
+    due_at: datetime = instant()
+    ended_at: datetime | None = instant(required=False)
+    #: "erased" or "taken_back"; empty while it waits.
+    ended_as: str = text("")
+
+
+class ErasureAnswer(Base, table=True):
+    """What a service erased, and what it keeps: rows of tables."""
+
+    __tablename__ = "erasure_answers"
+
+    erasure_id: UUID = Field(primary_key=True, foreign_key="erasures.id", ondelete="CASCADE")
+    service: str = text(primary_key=True)
+    erased: dict[str, int] = Field(sa_type=JSONB, nullable=False)
+    kept: dict[str, int] = Field(sa_type=JSONB, nullable=False)
+    at: datetime = instant()

@@ -1,0 +1,127 @@
+"""The erasure of accounts: asked for, taken back by signing in, done on its day, and answered by every service.
+
+An account that is erased leaves nothing here but the digest of its id, so that one that a restore brought back is
+found, and a row for each service's answer.
+"""
+
+from collections.abc import Collection
+from datetime import timedelta
+from hashlib import sha256
+from uuid import UUID
+
+import structlog
+
+from parvis.identity.v1 import events_pb2 as identity_events
+from parvis.records.v1 import events_pb2
+from parvis_identity.holdings import HOLDINGS
+from parvis_identity.models import AccountErasure
+from parvis_identity.service import sessions
+from parvis_identity.service.taken_back import take_back, tell
+from parvis_identity.service.viewings import end_of_subject
+from parvis_identity.store import accounts as account_store
+from parvis_identity.store import erasures as store
+from parvis_kit.bus import Envelope, Retry
+from parvis_kit.caller import Caller
+from parvis_kit.errors import not_found
+from parvis_kit.unit import Database, UnitOfWork
+from parvis_records import erasure
+
+#: Who answers. Identity does its own rows first, and its trails of organisations once it knows which they are.
+SERVICES = ("identity", "tenancy", "documents", "notify", "billing", "identity_trails")
+TRAILS = "identity_trails"
+#: Days in which signing in takes an erasure back.
+DAYS = 14
+#: Who asks for it again where a restore brought an account back: its owner was told the first time.
+RESTORE = "restore"
+
+_SELF = Caller("identity")
+_log = structlog.get_logger(__name__)
+
+
+def digest_of(account_id: UUID) -> str:
+    """What is left of an account that was erased."""
+    return sha256(str(account_id).encode()).hexdigest()
+
+
+async def ask(unit: UnitOfWork, account_id: UUID, *, by: str, within: timedelta, door: str = "") -> AccountErasure:
+    """An account is to be erased; until then, signing in takes it back. It is signed out everywhere, and its owner is
+    told where there is time to take it back. Asked for again, the first day stands unless the new one is sooner.
+    `door`: short name of the firm whose account it is. Raises NOT_FOUND.
+    """
+    account = await account_store.lock(unit, account_id)
+    if account is None:
+        raise not_found("account_not_found")
+    due_at = unit.now + within
+    found = await store.waiting(unit, account_id)
+    if found is None:
+        found = AccountErasure(
+            account_id=account_id, digest=digest_of(account_id), asked_by=by, asked_at=unit.now, due_at=due_at
+        )
+        unit.add(found)
+    found.due_at = account.erasure_due_at = min(found.due_at, due_at)
+    await sessions.end(unit, account_id)
+    await end_of_subject(unit, account_id)
+    day = found.due_at.date().isoformat()
+    unit.record("account.erasure_asked", target_kind="account", target_id=account_id, by=by, day=day)
+    await unit.flush()
+    if within:
+        tell(unit, found.id, account, identity_events.ERASURE_CHANGE_ASKED, due_at=found.due_at, door=door)
+    return found
+
+
+async def settle(database: Database) -> int:
+    """Erases the accounts whose day has come, each in a transaction of its own; how many they were."""
+    done = 0
+    while True:
+        try:
+            async with database.begin(_SELF) as unit:
+                found = await store.due(unit)
+                if found is None:
+                    return done
+                await _erase(unit, found)
+        except Retry:  # its last acts are not sealed yet: in half a minute they are
+            return done
+        done += 1
+
+
+async def answered(unit: UnitOfWork, event: events_pb2.RecordsErased, _: Envelope) -> None:
+    """A service is done with an erasure."""
+    await store.answered(unit, UUID(event.erasure_id), event.service, event.erased, event.kept)
+
+
+def missing(services: Collection[str]) -> list[str]:
+    """Services that have not answered, where these have."""
+    return [each for each in SERVICES if each not in services]
+
+
+async def _erase(unit: UnitOfWork, found: AccountErasure) -> None:
+    account_id = found.account_id
+    if account_id is None:
+        raise RuntimeError("An erasure that waits has an account.")
+    account = await account_store.lock(unit, account_id)
+    if account is not None and account.last_sign_in_at is not None and account.last_sign_in_at > found.asked_at:
+        await take_back(unit, account)  # a release signed them in that did not know of it
+        return
+    if account is not None and await sessions.end(unit, account_id):
+        return  # a browser that was still signed in is told first; the rest follows
+    if account is not None and found.asked_by != RESTORE:
+        tell(unit, found.id, account, identity_events.ERASURE_CHANGE_DONE)
+    mails, linked = await store.addresses(unit, account_id), await store.linked(unit, account_id)
+    words = [*mails, account.name] if account is not None else mails
+    acts = await erasure.erase_acts(unit, account_id, [found.id], words)
+    found.account_id, found.ended_at, found.ended_as = None, unit.now, "erased"
+    await unit.flush()
+    done = await erasure.erase(unit, HOLDINGS, account=account_id)
+    done.erased["audit"] += acts
+    await store.answered(unit, found.id, "identity", done.erased, done.kept)
+    unit.emit(identity_events.AccountDisabled(account_id=str(account_id)), aggregate_id=account_id)
+    told = events_pb2.AccountErased(
+        erasure_id=str(found.id),
+        account_id=str(account_id),
+        mail_digests=sorted({erasure.digest_of(mail) for mail in mails}),
+        linked_organisation_ids=map(str, linked),
+    )
+    unit.emit(told, aggregate_id=found.id)
+    unit.record("account.erased", target_kind="erasure", target_id=found.id, by=found.asked_by)
+    # The log is outside of what a restore brings back: from it, accounts are erased again (docs/operations.md).
+    _log.info("account_erased", digest=found.digest)

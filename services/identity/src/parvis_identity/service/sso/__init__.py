@@ -1,0 +1,1 @@
+"""Signing in with firms' own identity providers."""

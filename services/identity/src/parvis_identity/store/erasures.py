@@ -1,0 +1,86 @@
+"""Rows of erasures."""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from uuid import UUID
+
+from asyncpg import Record
+
+from parvis_identity.models import AccountErasure
+from parvis_kit.unit import UnitOfWork
+
+_TAKE_BACK = """
+UPDATE erasures SET ended_at = $2, ended_as = 'taken_back' WHERE account_id = $1 AND ended_at IS NULL RETURNING id"""
+_KEPT = "UPDATE accounts SET erasure_due_at = NULL WHERE id = $1"
+_STAYING = "SELECT id FROM accounts WHERE id = ANY($1) AND erasure_due_at IS NULL AND state <> 'disabled'"
+_ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended('parvis erasures', 0))"
+_DUE = """
+SELECT id FROM erasures WHERE ended_at IS NULL AND due_at <= $1 ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED"""
+_ANSWER = """
+INSERT INTO erasure_answers (erasure_id, service, erased, kept, at)
+SELECT id, $2, $3::jsonb, $4::jsonb, $5 FROM erasures WHERE id = $1 ON CONFLICT DO NOTHING"""
+_ADDRESSES = """
+SELECT mail FROM accounts WHERE id = $1 UNION SELECT identifier FROM accounts WHERE id = $1
+UNION SELECT old_mail FROM address_changes WHERE account_id = $1 AND done_at IS NOT NULL"""
+_LINKED = "SELECT organisation_id FROM account_links WHERE personal_id = $1"
+_LISTED = """
+SELECT e.digest, e.asked_by, e.asked_at, e.due_at, e.ended_at, e.ended_as,
+       coalesce(array_agg(a.service ORDER BY a.service) FILTER (WHERE a.service IS NOT NULL), '{}') AS answered
+FROM erasures e LEFT JOIN erasure_answers a ON a.erasure_id = e.id GROUP BY e.id ORDER BY e.asked_at"""
+_AGAIN = "SELECT id FROM accounts WHERE encode(sha256(convert_to(id::text, 'UTF8')), 'hex') = ANY($1)"
+
+
+async def waiting(unit: UnitOfWork, account_id: UUID) -> AccountErasure | None:
+    """The erasure that an account waits for."""
+    rows = await unit.fetch("SELECT id FROM erasures WHERE account_id = $1 AND ended_at IS NULL", account_id)
+    return await unit.get(AccountErasure, rows[0]["id"], lock=True) if rows else None
+
+
+async def take_back(unit: UnitOfWork, account_id: UUID) -> UUID | None:
+    """The account is kept: which erasure that ended, if one waited."""
+    await unit.fetch(_KEPT, account_id)
+    rows = await unit.fetch(_TAKE_BACK, account_id, unit.now)
+    return rows[0]["id"] if rows else None
+
+
+async def hold(unit: UnitOfWork) -> None:
+    """Whoever else asks for an erasure waits until the transaction ends: of two administrators, one is the last."""
+    await unit.fetch(_ONE_AT_A_TIME)
+
+
+async def staying(unit: UnitOfWork, account_ids: Collection[UUID]) -> set[UUID]:
+    """Of these accounts, those that can be used and are not about to be erased."""
+    return {row["id"] for row in await unit.fetch(_STAYING, list(account_ids))}
+
+
+async def due(unit: UnitOfWork) -> AccountErasure | None:
+    """One whose day has come, locked; those that another replica works on are left to it."""
+    rows = await unit.fetch(_DUE, unit.now)
+    return await unit.get(AccountErasure, rows[0]["id"], lock=True) if rows else None
+
+
+async def addresses(unit: UnitOfWork, account_id: UUID) -> list[str]:
+    """What mails to an account went to, and what is typed at sign-in."""
+    return [row["mail"] for row in await unit.fetch(_ADDRESSES, account_id) if row["mail"]]
+
+
+async def linked(unit: UnitOfWork, account_id: UUID) -> list[UUID]:
+    """Firms with an account of theirs that a personal account is linked to."""
+    return [row["organisation_id"] for row in await unit.fetch(_LINKED, account_id)]
+
+
+async def answered(
+    unit: UnitOfWork, erasure_id: UUID, service: str, erased: Mapping[str, int], kept: Mapping[str, int]
+) -> None:
+    """Keeps what a service answered; the first answer counts."""
+    await unit.fetch(_ANSWER, erasure_id, service, json.dumps(dict(erased)), json.dumps(dict(kept)), unit.now)
+
+
+async def listed(unit: UnitOfWork) -> Sequence[Record]:
+    """All erasures, the oldest first, with the services that have answered."""
+    return await unit.fetch(_LISTED)
+
+
+async def accounts_of(unit: UnitOfWork, digests: Collection[str]) -> list[UUID]:
+    """Accounts that there are, among those with these digests."""
+    return [row["id"] for row in await unit.fetch(_AGAIN, list(digests))]

@@ -1,0 +1,87 @@
+"""Anchors, and the heads that they cover. Both tables are global: every function works without an organisation."""
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from asyncpg import Record
+
+from parvis_kit.unit import UnitOfWork
+from parvis_tenancy.domain.anchors import Head
+
+#: One anchor at a time, in all replicas.
+_LOCK = 0x7061727669730005
+_HEADS = """
+SELECT DISTINCT ON (organisation_id, service) organisation_id, service, seq, digest FROM anchored_heads
+WHERE anchor <= $1 ORDER BY organisation_id, service, anchor DESC"""
+_KEEP = """
+INSERT INTO anchored_heads (service, organisation_id, anchor, seq, digest)
+SELECT service, organisation_id, $1, seq, digest
+FROM unnest($2::varchar[], $3::uuid[], $4::bigint[], $5::bytea[]) AS h (service, organisation_id, seq, digest)"""
+
+
+async def hold(unit: UnitOfWork) -> None:
+    """Until the end of the transaction nobody else makes an anchor."""
+    await unit.fetch("SELECT pg_advisory_xact_lock($1)", _LOCK)
+
+
+async def today(unit: UnitOfWork) -> Record:
+    """The day and the moment by the database's clock, and whether the day has an anchor."""
+    rows = await unit.fetch("""
+        SELECT now() AS now, (now() AT TIME ZONE 'UTC')::date AS day,
+               EXISTS (SELECT 1 FROM anchors WHERE day >= (now() AT TIME ZONE 'UTC')::date) AS done""")
+    return rows[0]
+
+
+async def last(unit: UnitOfWork) -> Record | None:
+    """The newest anchor."""
+    rows = await unit.fetch("SELECT number, day, statement FROM anchors ORDER BY number DESC LIMIT 1")
+    return rows[0] if rows else None
+
+
+async def behind(unit: UnitOfWork, number: int, size: int) -> list[Record]:
+    """Anchors behind a number, oldest first."""
+    query = "SELECT number, statement, signatures FROM anchors WHERE number > $1 ORDER BY number LIMIT $2"
+    return await unit.fetch(query, number, size)
+
+
+async def covering(unit: UnitOfWork, service: str, organisation_id: UUID, seq: int) -> Record | None:
+    """The first anchor at which a chain had reached a place."""
+    rows = await unit.fetch(
+        """
+        SELECT a.number, a.statement, a.signatures FROM anchored_heads h JOIN anchors a ON a.number = h.anchor
+        WHERE h.service = $1 AND h.organisation_id = $2 AND h.seq >= $3 ORDER BY h.anchor LIMIT 1""",
+        service,
+        organisation_id,
+        seq,
+    )
+    return rows[0] if rows else None
+
+
+async def heads(unit: UnitOfWork, number: int) -> list[Head]:
+    """All heads as an anchor covers them, in the order of its leaves."""
+    return [Head(*row) for row in await unit.fetch(_HEADS, number)]
+
+
+async def moved(unit: UnitOfWork, organisation_id: UUID, numbers: Sequence[int]) -> list[Record]:
+    """The chains of an organisation that had grown at these anchors."""
+    query = "SELECT anchor, service FROM anchored_heads WHERE organisation_id = $1 AND anchor = ANY($2)"
+    return await unit.fetch(query, organisation_id, list(numbers))
+
+
+async def written(unit: UnitOfWork, number: int) -> list[Head]:
+    """The heads that were written with one anchor: those that had moved."""
+    query = "SELECT organisation_id, service, seq, digest FROM anchored_heads WHERE anchor = $1"
+    return [Head(*row) for row in await unit.fetch(query, number)]
+
+
+async def keep(
+    unit: UnitOfWork, today: Record, number: int, text: str, signatures: Sequence[bytes], moved: Iterable[Head]
+) -> None:
+    """Writes an anchor and the heads that moved since the one before."""
+    await unit.fetch(
+        "INSERT INTO anchors (number, day, made_at, statement, signatures) VALUES ($1, $2, $3, $4, $5)",
+        number, today["day"], today["now"], text, list(signatures),
+    )  # fmt: skip
+    rows = [(each.service, each.organisation_id, each.seq, each.digest) for each in moved]
+    if rows:
+        await unit.fetch(_KEEP, number, *(list(column) for column in zip(*rows, strict=True)))

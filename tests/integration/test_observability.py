@@ -1,0 +1,119 @@
+"""What deploy/observability/ says is about metrics that exist, and raises what it should."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+from watchers import program
+
+from parvis_local import diagnosis
+from parvis_local.catalogue import SERVICES
+
+FOLDER = Path(__file__).parents[2] / "deploy" / "observability"
+GROUPS = {group["name"]: group["rules"] for group in yaml.safe_load((FOLDER / "alerts.yml").read_text())["groups"]}
+RULES = GROUPS["parvis"]
+DASHBOARDS = sorted((FOLDER / "dashboards").glob("*.json"))
+METRIC = re.compile(r"\b((?:parvis|process|traefik)_[a-z_]+)\b")
+SUFFIXES = {"counter": [""], "gauge": [""], "histogram": ["_bucket", "_sum", "_count"]}
+#: What our own RPCs and routes are called in conditions of labels.
+CONDITION = re.compile(r'"(?:[^"\\]|\\.)*"')
+
+
+def expressions(path):
+    board = json.loads(path.read_text())
+    return [target["expr"] for panel in board["panels"] for target in panel["targets"]]
+
+
+ASKED = {f"alert {rule['alert']}": [rule["expr"]] for rule in RULES}
+ASKED |= {path.stem: expressions(path) for path in DASHBOARDS}
+
+
+@pytest.fixture(scope="module")
+def told(suite):
+    """The names of all series that the processes and the gateway can tell."""
+    names = set()
+    httpx.get(f"{suite.addresses['portal']}/login", trust_env=False, timeout=10)  # the gateway tells what it has done
+    addresses = [suite.environment(name)["PARVIS_HTTP_LISTEN"] for name in (*SERVICES, "web")]
+    for address in (*addresses, f"127.0.0.1:{suite.ports.traefik_api}"):
+        text = httpx.get(f"http://{address}/metrics", trust_env=False, timeout=10).text
+        for name, kind in re.findall(r"^# TYPE (\S+) (\w+)$", text, re.MULTILINE):
+            names |= {name + suffix for suffix in SUFFIXES.get(kind, [""])}
+    return names
+
+
+@pytest.mark.parametrize("asking", ASKED)
+async def test_every_metric_that_is_asked_for_exists(told, asking):
+    named = {name for expr in ASKED[asking] for name in METRIC.findall(CONDITION.sub('""', expr))}
+    assert named - told == set()
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
+def test_an_alert_says_how_urgent_it_is_and_what_to_do(rule):
+    assert rule["labels"]["severity"] in {"page", "ticket"}
+    assert rule["annotations"]["summary"]
+    assert len(rule["annotations"]["advice"]) > 20
+
+
+def test_the_doctor_and_the_alerts_have_one_opinion():
+    found = {rule["alert"]: rule["expr"] for rule in RULES}
+    thresholds = {
+        "OutboxStuck": diagnosis.OUTBOX_SECONDS,
+        "QueueBehind": diagnosis.QUEUE_LAG,
+        "ClockDrift": diagnosis.DRIFT_SECONDS,
+        "AuditUnsealed": diagnosis.UNSEALED_SECONDS,
+        "RevocationsSilent": diagnosis.SILENCE_SECONDS,
+        "MailsWait": diagnosis.MAIL_SECONDS,
+    }
+    assert [alert for alert, limit in thresholds.items() if not found[alert].endswith(f"> {limit}")] == []
+    assert f"< {diagnosis.CERTIFICATE_DAYS} * 86400" in found["CertificateEnds"]
+
+
+@pytest.fixture(scope="module")
+def promtool(tmp_path_factory):
+    return program("promtool", "prometheus", tmp_path_factory)
+
+
+def test_the_alerts_are_raised_when_they_should(promtool):
+    for command in (["check", "rules", "alerts.yml"], ["test", "rules", "alerts_test.yml"]):
+        done = subprocess.run([promtool, *command], cwd=FOLDER, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_prometheus_and_alertmanager_understand_their_files(promtool, tmp_path_factory):
+    amtool = program("amtool", "prometheus-alertmanager", tmp_path_factory)
+    for command in ([promtool, "check", "config", "--syntax-only", "prometheus.yml"],
+                    [amtool, "check-config", "alertmanager.yml"]):  # fmt: skip
+        done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_service_that_is_looked_for_is_expected():
+    jobs = yaml.safe_load((FOLDER / "prometheus.yml").read_text())["scrape_configs"]
+    looked_for = [name for job in jobs for places in job["dns_sd_configs"] for name in places["names"]]
+    assert [rule["labels"]["service"] for rule in GROUPS["expected"]] == looked_for
+    assert {*SERVICES, "web"} <= set(looked_for)
+
+
+def test_an_alert_that_is_tested_exists():
+    tested = re.findall(r"alertname: (\w+)", (FOLDER / "alerts_test.yml").read_text())
+    assert set(tested) <= {rule["alert"] for rule in RULES}
+
+
+@pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
+def test_a_dashboard_fits_and_names_our_source(path):
+    board = json.loads(path.read_text())
+    assert board["uid"] == f"parvis-{path.stem}"
+    places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in board["panels"]]
+    assert len(places) == len(set(places))
+    assert all(panel["gridPos"]["x"] + panel["gridPos"]["w"] <= 24 for panel in board["panels"])
+    assert {target["datasource"]["uid"] for panel in board["panels"] for target in panel["targets"]} == {"parvis"}
+
+
+def test_the_example_of_alertmanager_tells_somebody():
+    example = yaml.safe_load((FOLDER / "alertmanager.yml").read_text())
+    receivers = {each["name"] for each in example["receivers"]}
+    assert {example["route"]["receiver"], *(route["receiver"] for route in example["route"]["routes"])} <= receivers

@@ -1,0 +1,7 @@
+"""The people of these tests stand beside them; figures are shown as benches show theirs."""
+
+import sys
+from pathlib import Path
+
+for folder in ("bench", "load"):
+    sys.path.insert(0, str(Path(__file__).parents[1] / folder))
