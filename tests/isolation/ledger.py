@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Self
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import asyncpg
 import nats
@@ -12,8 +12,17 @@ from contract import SERVICES
 if TYPE_CHECKING:
     from asyncpg.prepared_stmt import PreparedStatement
 
+Answer = TypeVar("Answer")
+
 #: The kit's tables: they tell of calls and events, and change behind the acts that the tests look at.
 KIT = {"outbox", "inbox", "dead_letters", "audit", "audit_queue", "audit_heads", "alembic_version"}
+#: Tables that work in the background writes to whenever its time has come.
+BY_ITSELF = {
+    "sessions", "sso_providers", "sso_domains", "logout_notices", "anchors", "anchored_heads", "messages", "attempts",
+    "mail_queue", "imports", "import_parts", "import_lines",
+}  # fmt: skip
+#: Whose the rows are of a table that names no firm, where another one says it.
+WHOSE = {"mail_queue": "message_id IN (SELECT id FROM messages WHERE organisation_id = $1::uuid)"}
 #: A column that names the contact which a row is about.
 CONTACT = ("contact_id", "customer_id")
 #: What is still on its way, by service.
@@ -25,6 +34,7 @@ UNSETTLED = {
     "billing": "SELECT count(*) FROM invoices WHERE state = 'closed'",
 }
 PATIENCE = 30.0
+TRIES = 4
 
 
 class Ledger:
@@ -88,13 +98,39 @@ class Ledger:
             parts = []
             for table, columns in sorted(self._columns[service].items()):
                 column = "organisation_id" if "organisation_id" in columns else "id" if table == "organisations" else ""
+                whose = WHOSE.get(table) or (f"{column} = $1::uuid" if column else "$1::uuid IS NOT NULL")
                 if table not in KIT:
                     parts.append(
-                        f"SELECT '{table}', count(*), coalesce(max(xmin::text::bigint), 0) FROM {table}"  # noqa: S608 - idem
-                        + (f" WHERE {column} = $1::uuid" if column else " WHERE $1::uuid IS NOT NULL")
+                        f"SELECT '{table}', count(*), coalesce(max(xmin::text::bigint), 0) FROM {table} WHERE {whose}"  # noqa: S608 - idem
                     )
             self._states[service] = await self.connections[service].prepare(" UNION ALL ".join(parts))
         return {row[0]: (row[1], row[2]) for row in await self._states[service].fetch(organisation_id)}
+
+    async def changed_by(
+        self, act: Callable[[], Awaitable[Answer]], organisation_id: str, *services: str
+    ) -> tuple[Answer, set[str]]:
+        """What an act answers, and the tables in which something of the firm is otherwise after it; `services`: all.
+
+        Where only such are otherwise that change by themselves, the act is done again when all is quiet: what it
+        changes itself, it changes each time.
+        """
+        for _ in range(TRIES):
+            before = await self._everywhere(organisation_id, services)
+            answer = await act()
+            after = await self._everywhere(organisation_id, services)
+            changed = {table for table in before if before[table] != after[table]}
+            if not changed or not {table for _, table in changed} <= BY_ITSELF:
+                break
+            await self.quiet()
+        return answer, {f"{service}: {table}" for service, table in changed}
+
+    async def _everywhere(self, organisation_id: str, services: tuple[str, ...]) -> dict[tuple[str, str], object]:
+        states = await asyncio.gather(*(self.state(service, organisation_id) for service in services or SERVICES))
+        return {
+            (service, table): rows
+            for service, state in zip(services or SERVICES, states, strict=True)
+            for table, rows in state.items()
+        }
 
     async def quiet(self) -> None:
         """Waits until every event has arrived and what follows from it is done."""

@@ -82,6 +82,9 @@ class Stage:
             return await self.ledger.contacts(firm)
         return await self.ledger.identifiers(firm)
 
-    async def rows(self, method: str) -> dict[str, tuple[int, int]]:
-        """What the firm has in the service of an RPC."""
-        return await self.ledger.state(service_of(method), self.cast.firm)
+    async def tried(self, trial: Trial, name: str) -> tuple[Outcome, set[str]]:
+        """What somebody gets for the request of a trial, and what of the firm it changed in the service of the RPC."""
+        case = trial.case
+        return await self.ledger.changed_by(
+            lambda: self.attempt(case, trial.request, name), self.cast.firm, service_of(case.method)
+        )
