@@ -177,6 +177,33 @@ async def test_a_heartbeat_follows_what_was_committed_before(database, database_
     assert second.headers["Nats-TTL"] == "60s"
 
 
+class _Deaf(Broker):
+    """Its answer comes at the moment at which the caller is told to end, and is what the caller hears."""
+
+    asked: asyncio.Event
+
+    async def publish(self, subject, payload, headers):
+        self.asked.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+
+async def test_a_relay_ends_although_an_answer_came_at_the_same_moment(database_urls, nats_url):
+    broker = _Deaf(nats_url, name="deaf")
+    broker.asked = asyncio.Event()
+    relay = asyncio.create_task(
+        Relay(database_urls.service, broker, source="sample", heartbeat=RevocationHeartbeat()).run()
+    )
+    await broker.asked.wait()
+
+    relay.cancel()
+
+    done, _ = await asyncio.wait({relay}, timeout=20)
+    assert relay in done
+    assert relay.cancelled()
+    await broker.close()
+
+
 async def test_what_is_past_its_time_is_deleted(database, database_urls, broker):
     old = outbox.row(AccountActivated(), organisation_id=None, aggregate_id=uuid7())
     old["id"] = outbox.first_id_at(datetime(2020, 1, 1, tzinfo=UTC))

@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import nats
 import nats.errors
 import structlog
 from nats.aio.client import Client
@@ -21,6 +20,7 @@ from nats.aio.msg import Msg
 from nats.js import api
 from nats.js.errors import APIError, NotFoundError
 
+from parvis_watch.jobs import heed_the_end
 from parvis_watch.papers import Address
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ class Broker:
     async def client(self) -> Client:
         """The client once it is connected and the stream exists; waits as long as that takes."""
         while True:
+            heed_the_end()
             if self._client is not None and self._client.is_connected and self._lost is not None:
                 return self._client
             async with self._lock:

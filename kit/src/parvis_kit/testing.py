@@ -53,7 +53,7 @@ _ENDS_WITHIN = 30.0  # s
 
 def free_port() -> int:
     """A port of this machine that nobody listens on; below 22768, since SeaweedFS adds 10000 for gRPC."""
-    for port in range(18000 + os.getpid() % 2000, 22768):
+    for port in range(18000 + os.getpid() * 37 % 2000, 22768):
         with socket.socket() as probe, socket.socket() as grpc:
             try:
                 probe.bind((HOST, port))

@@ -29,6 +29,14 @@ def done(job: str, seconds: float) -> None:
         JOBS_EVERY.labels(job).set(seconds)
 
 
+def heed_the_end() -> None:
+    """Raises CancelledError where the current task was told to end, and what it awaited kept that from it: a failed
+    rollback does, and `wait_for` of Python 3.11, by which nats-py waits, where an answer came at the same moment.
+    """
+    if (task := asyncio.current_task()) and task.cancelling():
+        raise asyncio.CancelledError
+
+
 async def for_ever(work: Callable[[], Awaitable[None]], name: str = "") -> NoReturn:
     """Runs `work` again and again: after a failure 0.1 to 2 s later, until cancelled."""
     pause, name = 0.1, name or getattr(work, "__qualname__", repr(work))
@@ -36,9 +44,8 @@ async def for_ever(work: Callable[[], Awaitable[None]], name: str = "") -> NoRet
         started = asyncio.get_running_loop().time()
         try:
             await work()
-        except Exception as error:  # for ever means whatever happens: the rows are still there
-            if (task := asyncio.current_task()) and task.cancelling():  # a failed rollback took the place of the end
-                raise asyncio.CancelledError from error
+        except Exception as error:  # noqa: BLE001 - for ever means whatever happens: the rows are still there
+            heed_the_end()  # a failed rollback may have taken its place
             INTERRUPTED.inc()
             # A stack says nothing of what is away, and all work of all processes stops at the same moment.
             (_log.warning if _is_away(error) else _log.exception)("background_interrupted", work=name, error=error)

@@ -72,9 +72,8 @@ async def follow(database: Database, ring: KeyRing) -> None:
                 if there != seen or time.monotonic() - read >= READ_EVERY.total_seconds():
                     await ring.load(unit)
                     seen, read = there, time.monotonic()
-        except Exception as error:  # the keys at hand are good until the database answers again
-            if (task := asyncio.current_task()) and task.cancelling():  # a failed rollback took the place of the end
-                raise asyncio.CancelledError from error
+        except Exception as error:  # noqa: BLE001 - the keys at hand are good until the database answers again
+            jobs.heed_the_end()
             away = isinstance(error, ServiceError) and error.kind is Kind.UNAVAILABLE
             (_log.warning if away else _log.exception)("keys_not_read", error=error)
 
