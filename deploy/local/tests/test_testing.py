@@ -32,11 +32,11 @@ def part(monkeypatch, tmp_path):
     monkeypatch.setattr(testing, "ROOT", tmp_path)
     (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\nmarkers = ['full']\n")
 
-    def run(text):
+    def run(text, *beside):
         path = tmp_path / "test_part.py"
         path.write_text(f"from pathlib import Path\nimport pytest\nONCE = Path({str(tmp_path / 'once')!r})\n{text}")
         count = Count()
-        testing._pytest("part", [path], count, full=False, passed_on=())
+        testing._pytest("part", [path, *beside], count, full=False, passed_on=())
         return count
 
     return run
@@ -53,6 +53,14 @@ def test_what_passes_at_a_second_go_is_told_and_does_not_fail_the_run(part):
 
 def test_what_fails_each_time_fails_the_run(part):
     assert part(PASSES + ONCE + FAILS) == Count(passed=2, failed=1, unsteady=["test_part::test_once"])
+
+
+def test_what_runs_beside_the_rest_is_told_and_counted_too(part, monkeypatch, tmp_path, capfd):
+    monkeypatch.setattr(testing, "BESIDE", {"part": ("beside",)})
+    (tmp_path / "beside").mkdir()
+    (tmp_path / "beside" / "test_beside.py").write_text("def test_beside(): assert not 'here'\n")
+    assert part(PASSES, tmp_path / "beside") == Count(passed=1, failed=1)
+    assert "assert not 'here'" in capfd.readouterr().out
 
 
 def test_many_failures_are_no_accident(part):

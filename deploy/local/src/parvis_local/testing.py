@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -50,6 +50,9 @@ PARTS = {
     "compose": ("tests/compose",),
     "screenshots": ("tests/screenshots",),
 }
+# What of a part runs in a process beside the rest of it: about half of its time, and nothing that starts a whole suite
+# (which looks for free ports) or builds the pages' assets.
+BESIDE = {"unit": ("kit/tests", "services/tenancy/tests", "tests/contract")}
 # What CI runs; the others run by name, and with --full. Compose, its short form `containers`, upgrade and cluster are
 # among those: images to build, services to replace and engines that take over take more than the minutes that CI has
 # left on two cores.
@@ -217,37 +220,71 @@ def _prepared(part: str, count: Count) -> bool:
 
 def _pytest(part: str, paths: Sequence[Path], count: Count, *, full: bool, passed_on: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory() as memory:
-        command = [str(VENV_BIN / "python"), "-m", "pytest", "-q", "-o", f"cache_dir={memory}"]
-        # The long forms may stand longer at one test than what is said to stand still (pyproject.toml).
-        command += ["-o", f"faulthandler_timeout={LONGEST}"] if full else ["-m", "not full"]
-        command += [*passed_on, *(str(path.relative_to(ROOT)) for path in paths)]
-        outcome = _outcome(command, full=full)
-        if outcome is not None and 0 < len(outcome.failed) <= AGAIN and not outcome.cut_short:
-            print(f"{part}: once more what failed, to know whether it fails each time", flush=True)
-            again = _outcome([*command, "--last-failed", "--last-failed-no-failures=none"], full=full)
-            if again is not None and again.ran >= len(outcome.failed):
-                still = set(again.failed)
-                count.unsteady += [name for name in outcome.failed if name not in still]
-                outcome.failed = again.failed
-    if outcome is None or outcome.cut_short:
-        count.broken.append(part)
-    if outcome is not None:
+        commands = [
+            _command(group, Path(memory) / str(place), passed_on, full=full) for place, group in _groups(part, paths)
+        ]
+        outcomes = _outcomes(commands, full=full)
+        for command, outcome in zip(commands, outcomes, strict=True):
+            if outcome is None or outcome.cut_short:
+                count.broken.append(part)
+            elif 0 < len(outcome.failed) <= AGAIN:
+                print(f"{part}: once more what failed, to know whether it fails each time", flush=True)
+                [again] = _outcomes([[*command, "--last-failed", "--last-failed-no-failures=none"]], full=full)
+                if again is not None and again.ran >= len(outcome.failed):
+                    count.unsteady += [name for name in outcome.failed if name not in again.failed]
+                    outcome.failed = again.failed
+    for outcome in filter(None, outcomes):
         count.failed += len(outcome.failed)
         count.skipped += outcome.skipped
         count.passed += outcome.ran - len(outcome.failed)
 
 
-def _outcome(command: Sequence[str], *, full: bool) -> Outcome | None:
-    """Runs pytest; None when it left no report."""
-    with tempfile.NamedTemporaryFile(suffix=".xml") as report:
-        told = [*command, f"--junitxml={report.name}"]
-        status = subprocess.run(told, cwd=ROOT, env=_environment(full=full), check=False).returncode
-        if status == NO_TESTS:
-            return Outcome()
-        try:
-            cases = list(ET.parse(report.name).getroot().iter("testcase"))  # noqa: S314 - pytest's own file
-        except ET.ParseError:
-            return None
+def _groups(part: str, paths: Sequence[Path]) -> Iterator[tuple[int, list[Path]]]:
+    """What runs in a process each, numbered: all of a part, or its two halves."""
+    beside = [path for path in paths if str(path.relative_to(ROOT)) in BESIDE.get(part, ())]
+    rest = [path for path in paths if path not in beside]
+    return enumerate(group for group in (rest, beside) if group)
+
+
+def _command(paths: Sequence[Path], memory: Path, passed_on: Sequence[str], *, full: bool) -> list[str]:
+    command = [str(VENV_BIN / "python"), "-m", "pytest", "-q", "-o", f"cache_dir={memory}"]
+    # The long forms may stand longer at one test than what is said to stand still (pyproject.toml).
+    command += ["-o", f"faulthandler_timeout={LONGEST}"] if full else ["-m", "not full"]
+    return [*command, *passed_on, *(str(path.relative_to(ROOT)) for path in paths)]
+
+
+def _outcomes(commands: Sequence[list[str]], *, full: bool) -> list[Outcome | None]:
+    """Runs each pytest beside the others, and shows what they say one after the other; None: one left no report."""
+    with ExitStack() as stack:
+        reports = [stack.enter_context(tempfile.NamedTemporaryFile(suffix=".xml")) for _ in commands]
+        kept = [stack.enter_context(tempfile.TemporaryFile()) for _ in commands[1:]]
+        running = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [*command, f"--junitxml={report.name}"],
+                    cwd=ROOT,
+                    env=_environment(full=full),
+                    stdout=out,
+                    stderr=out,
+                )
+            )
+            for command, report, out in zip(commands, reports, [None, *kept], strict=True)
+        ]
+        statuses = [process.wait() for process in running]
+        for out in kept:
+            out.seek(0)
+            print(out.read().decode(errors="replace"), flush=True)
+        return [_outcome(report.name, status) for report, status in zip(reports, statuses, strict=True)]
+
+
+def _outcome(report: str, status: int) -> Outcome | None:
+    """What a report of pytest says; None when there is none."""
+    if status == NO_TESTS:
+        return Outcome()
+    try:
+        cases = list(ET.parse(report).getroot().iter("testcase"))  # noqa: S314 - pytest's own file
+    except ET.ParseError:
+        return None
     outcome = Outcome(cut_short=status not in {0, 1})
     for case in cases:
         ends = {each.tag for each in case}
