@@ -8,7 +8,7 @@ import structlog
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.exc import DBAPIError
 
-from parvis_watch.logs import configure_logs
+from parvis_watch.logs import configure_logs, evidence
 from parvis_watch.traces import edge, traceparent
 
 
@@ -42,6 +42,18 @@ def test_a_line_names_the_trace_of_the_request_at_hand(capsys):
     line = json.loads(capsys.readouterr().out)
     structlog.reset_defaults()
     assert line["trace_id"] == trace.split("-")[1]
+
+
+@pytest.mark.parametrize("level", ["info", "error", "critical"])
+def test_what_is_evidence_is_written_at_every_level(capsys, level):
+    configure_logs("sample", level)
+    evidence.info("anchored", number=1)
+    evidence.warning("refused")
+    lines = [json.loads(each) for each in capsys.readouterr().out.splitlines()]
+    structlog.reset_defaults()
+    assert [(each["event"], each["level"], each["service"]) for each in lines] == [
+        ("anchored", "info", "sample"), ("refused", "warning", "sample"),
+    ]  # fmt: skip
 
 
 WHO = "claire.orsel@orsel.example"

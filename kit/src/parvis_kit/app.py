@@ -46,7 +46,7 @@ from parvis_kit.unit import Database
 from parvis_watch import start
 from parvis_watch.http import HttpServer, Watched
 from parvis_watch.jobs import for_ever
-from parvis_watch.logs import configure_logs
+from parvis_watch.logs import configure_logs, evidence
 from parvis_watch.papers import Address
 from parvis_watch.probes import Probes
 from parvis_watch.replicas import Stop
@@ -257,7 +257,7 @@ async def _verify(url: str) -> int:
     chains = await audit.verify_all(url)
     broken = [chain for chain in chains if chain.problem]
     for chain in broken:
-        _log.error("audit_chain_broken", organisation=str(chain.organisation_id), seq=chain.seq, how=chain.problem)
+        evidence.error("audit_chain_broken", organisation=str(chain.organisation_id), seq=chain.seq, how=chain.problem)
     erased, unsealed = sum(chain.erased for chain in chains), sum(chain.unsealed for chain in chains)
     _log.info("audit_chains_verified", chains=len(chains), broken=len(broken), erased=erased, unsealed=unsealed)
     return 1 if broken else 0

@@ -10,6 +10,11 @@ import structlog
 from parvis_watch.traces import traceparent
 from parvis_watch.words import said
 
+#: Writes whatever is proof of something (a refusal, an anchor, a forged trail): no setting leaves such lines out.
+evidence: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
+    None, wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET), cache_logger_on_first_use=False
+)
+
 
 def configure_logs(service: str, level: str) -> None:
     """Every logger, the standard library's included, writes JSON lines that name the service."""

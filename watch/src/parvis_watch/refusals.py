@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
 
-import structlog
+from parvis_watch.logs import evidence
 
 #: Seconds between two lines that say the same.
 WINDOW: Final = 60.0
@@ -25,7 +25,6 @@ MOST: Final = 4096
 #: Of what a refusal says about itself, what is no word of anybody's.
 _TOLD: Final = ("right", "service")
 
-_log = structlog.get_logger(__name__)
 _who: ContextVar[dict[str, str]] = ContextVar("parvis_refused", default={})  # noqa: B039 - never changed, only replaced
 
 
@@ -81,4 +80,4 @@ def _note(where: str, reason: str, params: dict[str, str]) -> None:
         return
     more = {"more_before": left_out} if left_out else {}
     told = {name: params[name] for name in _TOLD if name in params}
-    _log.warning("refused", where=where, reason=reason, **told, **who, **more)
+    evidence.warning("refused", where=where, reason=reason, **told, **who, **more)

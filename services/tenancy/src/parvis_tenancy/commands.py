@@ -12,6 +12,7 @@ from parvis_tenancy import ending
 from parvis_tenancy.service import anchor_checks
 from parvis_tenancy.service.anchoring import Signers, trails_of
 from parvis_tenancy.settings import Settings
+from parvis_watch.logs import evidence
 
 _log = structlog.get_logger(__name__)
 
@@ -27,7 +28,7 @@ async def verify_anchors(settings: Settings, options: argparse.Namespace) -> int
         await peers.close()
         await database.close()
     for problem in checked.problems:
-        _log.error("audit_anchor_wrong", what=problem)
+        evidence.error("audit_anchor_wrong", what=problem)
     _log.info("audit_anchors_verified", anchors=checked.anchors, heads=checked.heads, wrong=len(checked.problems))
     for key in checked.keys:
         _log.info("audit_anchor_key", public_key=key)
