@@ -1,22 +1,31 @@
 #!/usr/bin/env python3
 """Verifies an exported audit trail without the portal.
 
-    python verify_trail.py trail.jsonl [--key HEX …]
+    python verify_trail.py trail.jsonl --key HEX [--key HEX …] [--until DAY]
 
-It recomputes every chain and every anchor of the file, and says what does not fit. Give the operator's public keys with
---key; without, it shows whose signatures the file relies on. Needs Python 3.9 and the package cryptography; the file is
-described in docs/adr/0026-anchors.md.
+It recomputes every chain and every anchor of the file, and says what does not fit. Its status is
+
+    0   proven: all is as it was up to the newest anchor, which one of the keys signed, and which is of DAY or later
+    1   not as it was
+    2   nothing wrong was found, and nothing is proven: no key, no anchor, or one that is too old
+
+Give the public keys that the operator published with --key. What lies behind the newest anchor can be cut off with it:
+ask for the day that you need with --until. Without, it is the day before yesterday by the clock of this machine, since
+what the file says of its own age is said by whoever made it. Needs Python 3.9 and the package cryptography; the file
+is described in docs/adr/0026-anchors.md.
 """
 
 import argparse
 import hashlib
 import json
 import sys
+from datetime import date, datetime, timedelta, timezone
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 NOTHING = "00" * 32
+VERSION = 2
 
 
 def sha(data):
@@ -39,58 +48,89 @@ def root_of(leaf, index, size, path):
     return digest if last == 0 else None
 
 
-class Trail:
-    """One file, line by line; `problems` says what is wrong with it."""
+def signed(text, keys, signatures):
+    """Whether every key signed a text."""
+    try:
+        for place, key in enumerate(keys):
+            Ed25519PublicKey.from_public_bytes(bytes.fromhex(key)).verify(bytes.fromhex(signatures[place]), text)
+    except (InvalidSignature, ValueError, IndexError):
+        return False
+    return 0 < len(keys) == len(signatures)
 
-    def __init__(self, keys=()):
-        self.problems, self.keys = [], []
-        self.wrong = self.problems.append
+
+class Trail:
+    """One file, line by line: `problems` says what is wrong with it, `doubts` why it is not proven all the same."""
+
+    def __init__(self, keys=(), until=""):
+        self.problems, self.doubts, self.given, self.until = [], [], {key.lower() for key in keys}, until
+        self.wrong, self.unsure = self.problems.append, self.doubts.append
         self.organisation, self.ended = "", False
-        self.number, self.previous, self.day, self.trusted = 0, NOTHING, "", set(keys)
+        self.number, self.previous, self.day, self.keys, self.seen = 0, NOTHING, "", [], set()
+        self.newest = {}  # service -> number of the last act that the newest anchor proves
+        self.known = set()  # services that anchors have named
         self.heads = {}  # service -> number of an act -> (digest, day of the anchor)
         self.ends = {}  # service -> (number of the last act, its digest)
-        self.entries = self.anchors = self.erased = 0
+        self.entries = self.anchors = self.erased = self.witnessing = 0
 
     def read(self, line):
         kind = "one behind the end" if self.ended else line.get("kind")
-        if kind == "trail":
+        if kind == "trail" and not self.organisation:
+            if line["version"] != VERSION:
+                print("NOT PROVEN: the file is of another release: use the script of that release")
+                sys.exit(2)
             self.organisation = line["organisation"]["id"]
-        elif kind in ("anchor", "entry"):
-            getattr(self, kind)(line)
+        elif kind == "anchor" and not self.entries:
+            self.anchor(line)
+        elif kind == "entry":
+            self.entry(line)
         elif kind == "end":
             self.ended = True
             if (line["entries"], line["anchors"]) != (self.entries, self.anchors):
                 self.wrong("the end counts other acts or anchors than there are")
         else:
-            self.wrong(f"a line of an unknown kind: {kind!r}")
+            self.wrong(f"a line of an unknown kind, or out of place: {kind!r}")
 
     def anchor(self, line):
         self.anchors += 1
         text = line["statement"].encode()
         said = json.loads(text)
-        day, keys, path_of = said["day"], said["keys"], lambda head: [bytes.fromhex(each) for each in head["path"]]
-        if said["number"] != self.number + 1:
-            self.wrong(f"anchor {said['number']} of {day} does not follow anchor {self.number}")
-        elif said["previous"] != self.previous:
-            self.wrong(f"anchor {said['number']} of {day} was not made after the one before it")
-        self.number, self.previous, self.day = said["number"], sha(text).hex(), day
-        try:
-            for place, key in enumerate(keys):
-                signature = bytes.fromhex(line["signatures"][place])
-                Ed25519PublicKey.from_public_bytes(bytes.fromhex(key)).verify(signature, text)
-        except (InvalidSignature, ValueError, IndexError):
+        day, keys, number = said["day"], said["keys"], said["number"]
+        if number != self.number + 1:
+            self.wrong(f"anchor {number} of {day} does not follow anchor {self.number}")
+        elif said["previous"] != self.previous or day <= self.day:
+            self.wrong(f"anchor {number} of {day} was not made after the one before it")
+        if not signed(text, keys, line["signatures"]):
             self.wrong(f"the signature of the anchor of {day} is forged")
-            return
-        if not keys or (self.trusted and not self.trusted & set(keys)):
+        if self.keys and not set(keys) & set(self.keys):
             self.wrong(f"the anchor of {day} is signed by a key that nobody vouched for")
+        self.number, self.previous, self.day, self.keys = number, sha(text).hex(), day, keys
+        self.seen.update(keys)
+        self.witness(line, said)
+
+    def witness(self, line, said):
+        """What an anchor says of the organisation: one leaf with the ends of all its chains, none left out."""
+        heads, day, second = line["heads"], said["day"], said.get("version") == VERSION
+        self.witnessing += second
+        self.newest = {head["service"]: head["seq"] for head in heads}
+        parts = [self.organisation] + ["{service} {seq} {digest} {began} {broken}".format(**head) for head in heads]
+        path = [bytes.fromhex(each) for each in line["path"]]
+        for service in self.known - set(self.newest) if second else ():
+            self.wrong(f"{service}: the head of {day} is missing")
+        if not heads and not path and not line["index"]:
             return
-        self.trusted, self.keys = self.trusted | set(keys), keys
-        for head in line["heads"]:
-            leaf = f"{head['service']}\n{self.organisation}\n{head['seq']}\n{head['digest']}".encode()
-            if root_of(leaf, head["index"], said["leaves"], path_of(head)) != bytes.fromhex(said["root"]):
-                self.wrong(f"{head['service']}: the head of {day} is not the one that was anchored")
-            else:
-                self.heads.setdefault(head["service"], {})[head["seq"]] = head["digest"], day
+        if not second or root_of("\n".join(parts).encode(), line["index"], said["leaves"], path) != bytes.fromhex(
+            said["root"]
+        ):
+            self.wrong(f"the heads of {day} are not those that were anchored")
+        for head in heads:
+            service = head["service"]
+            began = said["number"] if head["began"] or self.witnessing > 1 else 0
+            if service not in self.known and head["began"] != began:
+                self.wrong(f"{service}: its heads before {day}, since anchor {head['began']}, are missing")
+            if head["broken"] == said["number"]:
+                self.wrong(f"{service}: the anchor of {day} says that the chain was another one before")
+            self.heads.setdefault(service, {})[head["seq"]] = head["digest"], day
+            self.known.add(service)
 
     def entry(self, line):
         self.entries += 1
@@ -101,7 +141,7 @@ class Trail:
             self.wrong(f"{service}: act {last + 1} is missing" + (f", up to {seq - 1}" if seq > last + 2 else ""))
         elif seq <= last:
             self.wrong(f"{what} stands behind act {last}")
-        elif line["previous"] != previous:
+        elif line["previous"] != previous or service < max(self.ends, default=""):
             self.wrong(f"{what} does not follow the act before it")
         if (content["organisation_id"], content["service"]) != (self.organisation, service):
             self.wrong(f"{what} belongs to another trail")
@@ -123,27 +163,47 @@ class Trail:
                 self.wrong(f"{service}: act {seq}, which was anchored on {day}, is not there")
         if not self.ended:
             self.wrong("the file ends too early")
+        if self.given and self.seen and not self.given & self.seen:
+            self.wrong("no anchor is signed by a key that you gave")
+        elif not self.given & set(self.keys):
+            self.unsure("no key that you gave signed the newest anchor: anybody could have made this file")
+        if not self.newest:
+            self.unsure("there is no anchor, or the newest one does not say where the organisation's chains ended")
+        elif self.day < self.until:
+            self.unsure(f"the newest anchor is of {self.day}: what happened until {self.until} may have been cut off")
         return self.problems
+
+    @property
+    def behind(self):
+        """How many acts lie behind the newest anchor."""
+        return sum(end - self.newest.get(service, 0) for service, (end, _) in self.ends.items())
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("file", type=argparse.FileType(encoding="utf-8"))
     parser.add_argument("--key", action="append", default=[], help="a public key of the operator, in hexadecimal")
+    usual = datetime.now(timezone.utc).date()  # noqa: UP017 - Python 3.9
+    usual -= timedelta(days=2)
+    parser.add_argument("--until", type=date.fromisoformat, default=usual, help="the day that must be proven")
     options = parser.parse_args()
-    trail = Trail(options.key)
+    trail = Trail(options.key, options.until.isoformat())
     try:
         for line in options.file:
             trail.read(json.loads(line))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         trail.wrong(f"a line cannot be read: {error!r}")
-    for problem in trail.finish():
+    trail.finish()
+    for problem in trail.problems:
         print(f"NOT AS IT WAS: {problem}")
+    for doubt in trail.doubts:
+        print(f"NOT PROVEN: {doubt}")
+    if not trail.problems and not trail.doubts:
+        print(f"PROVEN up to the anchor of {trail.day}.")
+    print(f"Newest anchor: {trail.day or 'none'}; {trail.behind} acts after it are not proven.")
     print(f"{trail.entries} acts of organisation {trail.organisation}, {trail.erased} of them erased since;")
-    print(
-        f"{trail.anchors} anchors, the last of {trail.day or 'no day'}, signed by {', '.join(trail.keys) or 'nobody'}."
-    )
-    return 1 if trail.problems else 0
+    print(f"{trail.anchors} anchors, the last signed by {', '.join(trail.keys) or 'nobody'}.")
+    return 1 if trail.problems else 2 if trail.doubts else 0
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -30,6 +31,7 @@ from parvis_web import trail_files
 
 SCRIPT = Path(__file__).parents[2] / "docs" / "verify_trail.py"
 FIRM, OTHER = UUID(int=7), UUID(int=9)
+OTHERS = (UUID(int=3), OTHER)
 SERVICES = ("billing", "tenancy")
 FIRST_DAY = date(2026, 11, 20)
 
@@ -79,29 +81,39 @@ def chain(service, length, erased=()):
     return links
 
 
-def anchors(chains, days, keys):
-    """Anchors of days, each over where the chains stood: `days` says how far each service had come."""
+def anchors(chains, days, keys, first=1):
+    """Anchors of days, each over where the chains stood: `days` says how far each service had come. Those before the
+    number `first` are of the first version.
+    """
     made, known, previous = [], {}, domain.NOTHING
     for number, ends in enumerate(days, 1):
-        moved = []
-        for service, seq in zip(SERVICES, ends, strict=True):
-            if seq and known.get((FIRM, service), (None, 0))[1] != seq:
-                known[FIRM, service] = (Head(FIRM, service, seq, chains[service][seq - 1].digest), seq)
-                moved.append(service)
-        known[OTHER, "billing"] = (Head(OTHER, "billing", number, bytes([number]) * 32), number)
-        heads = sorted(head for head, _ in known.values())
-        tree, signers = Tree(head.leaf for head in heads), keys(number)
+        now = {
+            (FIRM, service): Head(FIRM, service, seq, chains[service][seq - 1].digest)
+            for service, seq in zip(SERVICES, ends, strict=True)
+            if seq
+        } | {(other, "billing"): Head(other, "billing", number, bytes([number]) * 32) for other in OTHERS}
+        heads = domain.followed(known, now, set(), number)
+        if number < first:
+            heads = [replace(head, began=0) for head in heads]
+        known, signers = {head.chain: head for head in heads}, keys(number)
+        leaves = domain.leaves(heads, 1 if number < first else domain.VERSION)
+        tree = Tree(leaves.values())
         text = domain.statement(
             number=number, day=FIRST_DAY + timedelta(days=number), made_at=datetime(2026, 11, 21, tzinfo=UTC),
             previous=previous, root=tree.root, leaves=tree.size, keys=signers.public,
         )  # fmt: skip
+        if number < first:
+            text = text.replace(',"version":2', "")
         proven = journal_pb2.ProvenAnchor(
             anchor=journal_pb2.Anchor(number=number, statement=text, signatures=signers.sign(text))
         )
-        for service in moved:
-            index = next(place for place, head in enumerate(heads) if head.chain == (FIRM, service))
-            head = heads[index]
-            proven.heads.add(service=service, seq=head.seq, digest=head.digest, index=index, path=tree.proof(index))
+        if number >= first and FIRM in leaves:
+            proven.index = list(leaves).index(FIRM)
+            proven.path.extend(tree.proof(proven.index))
+            for head in (head for head in heads if head.organisation_id == FIRM):
+                proven.heads.add(
+                    service=head.service, seq=head.seq, digest=head.digest, began=head.began, broken=head.broken
+                )
         made.append(proven)
         previous = domain.digest(text)
     return made
@@ -138,11 +150,12 @@ def visit_of(chains, proven):
     )
 
 
-def exported(lengths=(7, 5), days=((2, 0), (5, 5), (6, 5)), erased=(), keys=lambda _: Keys(1)):
+def exported(lengths=(7, 5), days=((2, 0), (5, 5), (6, 5)), erased=(), keys=lambda _: Keys(1), first=1):
     """The lines of a file as the portal writes it."""
 
     async def read():
-        return b"".join([part async for part in trail_files.proof(visit_of(chains, anchors(chains, days, keys)))])
+        visit = visit_of(chains, anchors(chains, days, keys, first))
+        return b"".join([part async for part in trail_files.proof(visit)])
 
     chains = {service: chain(service, length, erased) for service, length in zip(SERVICES, lengths, strict=True)}
     return [json.loads(each) for each in asyncio.run(read()).splitlines()]
@@ -151,11 +164,35 @@ def exported(lengths=(7, 5), days=((2, 0), (5, 5), (6, 5)), erased=(), keys=lamb
 LINES = exported()
 
 
-def verified(lines, keys=()):
-    trail = verify_trail.Trail(keys)
+KEY = Keys(1).public[0].hex()
+
+
+def read(lines, keys=(), until=""):
+    trail = verify_trail.Trail(keys, until)
     for each in lines:
         trail.read(each)
-    return trail.finish()
+    trail.finish()
+    return trail
+
+
+def verified(lines, keys=()):
+    return read(lines, keys).problems
+
+
+def status(path, lines, *options):
+    """How the script ends with a file, and what it says."""
+    path.write_text("".join(json.dumps(each) + "\n" for each in lines))
+    ran = subprocess.run([sys.executable, SCRIPT, path, *options], capture_output=True, text=True, check=False)
+    return ran.returncode, ran.stdout
+
+
+def is_proven(lines):
+    """Whether the script would end with 0, of a reader who knows the key and wants the last day."""
+    try:
+        trail = read(lines, [KEY], "2026-11-23")
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, SystemExit):
+        return False
+    return not trail.problems and not trail.doubts
 
 
 def entries(lines, service):
@@ -179,7 +216,83 @@ def test_an_untouched_trail_verifies_also_where_acts_were_erased(lengths, days, 
         grown.append(ends)
     lines = exported(lengths, grown, erased)
     assert verified(lines) == []
-    assert verified(lines, [Keys(1).public[0].hex()]) == []
+    trail = read(lines, [KEY])
+    assert trail.problems == []
+    assert bool(trail.doubts) == (ends == (0, 0))
+    assert trail.behind == sum(lengths) - sum(ends)
+
+
+def leaves_of(told, path=()):
+    """Every value of a line, and how to get there."""
+    if isinstance(told, dict | list):
+        for key, each in told.items() if isinstance(told, dict) else enumerate(told):
+            yield from leaves_of(each, (*path, key))
+    else:
+        yield path, told
+
+
+#: Of the first line the script believes the identifier alone: the rest of it is for people.
+UNPROVEN = {("organisation", "slug"), ("organisation", "name"), ("exported_at",)}
+VALUES = [
+    (place, path) for place, each in enumerate(LINES) for path, _ in leaves_of(each) if path not in UNPROVEN
+]  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.sampled_from(VALUES), st.integers(0, 200), st.sampled_from("0123456789abcdef"))
+def test_any_single_value_that_was_changed_is_noticed(where, at, letter):
+    lines, (place, path) = copy.deepcopy(LINES), where
+    told = lines[place]
+    for key in path[:-1]:
+        told = told[key]
+    old = told[path[-1]]
+    at = at % len(old) if isinstance(old, str) and old else 0
+    told[path[-1]] = old + at + 1 if isinstance(old, int) else (old or "")[:at] + letter + (old or "")[at + 1 :]
+    if told[path[-1]] != old:
+        assert not is_proven(lines)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, len(LINES) - 1), st.integers(0, len(LINES) - 1))
+def test_any_line_that_was_removed_doubled_or_moved_is_noticed(here, there):
+    for changed in (
+        [*LINES[:here], *LINES[here + 1 :]],
+        [*LINES[:there], LINES[here], *LINES[there:]],
+        [*LINES[:here], *LINES[here + 1 :][:there], LINES[here], *LINES[here + 1 :][there:]],
+    ):
+        assert changed == LINES or not is_proven(copy.deepcopy(changed))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_whatever_is_left_out_with_everything_that_counts_it_is_noticed(data):
+    lines = copy.deepcopy(LINES)
+    what = data.draw(st.sampled_from(("anchors", "acts", "heads", "leaf", "order")))
+    with_heads = [each for each in lines if each.get("heads")]
+    each = data.draw(st.sampled_from(with_heads))
+    if what == "anchors":  # the newest ones, and the acts that they alone covered
+        kept = data.draw(st.integers(0, 2))
+        lines = [each for each in lines if each["kind"] != "anchor" or json.loads(each["statement"])["number"] <= kept]
+    if what in {"anchors", "acts"}:
+        ends = {"billing": data.draw(st.integers(0, 7)), "tenancy": data.draw(st.integers(0, 5))}
+        lines = [each for each in lines if each["kind"] != "entry" or each["seq"] <= ends[each["service"]]]
+        if what == "acts" and ends["billing"] >= 6 and ends["tenancy"] == 5:
+            return  # what no anchor covers is told to be so
+    elif what == "heads":
+        del each["heads"][data.draw(st.integers(0, len(each["heads"]) - 1))]
+    elif what == "leaf":
+        each |= {"heads": [], "index": 0, "path": []}
+    else:
+        each = data.draw(st.sampled_from([each for each in with_heads if len(each["heads"]) > 1]))
+        each["heads"].reverse()
+    count = {kind: sum(each["kind"] == kind for each in lines) for kind in ("entry", "anchor")}
+    lines[-1] |= {"entries": count["entry"], "anchors": count["anchor"]}
+    assert not is_proven(lines)
+
+
+def test_what_is_untouched_is_proven():
+    assert is_proven(copy.deepcopy(LINES))
+    assert read(LINES).behind == 1
 
 
 def rewritten(lines, service, seq):
@@ -281,13 +394,27 @@ def test_a_chain_that_was_cut_off_behind_an_anchor_is_named():
 def exchanged_head(lines):
     head = [each for each in lines if each["kind"] == "anchor"][1]["heads"][0]
     head["digest"] = "cd" * 32
-    return "billing: the head of 2026-11-22 is not the one that was anchored"
+    return "the heads of 2026-11-22 are not those that were anchored"
 
 
 def exchanged_place(lines):
-    head = [each for each in lines if each["kind"] == "anchor"][1]["heads"][0]
-    head["index"] += 1
-    return "billing: the head of 2026-11-22 is not the one that was anchored"
+    [each for each in lines if each["kind"] == "anchor"][1]["index"] += 1
+    return "the heads of 2026-11-22 are not those that were anchored"
+
+
+def head_removed(lines):
+    del [each for each in lines if each["kind"] == "anchor"][2]["heads"][1]
+    return "the heads of 2026-11-23 are not those that were anchored"
+
+
+def leaf_removed(lines):
+    [each for each in lines if each["kind"] == "anchor"][2].update(heads=[], index=0, path=[])
+    return "billing: the head of 2026-11-23 is missing"
+
+
+def first_leaf_removed(lines):
+    lines[1].update(heads=[], index=0, path=[])
+    return "billing: its heads before 2026-11-22, since anchor 1, are missing"
 
 
 def forged_root(lines):
@@ -329,8 +456,8 @@ def behind_the_end(lines):
 @pytest.mark.parametrize(
     "forge",
     [
-        exchanged_head, exchanged_place, forged_root, unsigned, by_somebody_else, anchor_removed, end_cut, end_counted,
-        behind_the_end,
+        exchanged_head, exchanged_place, head_removed, leaf_removed, first_leaf_removed, forged_root, unsigned,
+        by_somebody_else, anchor_removed, end_cut, end_counted, behind_the_end,
     ],
 )  # fmt: skip
 def test_an_anchor_or_an_end_that_is_not_as_it_was_is_named(forge):
@@ -342,31 +469,85 @@ def test_an_anchor_or_an_end_that_is_not_as_it_was_is_named(forge):
 def test_anchors_that_somebody_made_anew_from_the_first_are_found_by_the_operator_s_key():
     lines = exported(keys=lambda _: Keys(66))
     assert verified(lines) == []  # in itself it is a trail
-    told = "the anchor of 2026-11-21 is signed by a key that nobody vouched for"
-    assert told in verified(lines, [Keys(1).public[0].hex()])
+    assert read(lines).doubts == ["no key that you gave signed the newest anchor: anybody could have made this file"]
+    assert verified(lines, [KEY]) == ["no anchor is signed by a key that you gave"]
 
 
-def test_a_key_that_the_one_before_vouched_for_counts():
+def test_a_key_is_vouched_for_by_the_one_before_and_the_newest_anchor_proves_all_by_its_own():
     lines = exported(keys=lambda number: {1: Keys(1), 2: Keys(2, 1), 3: Keys(2)}[number])
-    assert verified(lines, [Keys(1).public[0].hex()]) == []
+    newer = read(lines, [Keys(2).public[0].hex().upper()])
+    assert (newer.problems, newer.doubts) == ([], [])
+    older = read(lines, [KEY])
+    assert older.problems == []
+    assert older.doubts == ["no key that you gave signed the newest anchor: anybody could have made this file"]
     abrupt = exported(keys=lambda number: Keys(1) if number == 1 else Keys(2))
     assert "the anchor of 2026-11-22 is signed by a key that nobody vouched for" in verified(abrupt)
 
 
+def test_a_chain_that_an_anchor_says_was_another_one_before_is_named():
+    def broken(known, now, _, number):
+        return followed(known, now, {(FIRM, "billing")} if number == 3 else (), number)
+
+    followed = domain.followed
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(domain, "followed", broken)
+        lines = exported()
+    assert verified(lines) == ["billing: the anchor of 2026-11-23 says that the chain was another one before"]
+
+
+def test_anchors_of_the_first_version_hold_together_and_prove_no_end():
+    older = read(exported(first=4), [KEY])
+    assert older.problems == []
+    assert len(older.doubts) == 1
+    both = exported(first=2)
+    assert is_proven(both)
+    [each for each in both if each["kind"] == "anchor"][1].update(heads=[], index=0, path=[])
+    assert "billing: its heads before 2026-11-23, since anchor 0, are missing" in verified(both)
+
+
 def test_the_script_says_so_and_ends_with_its_status(tmp_path):
-    whole, broken = tmp_path / "whole.jsonl", tmp_path / "broken.jsonl"
-    lines = copy.deepcopy(LINES)
+    path, lines = tmp_path / "trail.jsonl", copy.deepcopy(LINES)
+    day = ("--until", "2026-11-23")
+    proven = status(path, LINES, "--key", KEY, *day)
+    assert proven[0] == 0, proven
+    assert proven[1].startswith(
+        "PROVEN up to the anchor of 2026-11-23.\nNewest anchor: 2026-11-23; 1 acts after it are not proven.\n12 acts"
+    )
     dated(lines, 3)
-    for path, told in ((whole, LINES), (broken, lines)):
-        path.write_text("\n".join(map(json.dumps, told)))
-    run = [
-        subprocess.run([sys.executable, SCRIPT, path], capture_output=True, text=True, check=False)
-        for path in (whole, broken)
-    ]
-    assert [each.returncode for each in run] == [0, 1], run
-    assert "12 acts" in run[0].stdout
-    assert "NOT AS IT WAS: billing: act 3 was changed" in run[1].stdout
+    changed = status(path, lines, "--key", KEY, *day)
+    assert changed[0] == 1
+    assert "NOT AS IT WAS: billing: act 3 was changed" in changed[1]
+
+
+@pytest.mark.parametrize(
+    ("lines", "options", "told"),
+    [
+        (LINES, ("--until", "2026-11-23"), "NOT PROVEN: no key"),
+        (LINES, ("--key", KEY, "--until", "2026-11-24"), "NOT PROVEN: the newest anchor is of 2026-11-23"),
+        (exported(days=()), ("--key", KEY, "--until", "2026-11-23"), "NOT PROVEN: there is no anchor"),
+    ],
+)
+def test_a_file_in_which_nothing_is_wrong_is_not_proven_by_that(tmp_path, lines, options, told):
+    code, said = status(tmp_path / "trail.jsonl", lines, *options)
+    assert code == 2
+    assert told in said
+
+
+@pytest.mark.parametrize(("days", "expected"), [(0, 0), (1, 0), (3, 2), (300, 2)])
+def test_how_old_a_file_is_is_not_for_the_file_to_say(tmp_path, monkeypatch, days, expected):
+    newest = datetime.now(UTC).date() - timedelta(days=days)
+    monkeypatch.setattr(sys.modules[__name__], "FIRST_DAY", newest - timedelta(days=3))
+    lines = exported()
+    lines[0]["exported_at"] = f"{newest}T09:00:00+00:00"
+    assert status(tmp_path / "trail.jsonl", lines, "--key", KEY)[0] == expected
+
+
+def test_a_file_of_another_release_is_no_forgery(tmp_path):
+    lines = [LINES[0] | {"version": 1}, *LINES[1:]]
+    code, told = status(tmp_path / "trail.jsonl", lines, "--key", KEY)
+    assert code == 2
+    assert "use the script of that release" in told
 
 
 def test_the_script_is_short():
-    assert len(SCRIPT.read_text().splitlines()) <= 150
+    assert len(SCRIPT.read_text().splitlines()) <= 220

@@ -49,6 +49,7 @@ def test_a_process_that_is_well_is_one_line():
         ("parvis_queue_lag 5000", "5000 events behind", "workers"),
         ("parvis_dead_letters 1", "gave up 1 event", "dead-letters list --service notify"),
         ("parvis_audit_unsealed_seconds 900", "not been sealed for 15 minutes", "worker"),
+        ("parvis_audit_chains_broken 2", "2 chains of the audit trail", "verify-audit"),
         ("parvis_mails_waiting_oldest_seconds 7200", "mails wait, the oldest for 2 hours", "PARVIS_SMTP_URL"),
         ("parvis_revocations_silence_seconds 300", "no heartbeat", "workers"),
         (

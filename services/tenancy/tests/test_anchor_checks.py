@@ -4,38 +4,18 @@ import asyncpg
 import pytest
 from test_anchors import FIRMS, KEY, NEWER, Trail, days, world
 
-from parvis.trail.v1 import trail_pb2
-from parvis_kit.errors import unavailable
+from parvis_tenancy.domain import anchors as domain
 from parvis_tenancy.service.anchor_checks import check
 from parvis_tenancy.service.anchoring import SERVICES, Anchors, Signers
 
 __all__ = ["days"]
 
 
-class Chain(Trail):
-    """A trail that also knows what stands at each place."""
-
-    def __init__(self):
-        super().__init__()
-        self.places = {}
-
-    def grow(self, organisation_id, by=1):
-        super().grow(organisation_id, by)
-        seq, digest = self.heads[organisation_id]
-        self.places[str(organisation_id), seq] = digest
-
-    async def BatchGetDigests(self, request):
-        if self.down:
-            raise unavailable("service_unavailable")
-        found = [self.places.get((each.organisation_id, each.seq), b"") for each in request.places]
-        return trail_pb2.BatchGetDigestsResponse(digests=found)
-
-
 @pytest.fixture
 async def trails(database, days):
     """Three days of all services and some firms, each with its anchor."""
     _, _ = world(database)
-    trails = {service: Chain() for service in SERVICES}
+    trails = {service: Trail() for service in SERVICES}
     anchors = Anchors(database, Signers(KEY), trails.__getitem__)
     for firm in FIRMS[:3]:
         for service in SERVICES:
@@ -68,6 +48,7 @@ FORGERIES = {
     "UPDATE anchors SET signatures = '{}' WHERE number = 2": "forged",
     "DELETE FROM anchors WHERE number = 2": "does not follow anchor 1",
     "UPDATE anchored_heads SET seq = 9 WHERE anchor = 2 AND service = 'billing'": "heads of anchor 2",
+    "UPDATE anchored_heads SET broken = 2 WHERE anchor = 2 AND service = 'billing'": "heads of anchor 2",
     "DELETE FROM anchored_heads WHERE anchor = 3 AND service = 'notify'": "heads of anchor 3",
 }
 
@@ -83,6 +64,28 @@ async def test_a_chain_that_was_made_anew_is_named(database, trails):
     told = f"documents: act 1 of organisation {FIRMS[1]} is not the one that was anchored"
     assert await problems(database, trails) == [told]
     assert await problems(database, trails, everything=True) == [told]
+
+
+async def test_a_chain_that_an_anchor_says_was_another_one_stays_named(database, trails):
+    trails["documents"].rewrite(FIRMS[1], 2)
+    await Anchors(database, Signers(KEY), trails.__getitem__).make()
+    told = f"documents's chain of organisation {FIRMS[1]} was another one before"
+    assert [told in each for each in await problems(database, trails)] == [True]
+
+
+async def test_anchors_of_the_first_version_verify(database, days, monkeypatch):
+    trails = {service: Trail() for service in SERVICES}
+    anchors, both = Anchors(database, Signers(KEY), trails.__getitem__), domain.leaves
+    with monkeypatch.context() as older:
+        older.setattr(domain, "VERSION", 1)
+        older.setattr(domain, "leaves", lambda heads: both(heads, 1))
+        for firm in FIRMS[:3]:
+            trails["billing"].grow(firm)
+            await anchors.make()
+            days()
+    trails["billing"].grow(FIRMS[2])
+    await anchors.make()
+    assert await problems(database, trails, everything=True) == []
 
 
 async def test_a_service_that_is_down_is_named(database, trails):

@@ -8,31 +8,36 @@ from uuid import UUID
 
 import asyncpg
 import pytest
+import structlog
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from parvis.trail.v1 import trail_pb2
 from parvis_kit.caller import Caller
 from parvis_kit.errors import Kind, ServiceError, unavailable
 from parvis_kit.ids import uuid7
+from parvis_kit.testing import eventually, running
 from parvis_tenancy.domain import anchors as domain
 from parvis_tenancy.domain.anchors import Head
-from parvis_tenancy.service.anchoring import SERVICES, Anchors, Signers, cover
+from parvis_tenancy.service.anchoring import BROKEN, SERVICES, Anchors, Signers, cover
 from parvis_tenancy.store import anchors as store
 from parvis_trail.merkle import root_of
+from parvis_watch.logs import configure_logs
 
 KEY, NEWER = (base64.b64encode(bytes([seed]) * 32).decode() for seed in (1, 2))
 FIRMS = [UUID(int=0), *sorted(uuid7() for _ in range(3))]
 
 
 class Trail:
-    """Where chains of one service end."""
+    """Where chains of one service end, and what stands at each place."""
 
     def __init__(self):
         self.heads = {}
+        self.places = {}
         self.down = False
 
     async def ListHeads(self, request):
@@ -47,7 +52,23 @@ class Trail:
 
     def grow(self, organisation_id, by=1):
         seq = self.heads.get(organisation_id, (0, b""))[0] + by
-        self.heads[organisation_id] = (seq, domain.digest(f"{id(self)} {organisation_id} {seq}"))
+        digest = domain.digest(f"{id(self)} {organisation_id} {seq}")
+        self.heads[organisation_id] = (seq, digest)
+        self.places[str(organisation_id), seq] = digest
+
+    def rewrite(self, organisation_id, by=0):
+        """Somebody makes all acts anew, and some more."""
+        self.places = {place: digest for place, digest in self.places.items() if place[0] != str(organisation_id)}
+        seq = self.heads[organisation_id][0] + by
+        for place in range(1, seq + 1):
+            self.places[str(organisation_id), place] = domain.digest(f"anew {place}")
+        self.heads[organisation_id] = (seq, domain.digest(f"anew {seq}"))
+
+    async def BatchGetDigests(self, request):
+        if self.down:
+            raise unavailable("service_unavailable")
+        found = [self.places.get((each.organisation_id, each.seq), b"") for each in request.places]
+        return trail_pb2.BatchGetDigestsResponse(digests=found)
 
 
 @pytest.fixture
@@ -99,6 +120,14 @@ def verified(proven):
     return True
 
 
+def leaf_of(firm, proven):
+    heads = [
+        Head(firm, each.service, each.seq, each.digest, each.began, each.broken) for each in proven.heads
+    ]  # fmt: skip
+    (leaf,) = domain.leaves(heads).values()
+    return leaf
+
+
 async def test_a_day_has_one_anchor_however_many_make_it(database, days):
     trails, anchors = world(database)
     trails["billing"].grow(FIRMS[1])
@@ -133,6 +162,21 @@ async def test_nothing_is_signed_while_a_service_is_silent(database, days):
     assert await anchors.make()
 
 
+async def test_nothing_is_signed_while_a_service_does_not_say_what_stood_there(database, days, monkeypatch):
+    trails, anchors = world(database)
+    trails["billing"].grow(FIRMS[1])
+    await anchors.make()
+    days()
+
+    async def silent(_):
+        raise unavailable("service_unavailable")
+
+    monkeypatch.setattr(trails["billing"], "BatchGetDigests", silent)
+    with pytest.raises(ServiceError):
+        await anchors.make()
+    assert len(await all_of(database, anchors, FIRMS[1])) == 1
+
+
 GROWTH = st.lists(
     st.lists(st.tuples(st.sampled_from(SERVICES), st.sampled_from(FIRMS), st.integers(1, 3)), max_size=6),
     min_size=1, max_size=5,
@@ -141,7 +185,9 @@ GROWTH = st.lists(
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(GROWTH)
-async def test_every_head_is_proven_by_the_anchor_that_covers_it_first(database, database_urls, days, growth):
+async def test_every_anchor_proves_the_ends_of_all_chains_of_an_organisation_at_once(
+    database, database_urls, days, growth
+):
     owner = await asyncpg.connect(database_urls.superuser)
     await owner.execute("TRUNCATE anchored_heads, anchors")
     await owner.close()
@@ -158,13 +204,16 @@ async def test_every_head_is_proven_by_the_anchor_that_covers_it_first(database,
         assert [each.anchor.number for each in found] == list(range(1, len(growth) + 1))
         for number, proven in enumerate(found):
             assert verified(proven)
-            told, before = json.loads(proven.anchor.statement), ends[number - 1] if number else {}
+            told = json.loads(proven.anchor.statement)
             now = {name: head for (name, each), head in ends[number].items() if each == firm}
-            moved = {name: head for name, head in now.items() if before.get((name, firm)) != head}
-            assert {each.service: (each.seq, each.digest) for each in proven.heads} == moved
-            for head in proven.heads:
-                leaf = Head(firm, head.service, head.seq, head.digest).leaf
-                assert root_of(leaf, head.index, told["leaves"], head.path) == bytes.fromhex(told["root"])
+            assert {each.service: (each.seq, each.digest) for each in proven.heads} == now
+            began = {name: next(n for n, end in enumerate(ends, 1) if (name, firm) in end) for name in now}
+            assert {each.service: (each.began, each.broken) for each in proven.heads} == {
+                name: (number, 0) for name, number in began.items()
+            }
+            if now:
+                root = root_of(leaf_of(firm, proven), proven.index, told["leaves"], proven.path)
+                assert root == bytes.fromhex(told["root"])
     async with database.begin(Caller("tenancy"), organisation_id=FIRMS[1]) as unit:
         for seq in range(1, 8):
             first = next((n for n, end in enumerate(ends, 1) if end.get(("billing", FIRMS[1]), (0,))[0] >= seq), 0)
@@ -187,15 +236,80 @@ async def test_a_new_key_is_vouched_for_by_the_old_one(database, days):
     assert all(map(verified, found))
 
 
-async def test_a_chain_that_went_back_is_told_and_the_anchor_is_made_all_the_same(database, days):
+def rewritten(trail):
+    trail.rewrite(FIRMS[1])
+
+
+def rewritten_and_grown(trail):
+    trail.rewrite(FIRMS[1], 7)
+
+
+def shorter(trail):
+    trail.heads[FIRMS[1]] = (3, trail.places[str(FIRMS[1]), 3])
+
+
+def gone(trail):
+    del trail.heads[FIRMS[1]]
+
+
+@pytest.mark.parametrize("forge", [rewritten, rewritten_and_grown, shorter, gone])
+async def test_a_chain_that_is_not_the_one_that_was_anchored_is_told_in_the_anchor_in_the_log_and_by_a_metric(
+    database, days, forge, capsys
+):
     trails, anchors = world(database)
-    trails["billing"].grow(FIRMS[1], 5)
+    for _ in range(5):
+        trails["billing"].grow(FIRMS[1])
+    for service, firm in (("billing", FIRMS[2]), ("tenancy", FIRMS[1])):
+        trails[service].grow(firm)
     await anchors.make()
     days()
-    trails["billing"].heads[FIRMS[1]] = (5, b"\x09" * 32)
-    with capture_logs() as logs:
+    forge(trails["billing"])
+    trails["tenancy"].grow(FIRMS[1])
+    capsys.readouterr()
+    configure_logs("tenancy", "critical")
+    try:
         assert await anchors.make()
-    assert [each["service"] for each in logs if each["event"] == "audit_chain_went_back"] == ["billing"]
+    finally:
+        structlog.reset_defaults()
+    lines = [json.loads(each) for each in capsys.readouterr().out.splitlines()]
+    assert [(each["event"], each["level"]) for each in lines] == [
+        ("audit_anchored", "info"), ("audit_chain_broken", "error"),
+    ]  # fmt: skip
+    assert (lines[1]["organisation"], lines[1]["seq"], lines[1]["anchor"]) == (str(FIRMS[1]), 5, 2)
+    days()
+    trails["billing"].grow(FIRMS[2])
+    await anchors.make()
+    found = await all_of(database, anchors, FIRMS[1])
+    broken = {each.service: each.broken for each in found[1].heads}
+    assert broken == {"billing": 2, "tenancy": 0}
+    last = {each.service: each.broken for each in found[2].heads}
+    assert last == {"billing": 3 if forge is gone else 2, "tenancy": 0}
+    assert [each.broken for each in (await all_of(database, anchors, FIRMS[2]))[2].heads] == [0]
+    BROKEN.set(0)
+    async with running(anchors.make_for_ever):
+        await eventually(metric)
+    assert await metric() == 1
+
+
+async def metric():
+    return REGISTRY.get_sample_value("parvis_audit_chains_broken")
+
+
+async def test_a_chain_that_grows_is_the_same(database, days):
+    trails, anchors = world(database)
+    with capture_logs() as logs:
+        for _ in range(3):
+            trails["billing"].grow(FIRMS[1], 3)
+            await anchors.make()
+            days()
+    assert [each["event"] for each in logs] == ["audit_anchored"] * 3
+    BROKEN.set(7)
+
+    async def none_is_broken():
+        return await metric() == 0
+
+    async with running(anchors.make_for_ever):
+        await eventually(none_is_broken)
 
 
 async def test_the_service_can_neither_change_nor_remove_an_anchor(database, database_urls, days):

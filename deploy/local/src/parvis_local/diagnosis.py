@@ -142,6 +142,11 @@ def _waiting(name: str, told: Told) -> Iterator[tuple[str, str]]:
             f"the audit trail of {name} has not been sealed for {_ago(age)}",
             "Does its worker run? Its log says `background_interrupted` where sealing fails.",
         )
+    if broken := told.value("parvis_audit_chains_broken"):
+        yield (
+            f"{broken:.0f} chains of the audit trail are not those that were anchored within the last week",
+            "After a restore that is so: keep its report. Otherwise somebody changed them: ./parvis verify-audit.",
+        )
     if (age := told.value("parvis_mails_waiting_oldest_seconds")) > MAIL_SECONDS:
         yield (
             f"{told.value('parvis_mails_waiting'):.0f} mails wait, the oldest for {_ago(age)}",

@@ -68,7 +68,7 @@ async def proof(visit: OrganisationVisit) -> AsyncIterator[bytes]:
     chain has grown since, so what they cover is behind them in the file.
     """
     face = visit.organisation.face
-    head = {"kind": "trail", "version": 1, "organisation": {"id": face.id, "slug": face.slug, "name": face.name}}
+    head = {"kind": "trail", "version": 2, "organisation": {"id": face.id, "slug": face.slug, "name": face.name}}
     yield line(head | {"exported_at": datetime.now(UTC).isoformat(timespec="seconds")})
     anchors = entries = last = 0
     more = True
@@ -79,7 +79,7 @@ async def proof(visit: OrganisationVisit) -> AsyncIterator[bytes]:
             yield line(anchor_of(each))
         anchors, more = anchors + len(found.anchors), found.more
         last = found.anchors[-1].anchor.number if found.anchors else last
-    for service, stub in visit.clients.trails.items():
+    for service, stub in sorted(visit.clients.trails.items()):
         after, more = 0, True
         while more:
             with acting_as(await as_reader(visit)):
@@ -94,13 +94,16 @@ def anchor_of(proven: journal_pb2.ProvenAnchor) -> dict[str, object]:
     """An anchor as a line."""
     heads = [
         {
-            "service": each.service, "seq": each.seq, "digest": each.digest.hex(), "index": each.index,
-            "path": [beside.hex() for beside in each.path],
+            "service": each.service, "seq": each.seq, "digest": each.digest.hex(), "began": each.began,
+            "broken": each.broken,
         }
         for each in proven.heads
     ]  # fmt: skip
-    signatures = [each.hex() for each in proven.anchor.signatures]
-    return {"kind": "anchor", "statement": proven.anchor.statement, "signatures": signatures, "heads": heads}
+    return {
+        "kind": "anchor", "statement": proven.anchor.statement,
+        "signatures": [each.hex() for each in proven.anchor.signatures], "heads": heads, "index": proven.index,
+        "path": [each.hex() for each in proven.path],
+    }  # fmt: skip
 
 
 def entry_of(service: str, link: trail_pb2.Link) -> dict[str, object]:

@@ -355,7 +355,7 @@ _ORGANISATIONS: Final = (
         topic=Topic.TRAIL,
         keep=FOR_INSTALLATION,
         organisation=_OF_FIRM,
-        technical="organisation_id service anchor seq digest",
+        technical="organisation_id service anchor seq digest began broken",
     ),
 )
 

@@ -34,3 +34,5 @@ class AnchoredHead(Row, table=True):
     anchor: int = number(primary_key=True, foreign_key="anchors.number")
     seq: int = number()
     digest: bytes
+    began: int = number()
+    broken: int = number()

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from parvis.trail.v1 import trail_pb2
-from parvis_kit.caller import Caller, acting_for
+from parvis_kit.caller import Caller
 from parvis_kit.errors import ServiceError
 from parvis_kit.unit import Database
 from parvis_tenancy.domain import anchors
 from parvis_tenancy.domain.anchors import Head
-from parvis_tenancy.service.anchoring import TrailOf
+from parvis_tenancy.service.anchoring import TrailOf, differing
 from parvis_tenancy.store import anchors as store
 from parvis_trail.merkle import Tree
 
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
 _SELF = Caller("tenancy")
 _PAGE = 50
-_PLACES = 500
 
 
 @dataclass(slots=True)
@@ -60,9 +58,14 @@ async def check(database: Database, trail: TrailOf, own: Sequence[bytes], *, eve
         if not _signed(row["statement"], told["keys"], row["signatures"]):
             checked.problems.append(f"the signature of {name} is forged")
         known |= {head.chain: head for head in heads}
-        tree = await asyncio.to_thread(_root, sorted(known.values()))
+        tree = await asyncio.to_thread(_tree, list(known.values()), told.get("version", 1))
         if (tree.root.hex(), tree.size) != (told["root"], told["leaves"]):
             checked.problems.append(f"the heads of {name} were changed")
+        checked.problems += [
+            f"{name} says that {head.service}'s chain of organisation {head.organisation_id} was another one before"
+            for head in heads
+            if head.broken == row["number"]
+        ]
         if everything:
             await _compare(checked, trail, heads)
         number, previous, day = row["number"], anchors.digest(row["statement"]), told["day"]
@@ -91,21 +94,16 @@ async def _anchors(database: Database) -> "AsyncIterator[tuple[Record, list[Head
 async def _compare(checked: Checked, trail: TrailOf, heads: Sequence[Head]) -> None:
     for service in sorted({head.service for head in heads}):
         own = [head for head in heads if head.service == service]
-        for at in range(0, len(own), _PLACES):
-            part = own[at : at + _PLACES]
-            places = [trail_pb2.ChainPlace(organisation_id=str(each.organisation_id), seq=each.seq) for each in part]
-            try:
-                with acting_for(None):
-                    answer = await trail(service).BatchGetDigests(trail_pb2.BatchGetDigestsRequest(places=places))
-            except ServiceError as error:
-                checked.problems.append(f"{service} could not be asked: {error}")
-                break
-            checked.heads += len(part)
-            checked.problems += [
-                f"{service}: act {head.seq} of organisation {head.organisation_id} is not the one that was anchored"
-                for head, digest in zip(part, answer.digests, strict=True)
-                if head.digest != digest
-            ]
+        try:
+            found = await differing(trail, service, own)
+        except ServiceError as error:
+            checked.problems.append(f"{service} could not be asked: {error}")
+            continue
+        checked.heads += len(own)
+        checked.problems += [
+            f"{service}: act {head.seq} of organisation {head.organisation_id} is not the one that was anchored"
+            for head in found
+        ]
 
 
 def _signed(text: str, keys: Sequence[str], signatures: Sequence[bytes]) -> bool:
@@ -117,5 +115,5 @@ def _signed(text: str, keys: Sequence[str], signatures: Sequence[bytes]) -> bool
     return bool(keys)
 
 
-def _root(heads: Sequence[Head]) -> Tree:
-    return Tree(head.leaf for head in heads)
+def _tree(heads: Sequence[Head], version: int) -> Tree:
+    return Tree(anchors.leaves(heads, version).values())

@@ -7,12 +7,13 @@ import asyncio
 import base64
 import binascii
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from prometheus_client import Gauge
 
 from parvis.tenancy.v1 import journal_pb2 as pb
 from parvis.trail.v1 import trail_pb2, trail_pb2_grpc
@@ -22,9 +23,11 @@ from parvis_kit.errors import Kind, ServiceError
 from parvis_kit.ids import parse
 from parvis_kit.unit import Database, UnitOfWork
 from parvis_tenancy.domain import anchors
-from parvis_tenancy.domain.anchors import Head
+from parvis_tenancy.domain.anchors import Chain, Head
 from parvis_tenancy.store import anchors as store
 from parvis_trail.merkle import Tree
+from parvis_watch import jobs
+from parvis_watch.logs import evidence
 
 if TYPE_CHECKING:
     from asyncpg import Record
@@ -33,9 +36,11 @@ if TYPE_CHECKING:
 SERVICES = ("billing", "documents", "identity", "notify", "tenancy")
 _EVERY = 60.0  # s; how late after midnight an anchor may be
 _AT_ONCE = 5_000
+_PLACES = 500
 _PAGE = 5  # anchors of one answer: each costs a tree over all heads
 _SEED = 32
 _SELF = Caller("tenancy")
+BROKEN = Gauge("parvis_audit_chains_broken", "Chains that the anchors of the last week found changed")
 #: The stub of a service's trail.
 TrailOf = Callable[[str], trail_pb2_grpc.TrailServiceStub]
 _log = structlog.get_logger(__name__)
@@ -80,47 +85,61 @@ class Anchors:
         while True:
             try:
                 await self.make()
+                jobs.done("anchor", _EVERY)
             except ServiceError as error:
                 if error.kind is not Kind.UNAVAILABLE:
                     raise
                 _log.warning("audit_anchor_waits", why=str(error))
+            async with self._database.begin(_SELF) as unit:
+                BROKEN.set(await store.broken(unit))
             await asyncio.sleep(_EVERY)
 
     async def make(self) -> bool:
         """Makes today's anchor, by the database's clock; False when there is one. Nothing is signed in part: raises
-        UNAVAILABLE while a service does not say where its chains end.
+        UNAVAILABLE while a service does not say where its chains end, and what stands where they ended before.
         """
         async with self._database.begin(_SELF) as unit:
             if (await store.today(unit))["done"]:
                 return False
-        found = await asyncio.gather(*(self._heads(service) for service in SERVICES))
-        now = {head.chain: head for heads in found for head in heads}
-        async with self._database.begin(_SELF) as unit:
-            await store.hold(unit)
-            today, last = await store.today(unit), await store.last(unit)
-            if today["done"]:
-                return False
+            last = await store.last(unit)
             number = last["number"] + 1 if last else 1
             known = {head.chain: head for head in await store.heads(unit, number - 1)}
-            for chain, head in known.items():
-                if anchors.gone_back(head, now.get(chain)):
-                    _log.error(
-                        "audit_chain_went_back",
-                        service=head.service,
-                        organisation=str(head.organisation_id),
-                        seq=head.seq,
-                    )
-            moved = [head for chain, head in now.items() if known.get(chain) != head]
-            tree = await asyncio.to_thread(_tree, tuple(sorted((known | now).values())))
+        found = await asyncio.gather(*(self._heads(service) for service in SERVICES))
+        now = {head.chain: head for heads in found for head in heads}
+        broken = await self._broken(known, now)
+        heads = anchors.followed(known, now, broken, number)
+        tree = await asyncio.to_thread(_tree, tuple(heads))
+        async with self._database.begin(_SELF) as unit:
+            await store.hold(unit)
+            today, newest = await store.today(unit), await store.last(unit)
+            if today["done"] or (newest["number"] if newest else 0) != number - 1:
+                return False
             text = anchors.statement(
                 number=number, day=today["day"], made_at=today["now"],
                 previous=anchors.digest(last["statement"]) if last else anchors.NOTHING,
                 root=tree.root, leaves=tree.size, keys=self._signers.public,
             )  # fmt: skip
+            moved = [head for head in heads if known.get(head.chain) != head]
             await store.keep(unit, today, number, text, self._signers.sign(text), moved)
         # Whoever collects logs elsewhere has a copy that nobody here can change.
-        _log.info("audit_anchored", number=number, day=str(today["day"]), digest=anchors.digest(text).hex())
+        evidence.info("audit_anchored", number=number, day=str(today["day"]), digest=anchors.digest(text).hex())
+        for organisation_id, service in sorted(broken):
+            evidence.error(
+                "audit_chain_broken",
+                service=service,
+                organisation=str(organisation_id),
+                seq=known[organisation_id, service].seq,
+                anchor=number,
+            )
         return True
+
+    async def _broken(self, known: Mapping[Chain, Head], now: Mapping[Chain, Head]) -> set[Chain]:
+        """The chains that are no longer those that were anchored: gone, shorter, or with another act at that place."""
+        broken = {chain for chain, head in known.items() if anchors.shorter(head, now.get(chain))}
+        for service in SERVICES:
+            kept = [head for chain, head in known.items() if head.service == service and chain not in broken]
+            broken |= {head.chain for head in await differing(self._trail, service, kept)}
+        return broken
 
     async def _heads(self, service: str) -> list[Head]:
         found: list[Head] = []
@@ -137,27 +156,33 @@ class Anchors:
     async def proven(self, unit: UnitOfWork, after: int) -> tuple[list[pb.ProvenAnchor], bool]:
         """Anchors behind a number with the proofs of the caller's organisation, and whether there are more."""
         rows = await store.behind(unit, after, _PAGE + 1)
-        numbers = [row["number"] for row in rows[:_PAGE]]
-        moved = {(row["anchor"], row["service"]) for row in await store.moved(unit, unit.organisation_id, numbers)}
-        found = []
-        for row in rows[:_PAGE]:
-            services = [service for service in SERVICES if (row["number"], service) in moved]
-            heads = await self._proofs(unit, row["number"], services) if services else []
-            found.append(pb.ProvenAnchor(anchor=_anchor(row), heads=heads))
-        return found, len(rows) > _PAGE
+        return [await self._proven(unit, row) for row in rows[:_PAGE]], len(rows) > _PAGE
 
-    async def _proofs(self, unit: UnitOfWork, number: int, services: Sequence[str]) -> list[pb.AnchoredHead]:
-        heads = await store.heads(unit, number)
-        tree = await asyncio.to_thread(self._tree, tuple(heads))
-        places = {head.chain: place for place, head in enumerate(heads)}
-        found = []
-        for service in services:
-            index = places[unit.organisation_id, service]
-            head = heads[index]
-            found.append(
-                pb.AnchoredHead(service=service, seq=head.seq, digest=head.digest, index=index, path=tree.proof(index))
-            )
+    async def _proven(self, unit: UnitOfWork, row: "Record") -> pb.ProvenAnchor:
+        found = pb.ProvenAnchor(anchor=_anchor(row))
+        heads = await store.heads(unit, row["number"]) if anchors.version(row["statement"]) == anchors.VERSION else []
+        own = [head for head in heads if head.organisation_id == unit.organisation_id]
+        if own:
+            tree = await asyncio.to_thread(self._tree, tuple(heads))
+            found.index = sorted({head.organisation_id for head in heads}).index(unit.organisation_id)
+            found.path.extend(tree.proof(found.index))
+            for head in own:
+                found.heads.add(
+                    service=head.service, seq=head.seq, digest=head.digest, began=head.began, broken=head.broken
+                )
         return found
+
+
+async def differing(trail: TrailOf, service: str, heads: Sequence[Head]) -> list[Head]:
+    """Those of a service's heads where something else stands now, or nothing. Raises UNAVAILABLE."""
+    found = []
+    for at in range(0, len(heads), _PLACES):
+        part = heads[at : at + _PLACES]
+        places = [trail_pb2.ChainPlace(organisation_id=str(each.organisation_id), seq=each.seq) for each in part]
+        with acting_for(None):
+            answer = await trail(service).BatchGetDigests(trail_pb2.BatchGetDigestsRequest(places=places))
+        found += [head for head, digest in zip(part, answer.digests, strict=True) if head.digest != digest]
+    return found
 
 
 async def cover(unit: UnitOfWork, service: str, seq: int) -> pb.Cover:
@@ -176,4 +201,4 @@ def _anchor(row: "Record") -> pb.Anchor:
 
 
 def _tree(heads: tuple[Head, ...]) -> Tree:
-    return Tree(head.leaf for head in heads)
+    return Tree(anchors.leaves(heads).values())

@@ -1,6 +1,7 @@
 """Anchors, and the heads that they cover. Both tables are global: every function works without an organisation."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import astuple
 from uuid import UUID
 
 from asyncpg import Record
@@ -11,12 +12,13 @@ from parvis_tenancy.domain.anchors import Head
 #: One anchor at a time, in all replicas.
 _LOCK = 0x7061727669730005
 _HEADS = """
-SELECT DISTINCT ON (organisation_id, service) organisation_id, service, seq, digest FROM anchored_heads
+SELECT DISTINCT ON (organisation_id, service) organisation_id, service, seq, digest, began, broken FROM anchored_heads
 WHERE anchor <= $1 ORDER BY organisation_id, service, anchor DESC"""
 _KEEP = """
-INSERT INTO anchored_heads (service, organisation_id, anchor, seq, digest)
-SELECT service, organisation_id, $1, seq, digest
-FROM unnest($2::varchar[], $3::uuid[], $4::bigint[], $5::bytea[]) AS h (service, organisation_id, seq, digest)"""
+INSERT INTO anchored_heads (organisation_id, service, anchor, seq, digest, began, broken)
+SELECT organisation_id, service, $1, seq, digest, began, broken
+FROM unnest($2::uuid[], $3::varchar[], $4::bigint[], $5::bytea[], $6::bigint[], $7::bigint[])
+    AS h (organisation_id, service, seq, digest, began, broken)"""
 
 
 async def hold(unit: UnitOfWork) -> None:
@@ -62,15 +64,18 @@ async def heads(unit: UnitOfWork, number: int) -> list[Head]:
     return [Head(*row) for row in await unit.fetch(_HEADS, number)]
 
 
-async def moved(unit: UnitOfWork, organisation_id: UUID, numbers: Sequence[int]) -> list[Record]:
-    """The chains of an organisation that had grown at these anchors."""
-    query = "SELECT anchor, service FROM anchored_heads WHERE organisation_id = $1 AND anchor = ANY($2)"
-    return await unit.fetch(query, organisation_id, list(numbers))
+async def broken(unit: UnitOfWork) -> int:
+    """How many chains the anchors of the last week found to be others than were anchored before."""
+    rows = await unit.fetch("""
+        SELECT count(DISTINCT (organisation_id, service)) AS count
+        FROM anchored_heads h JOIN anchors a ON a.number = h.broken
+        WHERE a.made_at > now() - interval '7 days'""")
+    return int(rows[0]["count"])
 
 
 async def written(unit: UnitOfWork, number: int) -> list[Head]:
     """The heads that were written with one anchor: those that had moved."""
-    query = "SELECT organisation_id, service, seq, digest FROM anchored_heads WHERE anchor = $1"
+    query = "SELECT organisation_id, service, seq, digest, began, broken FROM anchored_heads WHERE anchor = $1"
     return [Head(*row) for row in await unit.fetch(query, number)]
 
 
@@ -82,6 +87,6 @@ async def keep(
         "INSERT INTO anchors (number, day, made_at, statement, signatures) VALUES ($1, $2, $3, $4, $5)",
         number, today["day"], today["now"], text, list(signatures),
     )  # fmt: skip
-    rows = [(each.service, each.organisation_id, each.seq, each.digest) for each in moved]
+    rows = [astuple(each) for each in moved]
     if rows:
         await unit.fetch(_KEEP, number, *(list(column) for column in zip(*rows, strict=True)))
