@@ -158,6 +158,23 @@ async def test_on_the_day_nothing_of_it_is_left_and_every_service_hears(stage, p
     assert out.value.reason in {"session_ended", "membership_ended"}
 
 
+async def test_what_closes_needs_no_administrator_until_it_is_reopened(stage, provider, come):
+    admin, neighbour = await stage.firm(provider), await stage.firm(provider, "Cabinet Bréhat")
+
+    async def needed(actor):
+        found = await stage.as_service("identity").call("ListAdministrations", account_id=actor.account_id)
+        return [each.name for each in found.administrations]
+
+    assert await needed(admin) == [NAME]
+    await admin.call("CloseOrganisation", name=NAME)
+    assert (await needed(admin), await needed(neighbour)) == ([], ["Cabinet Bréhat"])
+    await admin.call("ReopenOrganisation")
+    assert await needed(admin) == [NAME]
+    await admin.call("CloseOrganisation", name=NAME)
+    assert await come(admin.organisation_id) == 1
+    assert (await needed(admin), await needed(neighbour)) == ([], ["Cabinet Bréhat"])
+
+
 async def test_services_answer_and_operators_see_what_is_open(stage, admin, come, capsys):
     await admin.call("CloseOrganisation", name=NAME)
     await come(admin.organisation_id)
