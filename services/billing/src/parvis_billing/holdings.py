@@ -7,6 +7,8 @@ from parvis_records.map import ACCOUNTING, FOR_CONTACT, FOR_ORGANISATION, About,
 _PERSON, _FIRM, _BOTH = (About.PERSON,), (About.ORGANISATION,), (About.PERSON, About.ORGANISATION)
 _OF_FIRM: Final = "organisation_id = {organisation}"
 _LAW: Final = "An invoice and what proves it are kept for ten years (Code de commerce, article L123-22)."
+#: `retention`. While the organisation is there, they are its own to keep.
+_AFTER: Final = "Of an organisation that was erased, they go eleven years after they were closed."
 
 HOLDINGS: Final = Map(
     "billing",
@@ -77,7 +79,7 @@ HOLDINGS: Final = Map(
         ),
         Table(
             name="series",
-            holds="The numbers of invoices: none is missing, none stands twice.",
+            holds=f"The numbers of invoices: none is missing, none stands twice. {_AFTER}",
             about=_FIRM,
             topic=Topic.INVOICES,
             keep=ACCOUNTING,
@@ -87,7 +89,7 @@ HOLDINGS: Final = Map(
         ),
         Table(
             name="invoices",
-            holds="Invoices.",
+            holds=f"Invoices. {_AFTER}",
             about=_BOTH,
             topic=Topic.INVOICES,
             keep=ACCOUNTING,
@@ -106,7 +108,7 @@ HOLDINGS: Final = Map(
         ),
         Table(
             name="lines",
-            holds="The lines of invoices.",
+            holds="The lines of invoices: they go with them.",
             about=_BOTH,
             topic=Topic.INVOICES,
             keep=ACCOUNTING,

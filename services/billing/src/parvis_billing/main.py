@@ -12,7 +12,7 @@ from parvis.billing.v1 import billing_pb2
 from parvis.documents.v1 import documents_pb2_grpc
 from parvis.tenancy.v1 import tenancy_pb2, tenancy_pb2_grpc
 from parvis_advisers import AdviserIndex
-from parvis_billing import events
+from parvis_billing import events, retention
 from parvis_billing.holdings import HOLDINGS
 from parvis_billing.rpc import EntitlementRpc, InvoiceRpc
 from parvis_billing.service.entitlements import FetchProducts
@@ -28,7 +28,7 @@ from parvis_records import CONTRACT as RECORDS
 from parvis_records import RecordsRpc, memberships_from
 from parvis_records.closing import Closer
 from parvis_records.erasure import Listener
-from parvis_records.retention import Retention, common
+from parvis_records.retention import Retention
 from parvis_trail import COMMANDS, CONTRACT, TrailRpc
 
 
@@ -64,7 +64,7 @@ async def wire(settings: Settings) -> Service[Settings]:
     Listener(service.bus, HOLDINGS)
     Closer(service.bus, HOLDINGS, acts="target_kind = 'invoice'")
     events.subscribe(service.bus, filer, index)
-    service.background(Retention(service.database, common(settings)).run)
+    service.background(Retention(service.database, retention.terms(settings)).run)
     return service
 
 
