@@ -128,7 +128,7 @@ def make_frame(
 def text_of(answer: httpx.Response) -> str:
     """What a reader sees, roughly: markup and doubled spaces gone."""
     return (
-        re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.text))
+        re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.text.replace("<wbr>", "")))
         .replace("\u00a0", " ")
         .replace("\u202f", " ")
         .replace("’", "'")
