@@ -82,6 +82,27 @@ async def test_who_links_is_told_and_sees_it_with_the_firm(stage, scim, provider
     assert "Ne plus relier" in said
 
 
+async def test_two_accounts_of_one_directory_are_told_apart(stage, scim, provider, directory, claire):
+    browser = await link(stage, provider, directory)
+    alone = read(await browser.get("/links"))
+    await stage.run(
+        "INSERT INTO sso_identities (id, provider_id, subject, account_id, organisation_id, created_at)"
+        " VALUES (:id, :provider, :subject, :account, :firm, now())",
+        id=uuid7(), provider=provider.id, subject="c.morel", account=claire.id, firm=scim.firm.id,
+    )  # fmt: skip
+    first, second = await links(stage, claire)
+
+    both = read(await browser.get("/links"))
+    asked = read(await browser.get(f"/links/{second.id}/unlink"))
+    await browser.submit(f"/links/{first.id}/unlink")
+
+    assert "Compte dans l'annuaire" not in alone
+    assert (first.subject, second.subject) == (directory.person["sub"], "c.morel")
+    assert all(f"Compte dans l'annuaire : {each}" in both for each in (directory.person["sub"], "c.morel"))
+    assert f"{provider.name} (c.morel) n'ouvrira plus" in asked
+    assert [(each.id, each.subject) for each in await links(stage, claire)] == [(second.id, "")]
+
+
 async def test_an_invitation_that_links_tells_too(stage, scim, provider, directory):
     await stage.run(
         "INSERT INTO sso_domains (id, organisation_id, organisation_slug, domain, state, method, token, check_problem,"

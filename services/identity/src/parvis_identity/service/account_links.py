@@ -4,6 +4,7 @@ Afterwards signing in with the personal account reaches the firm too. Neither ac
 reset or close its own, and sees nothing of the personal one.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -48,6 +49,13 @@ class DirectoryLink:
     directory: str
     firm: str
     since: datetime
+    #: Whom the directory means, by its own name of them, where it means this account by several; else empty.
+    subject: str = ""
+
+    @property
+    def named(self) -> str:
+        """The directory, told apart from a further link of it."""
+        return f"{self.directory} ({self.subject})" if self.subject else self.directory
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +124,7 @@ class AccountLinks:
         """Which firms' directories an account is linked to: somebody's own; a firm's is the firm's to say."""
         async with self._database.begin(self._caller) as unit:
             rows = await sso_store.links_of(unit, account.id)
+        several = {name for name, count in Counter(row["provider_id"] for row in rows).items() if count > 1}
         return [
             DirectoryLink(
                 row["id"],
@@ -123,6 +132,7 @@ class AccountLinks:
                 row["name"],
                 await self._firm(row["organisation_slug"]),
                 row["created_at"],
+                row["subject"] if row["provider_id"] in several else "",
             )
             for row in rows
         ]

@@ -334,12 +334,12 @@ SELECT p.id FROM sso_identities i JOIN sso_providers p ON p.id = i.provider_id
 
 
 async def links_of(unit: UnitOfWork, account_id: UUID) -> Sequence[asyncpg.Record]:
-    """Which firms' providers know somebody's own account: `id`, `provider_id`, `name`, firm and since when."""
+    """Which firms' providers know somebody's own account: `id`, `provider_id`, `name`, `subject`, firm, since when."""
     return await unit.fetch(_LINKS_OF, account_id)
 
 
 _LINKS_OF = """
-SELECT i.id, i.created_at, p.id AS provider_id, p.name, p.organisation_id, p.organisation_slug
+SELECT i.id, i.subject, i.created_at, p.id AS provider_id, p.name, p.organisation_id, p.organisation_slug
   FROM sso_identities i JOIN sso_providers p ON p.id = i.provider_id JOIN accounts a ON a.id = i.account_id
  WHERE i.account_id = $1 AND a.organisation_id IS NULL ORDER BY i.created_at
 """
