@@ -62,7 +62,7 @@ def test_it_is_reopened_on_a_phone(firm, person, mails):
     phone.is_told("Open again: everything is as before.")
     expect(band(phone, "The organisation is being closed")).to_have_count(0)
     is_for_everybody(phone)
-    assert mails.wait(firm.administrator.who.identifier, "est rouverte", since=mark)
+    assert mails.wait(firm.administrator.who.identifier, "est annulée", since=mark)
 
 
 def test_on_the_day_nothing_of_it_is_left(firm, suite, mails):
