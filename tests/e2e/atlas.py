@@ -8,8 +8,11 @@ from dataclasses import dataclass
 
 import httpx
 from browsing import SHARED_DOMAIN
+from compared import NAME as COMPARED
+from compared import bring_other_keys
 from letters import Mailbox
 from people import ANNE, CLAIRE, HELENE, KARIM, SOPHIE, Identity, Person
+from playwright.sync_api import Response
 
 ORSEL = "/o/cabinet-orsel"
 VALMER = "/o/valmer-patrimoine"
@@ -23,12 +26,15 @@ Find = Callable[[Person], str]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A page. `who` is None for who is not signed in. `status` is the answer that is expected."""
+    """A page. `who` is None for who is not signed in. `act`: what leads from the address to the page, where that is the
+    answer to a form. `status` is the answer that is expected.
+    """
 
     name: str
     who: Identity | None
     address: str | Find
     status: int = 200
+    act: Callable[[Person], Response] | None = None
 
     def find(self, reader: Person) -> str:
         """Where the page is."""
@@ -38,6 +44,8 @@ class Place:
         """Opens the page, found by the reader or where somebody else has found it."""
         address = address or self.find(reader)
         answer = reader.open(address)
+        if self.act:
+            answer = self.act(reader)
         assert answer.status == self.status, f"{self.name}: {address} answered {answer.status}"
 
 
@@ -73,6 +81,7 @@ _OTHER_CLIENT = behind(f"{ORSEL}/contacts", "Librairie L’Encrier")
 _COLLEAGUE = behind(f"{ORSEL}/settings/people", "Lucie Tanguy")
 _APPLICATION = behind(f"{ORSEL}/settings/applications", "Fiduvia")
 _CUSTOMER = behind(f"{CADRANE}/customers", "Cabinet Orsel")
+_DIRECTORY = behind(f"{CADRANE}/settings/sign-in/directories", COMPARED)
 _DRAFT = behind(f"{ORSEL}/invoices?state=draft", "Brouillon")
 
 
@@ -249,6 +258,10 @@ PROVIDER = (
     Place("demandes-acces-ouvertes", HELENE, f"{CADRANE}/settings/people/requests"),
     Place("fiche-editeur", HELENE, f"{CADRANE}/settings/organisation"),
     Place("structures-vide", HELENE, f"{CADRANE}/settings/structures"),
+    Place("annuaire-en-service", HELENE, _DIRECTORY),
+    Place("annuaire-reglages", HELENE, lambda reader: _DIRECTORY(reader) + "/here"),
+    Place("annuaire-champs", HELENE, lambda reader: _DIRECTORY(reader) + "/claims"),
+    Place("annuaire-cles", HELENE, lambda reader: _DIRECTORY(reader) + "/here", 409, bring_other_keys),
 )
 
 PORTAL = (

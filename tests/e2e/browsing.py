@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 import asyncpg
 import pytest
+from compared import NAME, connect_for_comparing
 from letters import Mailbox
-from people import DESK, STRANGER, Identity, Person, Seat
+from people import DESK, HELENE, STRANGER, Identity, Person, Seat
 from playwright.sync_api import Browser, BrowserType, sync_playwright
 
 from parvis_local.browser import find_browser
@@ -109,10 +110,26 @@ DELETE FROM sso_providers WHERE organisation_id IN (SELECT organisation_id FROM 
 """
 
 
+@pytest.fixture(scope="session")
+def compared_directory(browser: Browser, suite: Suite) -> Iterator[str]:
+    """A directory of the provider's that counts as tried and in service: nobody comes from it."""
+    database = suite.superuser_url("identity")
+    change(database, "DELETE FROM sso_providers WHERE name = $1", NAME)  # of a run that was cut short
+    helene = Person.at(browser, suite.addresses["portal"], HELENE)
+    helene.sign_in()
+    connect_for_comparing(helene, "/o/cadrane/settings/sign-in")
+    helene.leave()
+    live = "UPDATE sso_providers SET state = 'live', tried_at = now(), live_since = now() WHERE name = $1"
+    assert change(database, live, NAME) == "UPDATE 1"
+    yield NAME
+    change(database, "DELETE FROM sso_providers WHERE name = $1", NAME)
+
+
 @pytest.fixture(scope="module")
-def reader_at(person, shared_domain) -> Callable[[Identity | None, Seat], Person]:
+def reader_at(person, shared_domain, compared_directory) -> Callable[[Identity | None, Seat], Person]:
     """Whoever a page is for (None: somebody who is not signed in), signed in once for each seat."""
-    assert shared_domain  # one of the pages is of it
+    assert shared_domain  # some of the pages are of it,
+    assert compared_directory  # and some of this
     there: dict[tuple[Identity | None, Seat], Person] = {}
 
     def of(who: Identity | None, seat: Seat = DESK) -> Person:
