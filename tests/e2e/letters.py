@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import httpx
 
 #: Seconds that a mail may take from the click to the sink.
-PATIENCE = 15.0
+PATIENCE = 30.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator
 from parvis_local.demo.story import PASSWORD
 
 #: Milliseconds after which something that should be there is not.
-PATIENCE = 10_000
+PATIENCE = 20_000
 #: No complaints: a refused or missing page is told to the console by the browser itself, and tests say which answer
 #: they expect; a sum that htmx was asking for when its page was left, or when a newer one was asked for, is given up.
 _EXPECTED = ("Failed to load resource", "htmx:sendAbort", "htmx:afterRequest")
@@ -236,7 +236,7 @@ def field_of(place: Page | Locator, label: str) -> Locator:
     return place.get_by_label(pattern).first
 
 
-def until(look: Callable[[], bool], what: str, patience: float = 15.0) -> None:
+def until(look: Callable[[], bool], what: str, patience: float = 30.0) -> None:
     """Looks again and again, for what a page shows only when it is opened anew."""
     give_up = time.monotonic() + patience
     while not look():

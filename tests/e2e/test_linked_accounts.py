@@ -107,7 +107,7 @@ def test_the_firms_cut_ends_it_for_both(claire, sophie, erwan):
     open_record(claire, "Menuiserie Kervella")
     choose_for_erwan(claire, "Couper l’accès")
 
-    until(lambda: sophie.open(f"{ORSEL}/").status == 403, "the end of what was reached through the link", patience=3)
+    until(lambda: sophie.open(f"{ORSEL}/").status == 403, "the end of what was reached through the link")
     sophie.reads_title("Votre accès à Cabinet Orsel a pris fin")
     erwan.open(f"{ORSEL}/")
     assert "/login" in erwan.page.url
