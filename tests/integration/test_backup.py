@@ -22,6 +22,7 @@ from parvis_backup import databases, objects
 from parvis_backup.making import make
 from parvis_backup.place import DATABASES
 from parvis_backup.vault import Vault
+from parvis_kit import testing
 from parvis_kit.errors import Kind, ServiceError
 from parvis_local.backups import place_of
 from parvis_local.demo.papers import typeset
@@ -59,17 +60,21 @@ async def at_work(portal):
 @asynccontextmanager
 async def people_working(driver, name):
     """Two people who do one main job after the other; inside the block, until they are told to go home."""
-    home = asyncio.Event()
+    home, begun = asyncio.Event(), []
 
     async def work(who):
         number = 0
         while not home.is_set():
             number += 1
-            await driver.work(Story(f"{name}{who}x{number}", paper()))
+            begun.append(Story(f"{name}{who}x{number}", paper()))
+            await driver.work(begun[-1])
+
+    async def in_the_middle():
+        return sum(bool(story.contact_id) for story in begun) >= len(working)
 
     working = [asyncio.create_task(work(who)) for who in range(2)]
-    await asyncio.sleep(1)
     try:
+        await testing.eventually(in_the_middle, within=60)
         yield
     finally:
         home.set()
