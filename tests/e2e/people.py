@@ -13,6 +13,7 @@ from parvis_local.demo.story import PASSWORD
 
 #: Milliseconds after which something that should be there is not.
 PATIENCE = 20_000
+expect.set_options(timeout=PATIENCE)  # its own is 5 s
 #: No complaints: a refused or missing page is told to the console by the browser itself, and tests say which answer
 #: they expect; a sum that htmx was asking for when its page was left, or when a newer one was asked for, is given up.
 _EXPECTED = ("Failed to load resource", "htmx:sendAbort", "htmx:afterRequest")
