@@ -30,6 +30,7 @@ class Settings(BaseSettings):
     database_url: SecretStr
     smtp_url: SecretStr = SecretStr("smtp://me:short@relay:587")
     database_pool: int = 8
+    patience: float = Field(default=5, ge=0, le=300)
     tls_ca: Path
     tls_certificate: Path
     tls_key: Path
@@ -117,9 +118,25 @@ def test_every_missing_secret_has_a_line_and_no_secret_is_repeated(told):
     assert "many" not in said
 
 
+@pytest.mark.parametrize("value", ["-1", "301", "nan", "inf", "1e9", "soon", ""])
+def test_a_number_beyond_its_limits_is_refused_and_they_are_named(told, value):
+    told({"PARVIS_PATIENCE": value})
+    assert refusal() == (
+        "billing does not start: PARVIS_PATIENCE must be a number from 0 to 300; .env.example says of what"
+    )
+
+
+@pytest.mark.parametrize("value", ["0", "300"])
+def test_a_number_at_its_limits_is_taken(told, value):
+    told({"PARVIS_PATIENCE": value})
+    assert start.read(Settings, "billing", serves=True).patience == float(value)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("PARVIS_STORE_SECRET_KEY", f"tr0mb0ne,{GOOD}"),
+        ("PARVIS_STORE_SECRET_KEY", f"{GOOD},{'a' * 40}"),
         ("PARVIS_DATABASE_URL", "postgresql://parvis_billing:changeme@postgres:5432/parvis_billing"),
         ("PARVIS_STORE_SECRET_KEY", "tr0mb0ne"),
         ("PARVIS_STORE_SECRET_KEY", "0" * 40),

@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
 from parvis_watch.standing import TooNewError
@@ -93,8 +94,16 @@ def _invalid(settings_type: type[BaseSettings], error: ValidationError) -> Itera
             yield f"{name.upper()} is missing, the file /run/secrets/{name.lower()} as a rule; {_REMEDY}"
         elif each["type"] == "missing":
             yield f"{name.upper()} is missing; .env.example says what it is"
+        elif known is not None and (between := limits(known)):
+            yield f"{name.upper()} must be a number from {between[0]} to {between[1]}; .env.example says of what"
         else:
             yield f"{name.upper()} is not what it must be: {each['msg']}"
+
+
+def limits(field: FieldInfo) -> tuple[Any, Any] | None:
+    """The least and the largest value of a setting that is a number; None for one that is none, or has no limits."""
+    said = {name: getattr(each, name) for each in field.metadata for name in ("ge", "le") if hasattr(each, name)}
+    return (said["ge"], said["le"]) if len(said) == 2 else None  # noqa: PLR2004 - both
 
 
 def _group(settings_type: type[BaseSettings], title: str) -> type[BaseSettings]:
@@ -118,11 +127,15 @@ def weak(settings: BaseModel) -> Iterator[str]:
             if "://" in secret:
                 parts = urlsplit(secret)
                 secret = "" if parts.scheme.startswith("smtp") else parts.password or ""
-            if secret and (len(secret) < SHORTEST or len(set(secret)) < VARIETY):
-                yield (
-                    f"the secret in {(prefix + name).upper()} is weak: it has {len(secret)} characters, "
-                    f"{len(set(secret))} different ones; {_REMEDY}"
-                )
+                several = [secret]
+            else:
+                several = [each.strip() for each in secret.split(",")]  # while one takes another's place, both
+            yield from (
+                f"the secret in {(prefix + name).upper()} is weak: it has {len(each)} characters, "
+                f"{len(set(each))} different ones; {_REMEDY}"
+                for each in several
+                if each and (len(each) < SHORTEST or len(set(each)) < VARIETY)
+            )
 
 
 def certificate_problems(settings: Told, service: str) -> list[str]:

@@ -45,9 +45,9 @@ class WebSettings(ServiceSettings):
     #: Origin of the object store as browsers see it.
     store_url: str = ""
     #: Hours without a request after which a session of the pages is over (identity may end it earlier).
-    session_hours: int = 12
+    session_hours: int = Field(default=12, ge=1, le=365 * 24)
     #: Requests of one account that one process answers at the same time; 0: as many as there are.
-    account_requests: int = Field(default=40, ge=0)
+    account_requests: int = Field(default=40, ge=0, le=10_000)
     #: JSON of `Legal`.
     legal: Legal = Legal()
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
+from pydantic import Field
+
 import parvis_records
 import parvis_trail
 from parvis_records.retention import RetentionSettings
@@ -22,4 +24,4 @@ class Settings(RetentionSettings):
     #: Origin at which this service reaches the object store; empty: that of presigned addresses, as browsers do.
     store_internal_url: str = ""
     #: Pages are set in processes of their own, at most this many at once in one worker.
-    typesetters: int = 2
+    typesetters: int = Field(default=2, ge=1, le=64)

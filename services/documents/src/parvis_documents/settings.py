@@ -8,7 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 import parvis_records
 import parvis_trail
-from parvis_documents.domain import MEBIBYTE
+from parvis_documents.domain import GIBIBYTE, MEBIBYTE, MOST_ANNOUNCED
 from parvis_records.retention import CENTURY, RetentionSettings
 from parvis_watch.start import SECRETS
 
@@ -43,13 +43,13 @@ class Settings(RetentionSettings):
     }
 
     store: StoreSettings = Field(default_factory=StoreSettings)
-    #: Bytes of the largest file that is accepted.
-    upload_max_bytes: int = Field(default=5 * 1024 * MEBIBYTE, ge=1)
+    #: Bytes of the largest file that is accepted; no more than one person may have under way.
+    upload_max_bytes: int = Field(default=5 * GIBIBYTE, ge=MEBIBYTE, le=MOST_ANNOUNCED)
     #: Bytes of the largest file of a plain form, which cannot be resumed and passes the proxy in one request of 60 s.
-    form_max_bytes: int = Field(default=128 * MEBIBYTE, ge=1)
+    form_max_bytes: int = Field(default=128 * MEBIBYTE, ge=MEBIBYTE, le=5 * GIBIBYTE)
     #: Seconds after which an upload that was not completed is given up.
-    upload_lifetime: int = Field(default=24 * 3600, ge=60)
+    upload_lifetime: int = Field(default=24 * 3600, ge=60, le=30 * 24 * 3600)
     #: Days for which it is kept how a file was sent, once that has ended: who sent what, what was refused and why.
     kept_uploads_days: int = Field(default=90, ge=7, le=CENTURY)
     #: Files read and hashed at the same time by one process.
-    verifications: int = Field(default=2, ge=1)
+    verifications: int = Field(default=2, ge=1, le=64)

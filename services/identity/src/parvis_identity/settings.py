@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr
 
 import parvis_records
 import parvis_trail
-from parvis_identity.domain.passwords import PasswordPolicy
+from parvis_identity.domain.passwords import LEAST_MINIMUM, LONGEST_MINIMUM, PasswordPolicy
 from parvis_records.retention import CENTURY, RetentionSettings
 
 
@@ -65,7 +65,7 @@ class Settings(RetentionSettings):
     gateway: ClassVar[str] = "web"
 
     #: Days that a key signs tokens before a new one takes its place; 0: until `rotate-keys` is called.
-    key_lifetime_days: int = 90
+    key_lifetime_days: int = Field(default=90, ge=0, le=3650)
     #: Which clients may register themselves (RFC 7591): none ("closed"), those that show the initial access token
     #: ("token"; its SHA-256, hexadecimal, stands in the second variable), or any ("open").
     registration: Literal["closed", "token", "open"] = "closed"
@@ -73,10 +73,10 @@ class Settings(RetentionSettings):
     #: Whether they must use PKCE when they do not say (`pkce_required`); public and FAPI 2.0 clients always must.
     registration_pkce: bool = True
     #: Days after which a client that registered itself and never got a token is deleted; 0: it stays.
-    registration_unused_days: int = 30
+    registration_unused_days: int = Field(default=30, ge=0, le=3650)
     #: Authorization requests that one client may have pushed, and devices that it may have waiting, at a time (a pushed
     #: request waits for a minute): beyond, it is told to come back later (429).
-    client_waiting: int = 6000
+    client_waiting: int = Field(default=6000, ge=1, le=1_000_000)
     #: Networks of one's own that may be called at addresses which clients registered (key sets, request objects,
     #: sector files, logout), comma-separated ("127.0.0.0/8, ::1"), over plain HTTP too. Empty: public addresses over
     #: TLS alone.
@@ -91,8 +91,8 @@ class Settings(RetentionSettings):
     dpop_nonces: bool = False
 
     #: A session ends after so many hours without a request, and after so many days whatever happens.
-    session_idle_hours: int = Field(12, gt=0)
-    session_days: int = Field(30, gt=0)
+    session_idle_hours: int = Field(default=12, ge=1, le=365 * 24)
+    session_days: int = Field(default=30, ge=1, le=365)
 
     #: Days for which is kept: a session that ended with what was granted in it, a link that was used or is too old,
     kept_sessions_days: int = Field(default=90, ge=1, le=CENTURY)
@@ -103,33 +103,34 @@ class Settings(RetentionSettings):
     kept_directory_log_days: int = Field(default=365, ge=1, le=CENTURY)
 
     #: Minutes that somebody may see the portal as somebody else does before they give a reason again.
-    viewing_minutes: int = 30
+    viewing_minutes: int = Field(default=30, ge=1, le=480)
 
-    #: Argon2id (RFC 9106): KiB of memory, passes, lanes. A hash with others is replaced when its owner signs in.
-    argon2_memory_kib: int = 19 * 1024
-    argon2_passes: int = 2
-    argon2_lanes: int = 1
+    #: Argon2id (RFC 9106): KiB of memory, passes, lanes. A hash with others is replaced when its owner signs in. The
+    #: least memory is that of OWASP's Password Storage Cheat Sheet, which asks for five passes with it.
+    argon2_memory_kib: int = Field(default=19 * 1024, ge=7 * 1024, le=1024 * 1024)
+    argon2_passes: int = Field(default=2, ge=1, le=20)
+    argon2_lanes: int = Field(default=1, ge=1, le=16)
     #: Hashes computed at once; by default one for each core that this process may use.
-    hashing_threads: int = _cores()
+    hashing_threads: int = Field(default=_cores(), ge=1, le=512)
     #: Hashes that may wait for a thread; beyond it people are asked to try again in a moment.
-    hashing_queue: int = 48
+    hashing_queue: int = Field(default=48, ge=0, le=10_000)
 
     #: While hashes of other platforms are left, a refused sign-in is answered no sooner than this after it was asked
     #: (seconds): else its time would tell such accounts from others. 0: answered at once.
-    refusal_seconds: float = 1.0
+    refusal_seconds: float = Field(default=1.0, ge=0, le=10)
 
     #: Hours that a reset of somebody's second factors waits, in which they may say no: always when the provider's staff
     #: asked for it, and of personal accounts also when two administrators of a firm did.
-    factor_reset_hours: int = Field(24, ge=0)
+    factor_reset_hours: int = Field(default=24, ge=0, le=30 * 24)
 
     #: The provider's password policy (requirement D1).
-    password_minimum: int = 8
+    password_minimum: int = Field(default=8, ge=LEAST_MINIMUM, le=LONGEST_MINIMUM)
     password_digit: bool = True
     password_capital: bool = True
     #: One of these must be in a password; empty: none is asked for.
     password_special_characters: str = "$?!&%*@"  # noqa: S105 - a rule, not a secret
     #: Days after which a provisional password that a firm handed over opens nothing any more.
-    provisional_days: int = 14
+    provisional_days: int = Field(default=14, ge=1, le=365)
     #: A mounted file of passwords that are known from data breaches: the public "Pwned Passwords" list of SHA-1 hashes,
     #: ordered by hash (service.breached). The commonest ones are refused without it (service.refused_passwords).
     password_breached_list: Path | None = None

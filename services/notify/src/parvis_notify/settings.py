@@ -30,6 +30,6 @@ class Settings(RetentionSettings):
     kept_mail_texts_days: int = Field(default=365, ge=30, le=CENTURY)
     kept_mails_days: int = Field(default=1825, ge=30, le=CENTURY)
     #: Connections to the mail server that are kept open, at most.
-    smtp_connections: int = 4
+    smtp_connections: int = Field(default=4, ge=1, le=100)
     #: Seconds that one SMTP command may take (RFC 5321, section 4.5.3.2, is more patient: it speaks of slow relays).
-    smtp_timeout: float = 20.0
+    smtp_timeout: float = Field(default=20.0, ge=1, le=600)

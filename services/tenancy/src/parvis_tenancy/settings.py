@@ -55,13 +55,13 @@ class Settings(RetentionSettings):
     #: sign, the first is the present one: to rotate, put a new one in front, and drop the old after a day.
     anchor_keys: SecretStr
     #: SHA-256, in hexadecimal, of the token with which the first administrator makes themself. Empty: nobody can.
-    setup_token_sha256: str = ""
+    setup_token_sha256: str = Field(default="", pattern="^([0-9a-fA-F]{64})?$")
     #: Days after which a request for an account that nobody answered expires.
-    request_days: int = 30
+    request_days: int = Field(default=30, ge=1, le=365)
     #: Days after which whoever was declined may ask again.
-    request_again_days: int = 7
+    request_again_days: int = Field(default=7, ge=0, le=365)
     #: Questions a second that one product may ask in the long run (AuthZEN; a search counts as ten), ten seconds' worth
     #: at once; 0: as many as it likes.
-    product_questions: int = Field(default=300, ge=0)
+    product_questions: int = Field(default=300, ge=0, le=100_000)
     #: Days for which a request that was answered is kept.
     kept_answers_days: int = Field(default=365, ge=30, le=CENTURY)

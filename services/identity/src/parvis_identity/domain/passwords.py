@@ -10,6 +10,8 @@ from dataclasses import dataclass
 LONGEST = 128
 #: Parts of an identifier shorter than this are too common to be looked for inside a password (characters).
 SHORTEST_PART = 4
+#: An installation demands no fewer characters than this (OWASP ASVS 5, 6.2.1).
+LEAST_MINIMUM = 8
 #: A firm may demand no more characters than this, nor more signs to choose from.
 LONGEST_MINIMUM = 64
 MOST_SIGNS = 32
