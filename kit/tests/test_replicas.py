@@ -184,6 +184,6 @@ async def test_who_comes_under_the_same_name_is_found_and_the_one_before_leaves_
 
 
 def test_callers_look_again_before_a_replacement_lets_the_old_one_leave():
-    """`found` of deploy/compose/replace, FOUND of deploy/kubernetes/generate.py: 20 and 25 seconds."""
+    """`found` of deploy/compose/replace, FOUND of deploy/clusters/compose_source.py: 20 and 25 seconds."""
     look = dict(choice.SERVER)["grpc.max_connection_age_ms"] * 1.1  # gRPC takes up to a tenth more
     assert look + dict(choice.CHANNEL)["grpc.dns_min_time_between_resolutions_ms"] < 20_000

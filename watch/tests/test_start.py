@@ -30,6 +30,7 @@ class Settings(BaseSettings):
     database_url: SecretStr
     smtp_url: SecretStr = SecretStr("smtp://me:short@relay:587")
     database_pool: int = 8
+    trusted_proxies: str = "127.0.0.1"
     patience: float = Field(default=5, ge=0, le=300)
     tls_ca: Path
     tls_certificate: Path
@@ -124,6 +125,24 @@ def test_a_number_beyond_its_limits_is_refused_and_they_are_named(told, value):
     assert refusal() == (
         "billing does not start: PARVIS_PATIENCE must be a number from 0 to 300; .env.example says of what"
     )
+
+
+@pytest.mark.parametrize("value", ["*", "0.0.0.0/0", "10.244.0.0/16, ::/0"])
+def test_nobody_lets_everybody_say_who_a_visitor_is(told, value):
+    told({"PARVIS_TRUSTED_PROXIES": value})
+    assert f"PARVIS_TRUSTED_PROXIES: {value.split(', ')[-1]} is everybody" in refusal()
+
+
+@pytest.mark.parametrize("value", ["traefik", "10.244.0.1/16", "10.244.0.0-10.244.0.9"])
+def test_a_proxy_is_an_address_or_a_range(told, value):
+    told({"PARVIS_TRUSTED_PROXIES": value})
+    assert f"PARVIS_TRUSTED_PROXIES: {value} is no address and no range" in refusal()
+
+
+@pytest.mark.parametrize("value", ["", "127.0.0.1", "10.203.86.0/24,::1", "10.244.0.0/16, fd00::/64"])
+def test_addresses_and_ranges_of_proxies_are_taken(told, value):
+    told({"PARVIS_TRUSTED_PROXIES": value})
+    assert start.read(Settings, "billing", serves=True).trusted_proxies == value
 
 
 @pytest.mark.parametrize("value", ["0", "300"])

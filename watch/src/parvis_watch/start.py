@@ -2,6 +2,7 @@
 
 import argparse
 import datetime as dt
+import ipaddress
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -71,7 +72,7 @@ def read(settings_type: type[Settings], service: str, *, serves: bool) -> Settin
     except ValidationError as error:
         end(service, list(_invalid(settings_type, error)))
     if serves:
-        problems = [*weak(settings), *certificate_problems(settings, service)]  # type: ignore[arg-type] # all have them
+        problems = [*weak(settings), *gullible(settings), *certificate_problems(settings, service)]  # type: ignore[arg-type] # all have them
         if problems:
             end(service, problems)
     return settings
@@ -136,6 +137,19 @@ def weak(settings: BaseModel) -> Iterator[str]:
                 for each in several
                 if each and (len(each) < SHORTEST or len(set(each)) < VARIETY)
             )
+
+
+def gullible(settings: BaseModel) -> Iterator[str]:
+    """Whoever else than a proxy may say who a visitor is lies about it."""
+    for each in filter(None, (each.strip() for each in getattr(settings, "trusted_proxies", "").split(","))):
+        try:
+            everybody = ipaddress.ip_network(each).prefixlen == 0
+        except ValueError:
+            everybody = each == "*"
+            if not everybody:
+                yield f"PARVIS_TRUSTED_PROXIES: {each} is no address and no range such as 10.244.0.0/16"
+        if everybody:
+            yield f"PARVIS_TRUSTED_PROXIES: {each} is everybody, and anybody could say that they are somebody else"
 
 
 def certificate_problems(settings: Told, service: str) -> list[str]:
