@@ -3,6 +3,9 @@
 import inspect
 import json
 import re
+import socket
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -186,6 +189,35 @@ def test_a_backup_holds_every_secret_under_its_own_name():
     named = [each if isinstance(each, str) else each["target"] for each in MAIN["services"]["backup"]["secrets"]]
     assert set(mounted) == set(MAIN["secrets"])
     assert named == [Path(MAIN["secrets"][source]["file"]).name for source in mounted]
+
+
+@pytest.mark.parametrize("path", BESIDE, ids=lambda path: path.stem)
+def test_nobody_waits_for_a_container_that_is_not_started(path):
+    beside = yaml.safe_load(path.read_text())["services"]
+    merged = {name: {**MAIN["services"].get(name, {}), **beside.get(name, {})} for name in {*MAIN["services"], *beside}}
+    for name, container in merged.items():
+        for awaited in container.get("depends_on", ()):
+            missing = set(merged[awaited].get("profiles", ())) - set(container.get("profiles", ()))
+            assert not missing, f"{name} waits for {awaited}, which only {missing} starts"
+
+
+def test_a_backup_is_told_the_store_that_services_are_told():
+    told, wanted = (MAIN["services"][name]["environment"] for name in ("backup", "documents"))
+    names = {"PARVIS_STORE_INTERNAL_URL", "PARVIS_STORE_BUCKET", "PARVIS_STORE_REGION"}
+    assert {name: told[name] for name in names} == {name: wanted[name] for name in names}
+    assert {"store_access_key", "store_secret_key"} < {
+        each for each in MAIN["services"]["backup"]["secrets"] if isinstance(each, str)
+    }
+
+
+def test_the_stand_in_of_a_store_is_healthy_while_the_store_answers():
+    store = yaml.safe_load((ROOT / "deploy" / "compose" / "minio.yml").read_text())["services"]["store"]
+    program = store["healthcheck"]["test"]
+    with socket.create_server(("127.0.0.1", 0)) as there:
+        url = f"http://127.0.0.1:{there.getsockname()[1]}"
+        command, environment = [sys.executable, *program[2:]], {"PARVIS_STORE_INTERNAL_URL": url}
+        assert subprocess.run(command, env=environment, check=False, capture_output=True).returncode == 0
+    assert subprocess.run(command, env=environment, check=False, capture_output=True).returncode == 1
 
 
 def settings_classes():
