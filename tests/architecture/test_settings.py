@@ -43,6 +43,16 @@ def test_a_number_has_limits_with_its_default_between_them(service, settings, va
     assert 0 <= least <= field.default <= most
 
 
+@pytest.mark.parametrize(
+    ("service", "variable"), [("tenancy", "PARVIS_SETUP_TOKEN_SHA256"), ("web", "PARVIS_LOG_LEVEL")]
+)
+def test_a_start_refuses_words_that_mean_nothing(service, variable, monkeypatch):
+    monkeypatch.setenv(variable, "anything")
+    module = import_module(f"parvis_{service}.settings")
+    with pytest.raises(SystemExit, match=f"{variable} is not what it must be"):
+        start.read(getattr(module, "Settings", None) or module.WebSettings, service, serves=True)
+
+
 @pytest.mark.parametrize(("service", "settings", "variable", "field"), numbers())
 def test_a_start_refuses_what_is_beyond_them_and_names_them(service, settings, variable, field, monkeypatch):
     for name in ("URL", "INTERNAL_URL", "ACCESS_KEY", "SECRET_KEY"):  # of a group of its own, which is read before

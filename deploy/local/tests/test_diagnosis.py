@@ -2,11 +2,14 @@
 
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+import yaml
 
-from parvis_local import diagnosis
+from parvis_local import diagnosis, tools
 from parvis_local.diagnosis import Told, backups, examine, targets
+from parvis_local.layout import ROOT
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp()
 END = "parvis_certificate_end_timestamp_seconds"
@@ -107,3 +110,32 @@ def test_targets_are_composes_own_names_unless_others_are_said():
     }  # fmt: skip
     with pytest.raises(ValueError, match="NAME=http://HOST:PORT"):
         targets("web")
+
+
+class Mounted(type(Path())):
+    """A folder that is a volume, or is not."""
+
+    is_one = True
+
+    def is_mount(self):
+        return self.is_one
+
+
+@pytest.mark.parametrize(("line", "mounted", "looked_at"), [
+    ("doctor", True, "volume"), ("doctor", False, None), ("doctor --backups elsewhere", True, "elsewhere"),
+])  # fmt: skip
+def test_in_containers_the_doctor_looks_into_the_volume_of_the_backups(tmp_path, monkeypatch, line, mounted, looked_at):
+    volume, asked = Mounted(tmp_path / "volume"), []
+    monkeypatch.setattr(Mounted, "is_one", mounted)
+    monkeypatch.setattr(tools, "BACKUPS", volume)
+    monkeypatch.setattr(diagnosis, "report", lambda _, folder: asked.append(folder) or 0)
+    assert tools.main(line.split()) == 0
+    assert [folder and folder.name for folder in asked] == [looked_at]
+
+
+def test_compose_mounts_that_volume_where_the_doctor_runs():
+    tool = yaml.safe_load((ROOT / "deploy/compose/watch.yml").read_text())["services"]["tools"]
+    assert tool["volumes"] == [f"backup:{tools.BACKUPS}:ro"]
+    main = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["backup"]
+    assert main["volumes"] == [f"backup:{tools.BACKUPS}"]
+    assert main["user"] == tool["user"]

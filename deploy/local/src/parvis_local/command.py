@@ -61,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     how = keys.add_mutually_exclusive_group()
     how.add_argument("--soon", action="store_true", help="they sign in minutes rather than in a day")
     how.add_argument("--distrust", action="store_true", help="for keys that leaked: nothing counts that they signed")
+    keys.add_argument("--yes", action="store_true", help="without a question (where nobody can answer), but --distrust")
     keys.set_defaults(act=_keys)
 
     _add_trail(commands, where)
@@ -115,7 +116,8 @@ def _add_trail(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", 
 
     trail = commands.add_parser(
         "trail", parents=[where], help="acts outside all organisations, or of one, as JSON lines",
-        epilog="What stands after -- goes to each service: --organisation, --since, --until, --account, --act.",
+        epilog="What stands after -- goes to each service: --organisation ID, --since and --until (a day or a moment, "
+        "such as 2026-11-01 or 2026-11-01T08:00+01:00), --account ID, --act NAME (such as sign_in.failed).",
     )  # fmt: skip
     trail.add_argument("--limit", type=int, default=200, help="the newest ones (default: 200)")
     trail.set_defaults(act=_trail)
@@ -209,7 +211,7 @@ def _logs(options: argparse.Namespace) -> int:
 def _keys(options: argparse.Namespace) -> int:
     from parvis_local import keys  # noqa: PLC0415
 
-    return keys.rotate(Suite(options.data), soon=options.soon, distrust=options.distrust)
+    return keys.rotate(Suite(options.data), soon=options.soon, distrust=options.distrust, sure=options.yes)
 
 
 def _verify_audit(options: argparse.Namespace) -> int:

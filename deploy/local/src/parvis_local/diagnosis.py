@@ -174,11 +174,14 @@ def _dates(name: str, told: Told, now: float) -> Iterator[tuple[str, str]]:
             )
 
 
+_MAKE = "Make one: ./parvis backup (docker-compose --profile backup up -d backup)."
+
+
 def backups(folder: Path, now: float) -> Finding:
     """How old the newest complete backup in a folder of them is (`2026-11-22T19-30-00Z/manifest.json`)."""
     made = max(filter(None, (_made(manifest) for manifest in folder.glob("*Z/manifest.json"))), default=None)
     if made is None:
-        return Finding(fine=False, text=f"there is no complete backup in {folder}", advice="Make one: ./parvis backup.")
+        return Finding(fine=False, text=f"there is no complete backup in {folder}", advice=_MAKE)
     age = f"the last backup is {_ago(now - made)} old"
     advice = "Backups are made once a day: is the schedule running? docs/operations.md, “Backup and restore”."
     return Finding(fine=now - made < BACKUP_HOURS * 3600, text=age, advice=advice)

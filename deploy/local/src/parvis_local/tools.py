@@ -9,6 +9,8 @@ from pathlib import Path
 from parvis_local.ending import ended
 
 _MOUNTED = Path("/run/secrets")
+#: Where compose mounts the volume of the backups.
+BACKUPS = Path("/volumes/backup")
 _LONGEST_PAUSE = 3600  # s
 #: Only our images have it.
 _IMAGE = Path("/usr/share/parvis/sbom.json")
@@ -57,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     databases.set_defaults(act=_databases)
     doctor = commands.add_parser("doctor", help="say what is wrong with the services that run, and what to do")
     doctor.add_argument("--targets", default="", help="NAME=http://HOST:PORT, commas between; without, compose's own")
-    doctor.add_argument("--backups", type=Path, help="folder of the backups")
+    doctor.add_argument("--backups", type=Path, help=f"folder of the backups (without, {BACKUPS} where it is mounted)")
     doctor.set_defaults(act=_doctor)
     letters = commands.add_parser("dead-letters", help="events that a service gave up")
     add_dead_letters(letters)
@@ -105,8 +107,9 @@ def _databases(_: argparse.Namespace) -> int:
 def _doctor(options: argparse.Namespace) -> int:
     from parvis_local import diagnosis  # noqa: PLC0415
 
+    backups = options.backups or (BACKUPS if BACKUPS.is_mount() else None)
     try:
-        return diagnosis.report(diagnosis.targets(options.targets), options.backups)
+        return diagnosis.report(diagnosis.targets(options.targets), backups)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 1
