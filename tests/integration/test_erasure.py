@@ -3,7 +3,9 @@ kept, a service that was away hears of it later, and twice changes nothing. Abou
 """
 
 import asyncio
+import os
 import signal
+from unittest.mock import patch
 
 import asyncpg
 import pytest
@@ -12,6 +14,9 @@ from parvis.documents.v1 import documents_pb2, documents_pb2_grpc
 from parvis.identity.v1 import identity_pb2, identity_pb2_grpc
 from parvis.tenancy.v1 import tenancy_pb2, tenancy_pb2_grpc
 from parvis_identity.service import erasures
+from parvis_identity.service.organisations import Tenancy
+from parvis_identity.settings import Settings
+from parvis_kit.client import Peers
 from parvis_kit.errors import Kind, ServiceError
 from parvis_kit.ids import uuid7
 from parvis_kit.testing import eventually
@@ -105,14 +110,19 @@ async def let_the_day_come(suite, account_id):
     """As in a fortnight."""
     connection = await connect(suite, "identity")
     await connection.execute("UPDATE erasures SET due_at = now() WHERE account_id = $1", account_id)
-    database = Database(suite.environment("identity")["PARVIS_DATABASE_URL"], service="identity", pool=1)
+    environment = suite.environment("identity")
+    database = Database(environment["PARVIS_DATABASE_URL"], service="identity", pool=1)
+    with patch.dict(os.environ, environment):
+        peers = Peers(Settings())
+    organisations = Tenancy(peers)
 
     async def gone():
-        await erasures.settle(database)
+        await erasures.settle(database, organisations)
         return not await connection.fetchval("SELECT count(*) FROM accounts WHERE id = $1", account_id)
 
     await eventually(gone)
-    assert await erasures.settle(database) == 0
+    assert await erasures.settle(database, organisations) == 0
+    await peers.close()
     await database.close()
     await connection.close()
 

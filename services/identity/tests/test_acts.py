@@ -37,7 +37,7 @@ WRITTEN = {
         "sso_domain.verified",
     },
     "dpop": {"proof.replayed"},
-    "erasures": {"account.erasure_asked", "account.erased"},
+    "erasures": {"account.erasure_asked", "account.erasure_waits", "account.erased"},
     "factor_offers": {"factor.put_off"},
     "factor_resets": {
         "factors.reset", "factors.reset_asked", "factors.reset_approved", "factors.reset_refused",

@@ -28,7 +28,7 @@ async def settle(stage, database_urls):
     connection = await asyncpg.connect(database_urls.service)
     await audit.seal(connection)
     await connection.close()
-    return await erasures.settle(stage.database)
+    return await erasures.settle(stage.database, stage.town)
 
 
 async def everything(database_urls):
@@ -101,7 +101,7 @@ async def test_on_its_day_nothing_of_it_stays(stage, database_urls):
 async def test_an_act_that_is_not_sealed_yet_is_waited_for(stage):
     person = await stage.person()
     await asked(stage, person, timedelta(0))
-    assert await erasures.settle(stage.database) == 0
+    assert await erasures.settle(stage.database, stage.town) == 0
     async with stage.unit() as unit:
         assert await unit.fetch("SELECT FROM accounts WHERE id = $1", person.id)
 

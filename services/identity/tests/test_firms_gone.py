@@ -35,7 +35,7 @@ async def test_accounts_of_the_firm_are_erased_and_nobody_elses(stage, database_
         assert await unit.fetch(open_, anne.id) == []
     for _ in range(3):  # a session that ended is told to whoever must know first
         await sealed(database_urls)
-        await erasures.settle(stage.database)
+        await erasures.settle(stage.database, stage.town)
     await accounts_gone(delivery, firm.id)
     await sealed(database_urls)
     async with stage.unit(firm.id) as unit:

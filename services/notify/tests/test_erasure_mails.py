@@ -23,6 +23,7 @@ CHANGES = {
     "ERASURE_CHANGE_ASKED": ("Votre compte sera effacé le 7 décembre 2026", "login"),
     "ERASURE_CHANGE_TAKEN_BACK": ("Votre compte est conservé", "account"),
     "ERASURE_CHANGE_DONE": ("Votre compte est effacé", "legal"),
+    "ERASURE_CHANGE_WAITS": ("L’effacement de votre compte attend", "login"),
 }
 
 
@@ -49,6 +50,13 @@ async def test_each_step_is_told(suite, mailbox, name):
     [sent] = await arrived(mailbox, event.mail)
     assert sent["Subject"] == subject
     assert f"{PORTAL}/{page}" in sent.get_body(["plain"]).get_content()
+
+
+async def test_one_that_waits_says_for_which_organisations(suite, mailbox):
+    event = changed("ERASURE_CHANGE_WAITS", organisations="Cabinet Armor, Cabinet Bréhat")
+    await suite.tell(None, event)
+    [sent] = await arrived(mailbox, event.mail)
+    assert "le seul à pouvoir gérer Cabinet Armor, Cabinet Bréhat." in sent.get_body(["plain"]).get_content()
 
 
 async def test_a_firms_account_is_kept_at_the_firms_door(suite, mailbox):

@@ -203,6 +203,7 @@ _SIGN_IN = {
     "account.erasure_asked": N_("asked for an account to be erased"),
     "account.erasure_refused": N_("was refused the erasure of their account"),
     "account.erasure_taken_back": N_("kept their account, which was to be erased"),
+    "account.erasure_waits": N_("let the erasure of an organisation's last administrator wait"),
     "account.erased": N_("erased an account"),
     "account.disabled": N_("closed an account"),
     "account.reopened": N_("reopened an account"),

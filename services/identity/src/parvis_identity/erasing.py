@@ -4,9 +4,11 @@ import argparse
 from collections.abc import Collection
 from datetime import timedelta
 
+from asyncpg import Record
+
 from parvis_identity.service import erasures
+from parvis_identity.service.last_administrator import alone_in, named
 from parvis_identity.service.organisations import Organisations, Tenancy
-from parvis_identity.service.own_erasure import alone_in
 from parvis_identity.settings import Settings
 from parvis_identity.store import accounts as account_store
 from parvis_identity.store import erasures as store
@@ -48,14 +50,14 @@ async def act(database: Database, organisations: Organisations, arguments: argpa
         await store.hold(unit)
         alone = await alone_in(unit, administered)
         if alone and not arguments.force:
-            named = ", ".join(each.name for each in alone)
             return say(
-                f"{identifier!r} is the last administrator of {named}: nobody could manage it any more. Have another"
-                " administrator named or the organisation closed first, or say --force. Nothing was changed.",
+                f"{identifier!r} is the last administrator of {named(alone)}: nobody could manage it any more. Have"
+                " another administrator named or the organisation closed first, or say --force. Nothing was changed.",
                 2,
             )
         within = timedelta(days=arguments.days)
-        asked = await erasures.ask(unit, account_id, by="operator", within=within, door=slug)
+        by = erasures.FORCED if arguments.force else "operator"
+        asked = await erasures.ask(unit, account_id, by=by, within=within, door=slug)
     return say(f"{identifier!r}: erased on {asked.due_at:%Y-%m-%d %H:%M} UTC, unless its owner signs in before.", 0)
 
 
@@ -67,7 +69,7 @@ async def list_erasures(settings: Settings, _: argparse.Namespace) -> int:
             rows = await store.listed(unit)
     finally:
         await database.close()
-    return tell(rows, erasures.missing, lambda _: "waits")
+    return tell(rows, erasures.missing, _waits)
 
 
 async def erase_again(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -86,6 +88,10 @@ async def again(database: Database, wanted: Collection[str]) -> int:
         for account_id in found:
             await erasures.ask(unit, account_id, by=erasures.RESTORE, within=timedelta(0))
     return say(f"{len(wanted)} erasures read; {len(found)} accounts were there and are erased within a minute.", 0)
+
+
+def _waits(row: Record) -> str:
+    return "waits as the last administrator of an organisation, due" if row["held_at"] else "waits"
 
 
 def _database(settings: Settings) -> Database:

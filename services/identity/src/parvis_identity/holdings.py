@@ -292,7 +292,7 @@ _ERASURES: Final = (
         because="That it was done stays provable, and a restored account can be erased again.",
         person=_OWN,
         mentions=((_OWN, "account_id"),),
-        plain="id account_id asked_by asked_at due_at ended_at ended_as",
+        plain="id account_id asked_by asked_at due_at held_at ended_at ended_as",
         technical="digest",
     ),
     Table(

@@ -250,7 +250,7 @@ async def wire(settings: Settings) -> Service[Settings]:
         ConfigurationReader(service.database, outgoing).run,
         domains.check_for_ever,
         partial(housekeeping.expire_for_ever, service.database),
-        partial(housekeeping.erase_for_ever, service.database),
+        partial(housekeeping.erase_for_ever, service.database, organisations),
         partial(notices.warn_for_ever, service.database),
         partial(rotation.rotate_for_ever, service.database, ring, settings.key_lifetime),
     ):

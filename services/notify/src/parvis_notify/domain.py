@@ -86,6 +86,7 @@ class Kind(StrEnum):
     ERASURE_ASKED = "erasure_asked"
     ERASURE_TAKEN_BACK = "erasure_taken_back"
     ERASURE_DONE = "erasure_done"
+    ERASURE_WAITS = "erasure_waits"
     ORGANISATION_CLOSING = "organisation_closing"
     ORGANISATION_CLOSES_SOON = "organisation_closes_soon"
     ORGANISATION_REOPENED = "organisation_reopened"
@@ -222,6 +223,7 @@ FIELDS: Final[Mapping[Kind, tuple[Field, ...]]] = {
         *(_LINK, Field("personne", "Claire Le Goff", "Claire Le Goff", required=True), _GIVEN, _FIRM, _DOMAIN),
     ),
     Kind.ERASURE_ASKED: (_LINK, _DAY, _GIVEN, _DOMAIN),
+    Kind.ERASURE_WAITS: (_LINK, _GIVEN, _FIRM, _DOMAIN),
     **dict.fromkeys((Kind.ERASURE_TAKEN_BACK, Kind.ERASURE_DONE), (_LINK, _GIVEN, _DOMAIN)),
     **dict.fromkeys(
         (Kind.ORGANISATION_CLOSING, Kind.ORGANISATION_CLOSES_SOON, Kind.ORGANISATION_REOPENED),

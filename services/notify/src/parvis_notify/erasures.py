@@ -21,6 +21,7 @@ _SAID: Mapping[int, tuple[Kind, str]] = MappingProxyType({
     identity_events.ERASURE_CHANGE_ASKED: (Kind.ERASURE_ASKED, "login"),
     identity_events.ERASURE_CHANGE_TAKEN_BACK: (Kind.ERASURE_TAKEN_BACK, "account"),
     identity_events.ERASURE_CHANGE_DONE: (Kind.ERASURE_DONE, "legal"),
+    identity_events.ERASURE_CHANGE_WAITS: (Kind.ERASURE_WAITS, "login"),
 })  # fmt: skip
 _ZONE = ZoneInfo("Europe/Paris")
 
@@ -33,7 +34,7 @@ class ErasureMails:
     database: "Database"
 
     async def changed(self, delivery: "Delivery", event: identity_events.ErasureChanged) -> None:
-        """An erasure was asked for, taken back or done: whose account it is or was is told."""
+        """An erasure was asked for, waits, was taken back or done: whose account it is or was is told."""
         said = _SAID.get(event.change)
         async with self.database.begin(Caller("notify"), organisation_id=NOBODY) as unit:
             if said is not None:
@@ -42,7 +43,7 @@ class ErasureMails:
                 what = Announcement(
                     kind=kind,
                     event_id=delivery.envelope.id,
-                    values={"prénom": event.given_name, "jour": _day(event)},
+                    values={"prénom": event.given_name, "jour": _day(event), "société": event.organisations},
                     link=f"{self.composer.public_url}/{page}{door}",
                 )
                 to = Recipient(f"{event.given_name} {event.family_name}".strip(), event.mail, event.locale)

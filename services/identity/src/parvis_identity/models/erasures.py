@@ -25,10 +25,13 @@ class AccountErasure(Identified, table=True):
     account_id: UUID | None = None
     #: SHA-256 of the account's id, in hexadecimal.
     digest: str = text()
-    #: "person", "operator", "firm" or "restore".
+    #: "person", "operator", "forced" (an operator, whatever becomes of organisations), "firm", "organisation" or
+    #: "restore".
     asked_by: str = text()
     asked_at: datetime = instant()
     due_at: datetime = instant()
+    #: When it was last found, its day being there, that an organisation would have no administrator left.
+    held_at: datetime | None = instant(required=False)
     ended_at: datetime | None = instant(required=False)
     #: "erased" or "taken_back"; empty while it waits.
     ended_as: str = text("")

@@ -1,5 +1,8 @@
 """The erasure of accounts: asked for, taken back by signing in, done on its day, and answered by every service.
 
+On the day it is asked again whether an organisation would have no administrator left: the others may have gone since.
+Then it waits, its owner is told once, and it goes on as soon as somebody else administers.
+
 An account that is erased leaves nothing here but the digest of its id, so that one that a restore brought back is
 found, and a row for each service's answer.
 """
@@ -14,8 +17,10 @@ import structlog
 from parvis.identity.v1 import events_pb2 as identity_events
 from parvis.records.v1 import events_pb2
 from parvis_identity.holdings import HOLDINGS
-from parvis_identity.models import AccountErasure
+from parvis_identity.models import Account, AccountErasure
 from parvis_identity.service import sessions
+from parvis_identity.service.last_administrator import alone_in, named
+from parvis_identity.service.organisations import Administration, Organisations
 from parvis_identity.service.taken_back import take_back, tell
 from parvis_identity.service.viewings import end_of_subject
 from parvis_identity.store import accounts as account_store
@@ -33,6 +38,12 @@ TRAILS = "identity_trails"
 DAYS = 14
 #: Who asks for it again where a restore brought an account back: its owner was told the first time.
 RESTORE = "restore"
+#: An operator who said that organisations may be left without an administrator.
+FORCED = "forced"
+#: Of whose erasures it is asked again on the day. A firm's word about its own accounts counts, and a restore repeats.
+_ASKED_AGAIN = frozenset({"person", "operator"})
+#: So long after one had to wait, it is asked again.
+_LATER = timedelta(hours=1)
 
 _SELF = Caller("identity")
 _log = structlog.get_logger(__name__)
@@ -58,6 +69,9 @@ async def ask(unit: UnitOfWork, account_id: UUID, *, by: str, within: timedelta,
             account_id=account_id, digest=digest_of(account_id), asked_by=by, asked_at=unit.now, due_at=due_at
         )
         unit.add(found)
+    elif found.asked_by != FORCED:
+        found.asked_by = by
+    found.held_at = None
     found.due_at = account.erasure_due_at = min(found.due_at, due_at)
     await sessions.end(unit, account_id)
     await end_of_subject(unit, account_id)
@@ -69,16 +83,25 @@ async def ask(unit: UnitOfWork, account_id: UUID, *, by: str, within: timedelta,
     return found
 
 
-async def settle(database: Database) -> int:
-    """Erases the accounts whose day has come, each in a transaction of its own; how many they were."""
+async def settle(database: Database, organisations: Organisations) -> int:
+    """Erases the accounts whose day has come, each in a transaction of its own; how many were settled. Raises
+    UNAVAILABLE.
+    """
     done = 0
     while True:
+        async with database.begin(_SELF) as unit:
+            due = await store.due(unit, _LATER)
+        if due is None:
+            return done
+        asked = due["asked_by"] in _ASKED_AGAIN
+        administered = await organisations.administrations(due["account_id"]) if asked else []  # nothing waits for it
         try:
             async with database.begin(_SELF) as unit:
-                found = await store.due(unit)
-                if found is None:
+                await store.hold(unit)
+                found = await store.lock(unit, due["id"], _LATER)
+                if found is None:  # another replica is at it
                     return done
-                await _erase(unit, found)
+                await _settle(unit, found, administered if found.asked_by in _ASKED_AGAIN else [])
         except Retry:  # its last acts are not sealed yet: in half a minute they are
             return done
         done += 1
@@ -94,14 +117,32 @@ def missing(services: Collection[str]) -> list[str]:
     return [each for each in SERVICES if each not in services]
 
 
-async def _erase(unit: UnitOfWork, found: AccountErasure) -> None:
+async def _settle(unit: UnitOfWork, found: AccountErasure, administered: list[Administration]) -> None:
+    """Erases it, unless its owner signed in or an organisation needs them."""
     account_id = found.account_id
     if account_id is None:
         raise RuntimeError("An erasure that waits has an account.")
     account = await account_store.lock(unit, account_id)
     if account is not None and account.last_sign_in_at is not None and account.last_sign_in_at > found.asked_at:
         await take_back(unit, account)  # a release signed them in that did not know of it
-        return
+    elif account is not None and (alone := await alone_in(unit, administered)):
+        _wait(unit, found, account, alone)
+    else:
+        await _erase(unit, found, account_id, account)
+
+
+def _wait(unit: UnitOfWork, found: AccountErasure, account: Account, alone: list[Administration]) -> None:
+    """Looks again later; its owner is told the first time."""
+    if found.held_at is None:
+        # A firm's own account administers that firm and no other.
+        door = alone[0].slug if account.organisation_id is not None else ""
+        change, names = identity_events.ERASURE_CHANGE_WAITS, named(alone)
+        tell(unit, found.id, account, change, door=door, organisations=names)
+        unit.record("account.erasure_waits", target_kind="account", target_id=account.id, organisations=names)
+    found.held_at = unit.now
+
+
+async def _erase(unit: UnitOfWork, found: AccountErasure, account_id: UUID, account: Account | None) -> None:
     if account is not None and await sessions.end(unit, account_id):
         return  # a browser that was still signed in is told first; the rest follows
     if account is not None and found.asked_by != RESTORE:

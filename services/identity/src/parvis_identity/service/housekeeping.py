@@ -9,6 +9,7 @@ from parvis_identity.service import erasures, factor_resets, policies, second_fa
 from parvis_identity.service import sessions as session_rules
 from parvis_identity.service.clients import gateway_client
 from parvis_identity.service.keys import KeyRing
+from parvis_identity.service.organisations import Organisations
 from parvis_identity.service.sealing import Seal
 from parvis_identity.service.sso import vouching, warnings
 from parvis_identity.settings import Settings
@@ -83,10 +84,10 @@ def retention(database: Database, settings: Settings) -> Retention:
     return Retention(database, (*terms, *common(settings)), clients, import_runs.sweep, trials.sweep)
 
 
-async def erase_for_ever(database: Database) -> None:
+async def erase_for_ever(database: Database, organisations: Organisations) -> None:
     """Erases the accounts whose day has come."""
     while True:
-        await erasures.settle(database)
+        await erasures.settle(database, organisations)
         await jobs.rest("erase", _EXPIRE_EVERY)
 
 

@@ -1,7 +1,8 @@
 """Somebody has their own account erased: what speaks against it is said before, and held when it is asked for.
 
 An account of a firm is the firm's to erase. Nobody leaves an organisation without an administrator: of two who ask at
-once, the second is the last. And nobody is erased who is looking at the portal as somebody else does.
+once, the second is the last, and who became it since waits when the day comes (`erasures`). And nobody is erased who is
+looking at the portal as somebody else does.
 """
 
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from datetime import timedelta
 from parvis_identity.domain.throttle import RESETS, throttle_key
 from parvis_identity.models import Account, AccountErasure
 from parvis_identity.service import door, erasures
+from parvis_identity.service.last_administrator import alone_in, named
 from parvis_identity.service.organisations import Administration, Organisations
 from parvis_identity.store import account_links as link_store
 from parvis_identity.store import accounts as account_store
@@ -76,14 +78,6 @@ class OwnErasure:
             return await erasures.ask(unit, account_id, by="person", within=timedelta(days=erasures.DAYS))
 
 
-async def alone_in(unit: UnitOfWork, administered: list[Administration]) -> list[Administration]:
-    """Of the organisations that somebody administers, those that nobody else will: accounts that are about to be erased
-    do not count.
-    """
-    staying = await store.staying(unit, {other for each in administered for other in each.others})
-    return [each for each in administered if not staying.intersection(each.others)]
-
-
 async def _own(unit: UnitOfWork) -> Account:
     door.require_own(unit.caller)
     account_id = unit.caller.account_id
@@ -105,4 +99,4 @@ def _refused(outlook: Outlook) -> ServiceError:
 
 
 def _alone(organisations: list[Administration]) -> ServiceError:
-    return precondition("sole_administrator", organisations=", ".join(each.name for each in organisations))
+    return precondition("sole_administrator", organisations=named(organisations))

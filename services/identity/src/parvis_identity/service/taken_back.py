@@ -25,8 +25,9 @@ def tell(
     *,
     due_at: datetime | None = None,
     door: str = "",
+    organisations: str = "",
 ) -> None:
-    """Has whoever owns an account told what happened to its erasure."""
+    """Has whoever owns an account told what happened to its erasure. `organisations`: those that make it wait."""
     event = events_pb2.ErasureChanged(
         change=change,
         mail=account.mail,
@@ -34,6 +35,7 @@ def tell(
         family_name=account.family_name,
         locale=account.locale,
         door=door,
+        organisations=organisations,
     )
     if due_at is not None:
         event.due_at.FromDatetime(due_at)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
 from uuid import UUID
 
 from asyncpg import Record
@@ -15,7 +16,11 @@ _KEPT = "UPDATE accounts SET erasure_due_at = NULL WHERE id = $1"
 _STAYING = "SELECT id FROM accounts WHERE id = ANY($1) AND erasure_due_at IS NULL AND state <> 'disabled'"
 _ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended('parvis erasures', 0))"
 _DUE = """
-SELECT id FROM erasures WHERE ended_at IS NULL AND due_at <= $1 ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED"""
+SELECT id, account_id, asked_by FROM erasures WHERE ended_at IS NULL AND due_at <= $1
+AND (held_at IS NULL OR held_at <= $2) ORDER BY due_at LIMIT 1"""
+_LOCK = """
+SELECT id FROM erasures WHERE id = $1 AND ended_at IS NULL AND due_at <= $2
+AND (held_at IS NULL OR held_at <= $3) FOR UPDATE SKIP LOCKED"""
 _ANSWER = """
 INSERT INTO erasure_answers (erasure_id, service, erased, kept, at)
 SELECT id, $2, $3::jsonb, $4::jsonb, $5 FROM erasures WHERE id = $1 ON CONFLICT DO NOTHING"""
@@ -24,7 +29,7 @@ SELECT mail FROM accounts WHERE id = $1 UNION SELECT identifier FROM accounts WH
 UNION SELECT old_mail FROM address_changes WHERE account_id = $1 AND done_at IS NOT NULL"""
 _LINKED = "SELECT organisation_id FROM account_links WHERE personal_id = $1"
 _LISTED = """
-SELECT e.digest, e.asked_by, e.asked_at, e.due_at, e.ended_at, e.ended_as,
+SELECT e.digest, e.asked_by, e.asked_at, e.due_at, e.held_at, e.ended_at, e.ended_as,
        coalesce(array_agg(a.service ORDER BY a.service) FILTER (WHERE a.service IS NOT NULL), '{}') AS answered
 FROM erasures e LEFT JOIN erasure_answers a ON a.erasure_id = e.id GROUP BY e.id ORDER BY e.asked_at"""
 _AGAIN = "SELECT id FROM accounts WHERE encode(sha256(convert_to(id::text, 'UTF8')), 'hex') = ANY($1)"
@@ -53,9 +58,15 @@ async def staying(unit: UnitOfWork, account_ids: Collection[UUID]) -> set[UUID]:
     return {row["id"] for row in await unit.fetch(_STAYING, list(account_ids))}
 
 
-async def due(unit: UnitOfWork) -> AccountErasure | None:
-    """One whose day has come, locked; those that another replica works on are left to it."""
-    rows = await unit.fetch(_DUE, unit.now)
+async def due(unit: UnitOfWork, again: timedelta) -> Record | None:
+    """One whose day has come (id, account_id, asked_by); one that had to wait comes `again` after so long."""
+    rows = await unit.fetch(_DUE, unit.now, unit.now - again)
+    return rows[0] if rows else None
+
+
+async def lock(unit: UnitOfWork, erasure_id: UUID, again: timedelta) -> AccountErasure | None:
+    """The same, locked; None when it is not due any more, or another replica is at it."""
+    rows = await unit.fetch(_LOCK, erasure_id, unit.now, unit.now - again)
     return await unit.get(AccountErasure, rows[0]["id"], lock=True) if rows else None
 
 
