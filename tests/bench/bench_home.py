@@ -57,6 +57,7 @@ async def baseline(seat: Seat, csrf: str) -> AsyncIterator[tuple[str, psutil.Pro
         "organisation_id": seat.organisation_id,
         "membership_id": membership.id,
         "account_id": membership.account_id,
+        "slug": FIRM,
         "csrf": csrf,
     }
     with socket.socket() as free:

@@ -5,8 +5,8 @@ transaction), the same rows turned into the same messages by the services' own c
 with the same templates. What is missing is what the house is made of: gRPC, tokens, sessions, other processes, the
 unit of work, Traefik.
 
-Started by `bench_home.py`: `python home.py PORT`, with a JSON object of `environments`, `organisation_id`,
-`membership_id`, `account_id` on standard input.
+Started by `bench_home.py`: `python home.py PORT`, with a JSON object of `environments`, `slug`,
+`organisation_id`, `membership_id`, `account_id` on standard input.
 """
 
 import json
@@ -28,6 +28,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from parvis.tenancy.v1 import tenancy_pb2
 from parvis_billing.rpc import InvoiceRpc
 from parvis_documents.rpc import DocumentRpc
 from parvis_kit.caller import Caller
@@ -53,6 +54,7 @@ class BareUnit:
     caller: Caller
     organisation_id: UUID
     grants: GrantSet
+    now: datetime
 
     async def fetch(self, query: str, *arguments: object) -> list[asyncpg.Record]:
         return await self.connection.fetch(query, *arguments)
@@ -77,7 +79,7 @@ class Local:
     async def __call__(self, request: Message, *, timeout: float | None = None) -> Message:  # noqa: ASYNC109 - as a stub
         async with self._pool.acquire() as connection:
             await connection.execute(self._begin)
-            unit = BareUnit(connection, self._caller, self._grants.organisation_id, self._grants)
+            unit = BareUnit(connection, self._caller, self._grants.organisation_id, self._grants, datetime.now(UTC))
             answer = await self._method(unit, request)
             await connection.execute("COMMIT")
         return answer
@@ -100,7 +102,8 @@ async def application(told: Mapping[str, Any]) -> Starlette:
     database = Database(urls["tenancy"], service="tenancy")
     async with database.begin(caller) as unit:
         grants = from_message(await rights.compiled(unit, UUID(told["membership_id"])))
-        mine = await organisations.mine(unit, UUID(told["account_id"]))
+        asked = tenancy_pb2.ListMyOrganisationsRequest(slug=told["slug"])
+        mine = await organisations.mine(unit, UUID(told["account_id"]), asked)
     await database.close()
 
     async def local(service: str, method: Callable[[Any, Any], Awaitable[Message]]) -> Local:
@@ -120,7 +123,9 @@ async def application(told: Mapping[str, Any]) -> Starlette:
     pages = Pages("parvis_web", store_origin=settings.store_url)
     add_filters(pages)
     pages.warm()
-    portal = Portal(settings=settings, pages=pages, clients=clients, sessions=nothing, relying_party=nothing)
+    portal = Portal(
+        settings=settings, pages=pages, clients=clients, sessions=nothing, relying_party=nothing, kept=nothing
+    )
     session = Session(
         cookie_sha256=b"",
         key=bytes(32),
@@ -130,14 +135,15 @@ async def application(told: Mapping[str, Any]) -> Starlette:
         id_token="",
         expires_at=datetime.max.replace(tzinfo=UTC),
         csrf=told["csrf"],
-        organisations=tuple(mine),
     )
+    session.offer(mine)
+    session.enter(mine.named)
     page = next(route for route in home.pages.routes if route.handler is home.home)
 
     async def answer(request: Request) -> Response:
         visit = OrganisationVisit(portal, request, page, "0" * 16)
         visit.session = session
-        visit.enter(session.find(request.path_params["slug"]))
+        visit.enter(session.entered[request.path_params["slug"]][1])
         return await page.handler(visit)
 
     return Starlette(routes=[Route(page.path, answer)])
