@@ -14,6 +14,7 @@ from uuid import UUID
 
 import asyncpg
 import httpx
+from directories import everybody_advises
 from ends import PAUSE, is_refused
 from ends import asked as questions_of
 from machine import percentile, sized, wait_for_quiet
@@ -21,7 +22,6 @@ from report import Figure, show
 from stage import FIRM, Seat, administrator, running_suite, used
 
 from parvis.identity.v1 import scim_pb2, scim_pb2_grpc
-from parvis.tenancy.v1 import tenancy_pb2, tenancy_pb2_grpc
 from parvis_kit.errors import Kind, ServiceError
 from parvis_local.demo.portal import Person, eventually
 from parvis_local.suite import Suite
@@ -124,7 +124,7 @@ async def heard_by_tenancy(suite: Suite, seat: Seat, run: str, people: int) -> t
 
 async def report_leavers(suite: Suite, seat: Seat, http: httpx.AsyncClient) -> None:
     """People come in, work, and leave by one call of the directory."""
-    await give_everybody_a_profile(seat)
+    await everybody_advises(seat)
     took: dict[str, list[float]] = {}
     connection = await asyncpg.connect(suite.superuser_url("identity"))
     try:
@@ -140,18 +140,6 @@ async def report_leavers(suite: Suite, seat: Seat, http: httpx.AsyncClient) -> N
             Figure(f"{part}: refused, p99", percentile(found, 0.99), "ms", at_most=1000),
         ]
     show("Somebody leaves", figures, f"{LEAVERS} people who were at work; the clock runs from the answer of the call")
-
-
-async def give_everybody_a_profile(seat: Seat) -> None:
-    """Whoever the directory sends may come in."""
-    directory = tenancy_pb2_grpc.DirectoryServiceStub(seat.portal.peers.channel("tenancy"))
-    members = tenancy_pb2_grpc.MemberServiceStub(seat.portal.peers.channel("tenancy"))
-    async with seat.acting():
-        profiles = (await members.ListProfiles(tenancy_pb2.ListProfilesRequest())).profiles
-        mapping = await directory.GetDirectoryMapping(tenancy_pb2.GetDirectoryMappingRequest())
-        chosen = next(each.id for each in profiles if each.name == "Conseiller")
-        wanted = tenancy_pb2.DirectoryMapping(default_profile_id=chosen, version=mapping.version)
-        await directory.SaveDirectoryMapping(tenancy_pb2.SaveDirectoryMappingRequest(mapping=wanted))
 
 
 async def one_leaver(

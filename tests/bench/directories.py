@@ -122,10 +122,10 @@ async def everybody_advises(seat: Seat) -> None:
     async with seat.acting():
         profiles = await tenancy_pb2_grpc.MemberServiceStub(channel).ListProfiles(tenancy_pb2.ListProfilesRequest())
         adviser = next(each for each in profiles.profiles if each.built_in == "adviser")
-        mapping = tenancy_pb2.DirectoryMapping(default_profile_id=adviser.id)
-        await tenancy_pb2_grpc.DirectoryServiceStub(channel).SaveDirectoryMapping(
-            tenancy_pb2.SaveDirectoryMappingRequest(mapping=mapping)
-        )
+        directory = tenancy_pb2_grpc.DirectoryServiceStub(channel)
+        there = await directory.GetDirectoryMapping(tenancy_pb2.GetDirectoryMappingRequest())  # another bench's, maybe
+        mapping = tenancy_pb2.DirectoryMapping(default_profile_id=adviser.id, version=there.version)
+        await directory.SaveDirectoryMapping(tenancy_pb2.SaveDirectoryMappingRequest(mapping=mapping))
 
 
 def hashing(hasher: argon2.PasswordHasher) -> float:

@@ -11,7 +11,11 @@ from machine import describe, load
 from rich.console import Console
 from rich.table import Table
 
+#: Of a table in a file or a log.
+WIDTH = 120
 console = Console()
+if not console.is_terminal:
+    console.width = WIDTH
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     check.set_defaults(act=_check)
 
     bench = commands.add_parser("bench", help="print figures beside their baselines")
-    bench.add_argument("name", nargs="?", default="")
+    bench.add_argument("names", nargs="*", metavar="name")
     bench.add_argument("--short", action="store_true", help="less of everything: whether they run, in minutes")
     bench.set_defaults(act=_bench)
 
@@ -241,7 +241,7 @@ def _check(options: argparse.Namespace) -> int:
 def _bench(options: argparse.Namespace) -> int:
     from parvis_local import testing  # noqa: PLC0415
 
-    return testing.bench(options.name, short=options.short)
+    return testing.bench(options.names, short=options.short)
 
 
 def _doctor(options: argparse.Namespace) -> int:

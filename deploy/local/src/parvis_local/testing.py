@@ -141,18 +141,16 @@ def closing_line(count: Count) -> str:
     return f"{count.passed} passed, {count.failed + len(count.broken)} failed{skipped}{not_run}"
 
 
-def bench(name: str, *, short: bool = False) -> int:
-    """Runs tests/bench (or one file of it), whose figures go to the terminal. `short`: less of everything, and on one
-    suite for all that need none of their own.
+def bench(names: Sequence[str] = (), *, short: bool = False) -> int:
+    """Runs tests/bench (or the named files of it), whose figures go to the terminal. `short`: less of everything, and
+    on one suite for all that need none of their own.
     """
     folder = ROOT / "tests" / "bench"
-    files = sorted(folder.glob(f"bench_{name or '*'}.py"))
-    if not files:
-        known = ", ".join(file.stem.removeprefix("bench_") for file in sorted(folder.glob("bench_*.py")))
-        print(
-            f"There is no bench {name!r}." if name else "There is no bench yet.", f"Benches: {known}" if known else ""
-        )
+    known = {file.stem.removeprefix("bench_"): file for file in sorted(folder.glob("bench_*.py"))}
+    if wrong := [name for name in names if name not in known]:
+        print(f"There is no bench {wrong[0]!r}. Benches: {', '.join(known)}")
         return 2
+    files = [known[name] for name in names or known]
     ended = list[str]()
     with tempfile.NamedTemporaryFile(suffix=".jsonl") as kept, _suite_for(files, short=short) as told:
         environment = _environment(full=False) | told | {"PARVIS_BENCH_FIGURES": kept.name}
