@@ -7,7 +7,11 @@ and holds memory flat. Times are shown, and decide nothing here: they are of the
 import asyncio
 import os
 import random
+import subprocess
+import sys
 import time
+from contextlib import suppress
+from dataclasses import dataclass, field
 from statistics import median
 
 import psutil
@@ -79,7 +83,7 @@ async def accounts(portal, administrator, firm_id):
 async def test_everybody_is_answered_and_all_that_was_accepted_is_there(
     suite, portal, administrator, firm_id, accounts, place, capsys
 ):
-    tally, memory = Tally(), {}
+    tally, memory = Tally(), Memory()
     visitors = [
         Visitor(portal.url, accounts[number], place, tally, random.Random(SEED * 1000 + number))
         for number in range(PEOPLE)
@@ -87,12 +91,12 @@ async def test_everybody_is_answered_and_all_that_was_accepted_is_there(
     began = time.monotonic()
     over = began + WARMING + MEASURED
     watching = asyncio.create_task(watch(suite, tally, memory, began + WARMING))
-    await asyncio.gather(
-        *(visitor.stay(HABITS, over, ACTS[number % len(ACTS)]) for number, visitor in enumerate(visitors))
+    await everybody(
+        [visitor.stay(HABITS, over, ACTS[number % len(ACTS)]) for number, visitor in enumerate(visitors)], watching
     )
-    watching.cancel()
+    ended = time.monotonic()
     with capsys.disabled():
-        report(tally, memory, time.monotonic() - began - WARMING)
+        report(tally, memory, ended - began - WARMING)
 
     assert tally.errors == []
     assert tally.done["signed in"] >= PEOPLE
@@ -100,8 +104,73 @@ async def test_everybody_is_answered_and_all_that_was_accepted_is_there(
     assert await filed(portal, administrator, firm_id, place) >= tally.filed
     assert len(tally.filed) == tally.done["uploads"]
     assert len(tally.closed) == tally.done["closed"]
+    assert memory.unseen(began + WARMING, ended) == []
     if FULL:
         assert {part: grown for part, grown in growth(memory).items() if grown > GROWTH} == {}
+
+
+async def test_a_watch_that_dies_ends_the_work():
+    async def dead():
+        raise psutil.NoSuchProcess(1)
+
+    async def at_work():
+        await asyncio.Event().wait()
+
+    with pytest.raises(psutil.NoSuchProcess):
+        await everybody([at_work()], asyncio.create_task(dead()))
+
+
+def test_a_service_that_is_gone_is_no_figure_but_a_child_of_it_may_end(monkeypatch):
+    class Ended:
+        def memory_full_info(self):
+            raise psutil.NoSuchProcess(1)
+
+    monkeypatch.setattr(psutil.Process, "children", lambda *_, **__: [Ended()])
+    assert own_bytes(os.getpid()) > 0
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        pass
+    with pytest.raises(psutil.NoSuchProcess):
+        own_bytes(gone.pid)
+
+
+def test_a_watch_that_stands_still_is_noticed():
+    memory = Memory({part: [(second, 1) for second in range(30)] for part in SERVICES})
+    assert memory.unseen(0, 30) == []
+    memory.seen["web"] = memory.seen["web"][:19]
+    assert memory.unseen(0, 30) == ["web, third 3"]
+    del memory.seen["billing"]
+    assert memory.unseen(0, 30) == ["billing, third 1", "billing, third 2", "billing, third 3", "web, third 3"]
+
+
+@dataclass
+class Memory:
+    """By service when it was looked at (of `time.monotonic`), and how many bytes it held."""
+
+    seen: dict[str, list[tuple[float, int]]] = field(default_factory=dict)
+
+    def sizes(self, part):
+        return [size for _, size in self.seen[part]]
+
+    def unseen(self, since, until):
+        """The thirds of the time in which nobody looked at a service: of these nothing is known."""
+        third = (until - since) / 3
+        looked = {(part, int((at - since) / third)) for part, seen in self.seen.items() for at, _ in seen}
+        wanted = [(part, number) for part in sorted(SERVICES) for number in range(3)]
+        return [f"{part}, third {number + 1}" for part, number in wanted if (part, number) not in looked]
+
+
+async def everybody(visits, watching):
+    """Until all have gone home. Raises what the watch dies of, at once: memory that nobody looks at is flat."""
+    work = asyncio.gather(*visits)
+    try:
+        await asyncio.wait({work, watching}, return_when=asyncio.FIRST_COMPLETED)
+        if watching.done():
+            watching.result()
+        await work
+    finally:
+        work.cancel()
+        watching.cancel()
+        await asyncio.gather(work, watching, return_exceptions=True)
 
 
 async def watch(suite, tally, memory, since):
@@ -110,20 +179,26 @@ async def watch(suite, tally, memory, since):
     tally.forget()
     while True:
         for part in SERVICES:
-            memory.setdefault(part, []).append(await asyncio.to_thread(own_bytes, suite.pid(part)))
+            size = await asyncio.to_thread(own_bytes, suite.pid(part))
+            memory.seen.setdefault(part, []).append((time.monotonic(), size))
         await asyncio.sleep(1)
 
 
 def own_bytes(pid):
     """What a service holds alone: pages shared with the process that it was forked from are not its own."""
     process = psutil.Process(pid)
-    return sum(each.memory_full_info().uss for each in [process, *process.children(recursive=True)])
+    found = process.memory_full_info().uss
+    for child in process.children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # one that sets a page, and has ended since
+            found += child.memory_full_info().uss
+    return found
 
 
 def growth(memory):
     """By how much of itself each service's memory grew from the first third to the last."""
     found = {}
-    for part, sizes in memory.items():
+    for part in memory.seen:
+        sizes = memory.sizes(part)
         third = max(1, len(sizes) // 3)
         found[part] = median(sizes[-third:]) / median(sizes[:third]) - 1
     return found
@@ -131,27 +206,31 @@ def growth(memory):
 
 def report(tally, memory, seconds):
     pages = tally.of("page", "form")
+    kinds = {"pages": pages, **{kind: tally.of(kind) for kind in ("sign-in", "upload", "store")}}
     figures = [
         Figure("pages a second", len(pages) / seconds, "/s"),
-        Figure("pages, p50", 1000 * percentile(pages, 0.5), "ms"),
-        Figure("pages, p95", 1000 * percentile(pages, 0.95), "ms", at_most=300),
-        Figure("pages, p99", 1000 * percentile(pages, 0.99), "ms"),
+        *(figure for kind, times in kinds.items() if times for figure in percentiles(kind, times)),
         Figure("errors", len(tally.errors), "", at_most=0),
     ]
-    figures += [
-        Figure(f"{kind}: a request, p95", 1000 * percentile(times, 0.95), "ms")
-        for kind in ("sign-in", "upload", "store")
-        if (times := tally.of(kind))
-    ]
     for part, grown in growth(memory).items():
-        size = median(memory[part]) / 2**20
+        size = median(memory.sizes(part)) / 2**20
         figures.append(Figure(f"memory of {part}, {size:.0f} MiB: grown by", 100 * grown, "%", at_most=100 * GROWTH))
     done = ", ".join(f"{count} {what}" for what, count in tally.done.items())
     show(
         f"{PEOPLE} people, {HABITS.pause:g} s between two pages, {MEASURED} s after {WARMING} s",
         figures,
         done,
+        "baseline of a percentile: the median of the same requests. Times are of this machine, and decide nothing",
     )
+
+
+def percentiles(kind, times):
+    """The median, and how many times as long the slow ones take."""
+    usual = 1000 * percentile(times, 0.5)
+    yield Figure(f"{kind}: p50", usual, "ms")
+    for share in (0.95, 0.99):
+        slow = 1000 * percentile(times, share)
+        yield Figure(f"{kind}: p{share:.0%}".rstrip("%"), slow, "ms", baseline=usual, ratio=slow / usual)
 
 
 async def filed(portal, administrator, firm_id, place):
