@@ -16,6 +16,7 @@ from parvis_documents.holdings import HOLDINGS
 from parvis_documents.objects import ObjectStore
 from parvis_documents.rpc import DocumentRpc, FolderRpc, UploadRpc
 from parvis_documents.service.contacts import Contacts, FetchContacts, project
+from parvis_documents.service.counting import StoreProbe
 from parvis_documents.service.erasing import files_first
 from parvis_documents.service.exporting import Versions
 from parvis_documents.service.firms_gone import FilesGone
@@ -37,6 +38,7 @@ async def wire(settings: Settings) -> Service[Settings]:
     """The service, ready to serve."""
     service = Service(settings)
     objects = ObjectStore(settings.store, readers=settings.verifications)
+    service.probes.add("store", StoreProbe(objects).look)
     contacts = Contacts(ask_tenancy(service.peers))
 
     contracts = documents_pb2.DESCRIPTOR.services_by_name

@@ -34,7 +34,7 @@ from parvis_tenancy.rpc.organisations import OrganisationRpc
 from parvis_tenancy.rpc.products import ProductRpc
 from parvis_tenancy.rpc.requests import RequestRpc
 from parvis_tenancy.rpc.rights import RightsRpc
-from parvis_tenancy.service import closings, declaring, erasing, members, organisations, requests, rights
+from parvis_tenancy.service import closings, counting, declaring, erasing, members, organisations, requests, rights
 from parvis_tenancy.service.accounts import Identity
 from parvis_tenancy.service.anchoring import Anchors, Signers, trails_of
 from parvis_tenancy.service.asking import Asking
@@ -102,6 +102,7 @@ async def wire(
     service.offer(closing_pb2.DESCRIPTOR.services_by_name["ClosingService"], ClosingRpc())
     anchors = Anchors(service.database, Signers(settings.anchor_keys.get_secret_value()), trails_of(service.peers))
     service.offer(journal_pb2.DESCRIPTOR.services_by_name["JournalService"], JournalRpc(anchors))
+    service.probes.add("anchor", partial(counting.look, service.database))
     service.offer(CONTRACT, TrailRpc())
     service.offer(RECORDS, RecordsRpc(HOLDINGS, own_memberships, says="organisation", settings=settings))
     tokens = ProductTokens(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple
+from datetime import datetime
 from uuid import UUID
 
 from asyncpg import Record
@@ -38,6 +39,12 @@ async def last(unit: UnitOfWork) -> Record | None:
     """The newest anchor."""
     rows = await unit.fetch("SELECT number, day, statement FROM anchors ORDER BY number DESC LIMIT 1")
     return rows[0] if rows else None
+
+
+async def last_made(unit: UnitOfWork) -> datetime | None:
+    """When the newest anchor was made."""
+    rows = await unit.fetch("SELECT made_at FROM anchors ORDER BY number DESC LIMIT 1")
+    return rows[0]["made_at"] if rows else None
 
 
 async def behind(unit: UnitOfWork, number: int, size: int) -> list[Record]:
