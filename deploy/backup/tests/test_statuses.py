@@ -46,14 +46,17 @@ def restored(**found):
         ({"objects_deleted": ["gone"]}, 0, "! 1 objects were deleted while this backup was made"),
     ],
 )
-def test_a_backup_without_an_object_is_made_and_ends_with_its_own_status(monkeypatch, capsys, found, status, line):
+def test_a_backup_without_an_object_is_made_and_ends_with_its_own_status(
+    monkeypatch, capsys, tmp_path, found, status, line
+):
     async def make(*_, **__):
         await asyncio.sleep(0)
         return Made(Path("backup"), manifest(**found))
 
     monkeypatch.setattr(command, "make", make)
     monkeypatch.setattr(command.progress, "shown", lambda _: nullcontext(Quiet()))
-    assert command._back_up_once(None, None, argparse.Namespace(reread=False, keep=0)) == status
+    options = argparse.Namespace(to=tmp_path / "backups", every=0.0, period=0.0, reread=False, keep=0)
+    assert command._back_up_once(None, "a passphrase for tests", options) == status
     assert line in capsys.readouterr().out
 
 

@@ -1,12 +1,15 @@
 """What the doctor says of the metrics that a process tells."""
 
+import json
 import re
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import yaml
 
+from parvis_backup.outcome import Outcome
 from parvis_local import diagnosis, tools
 from parvis_local.diagnosis import Told, backups, examine, targets
 from parvis_local.layout import ROOT
@@ -67,6 +70,9 @@ def test_a_process_that_is_well_is_one_line():
         ),
         (f'parvis_job_success_timestamp_seconds{{work="sweep"}} {NOW - 20000}', "last ended 6 hours ago", "log"),
         ('parvis_probe_failed{probe="mails"} 1', "could not learn about its mails", "log"),
+        ("parvis_store_up 0", "notify gets no answer from the store", "disk"),
+        (f"parvis_audit_anchor_timestamp_seconds {NOW - 27 * 3600}", "last signed 27 hours ago", "AnchorLate"),
+        ("parvis_audit_anchor_timestamp_seconds 0", "the anchor of the audit trail was never signed", "AnchorLate"),
     ],
 )
 def test_each_trouble_is_said_with_what_to_do(line, says, advises):
@@ -74,6 +80,25 @@ def test_each_trouble_is_said_with_what_to_do(line, says, advises):
     assert not fact.fine
     assert says in fact.text
     assert advises in fact.advice
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [f"parvis_audit_anchor_timestamp_seconds {NOW - 25 * 3600}"],
+        ["parvis_audit_anchor_timestamp_seconds 0", f"process_start_time_seconds {NOW - 60}"],
+        ["parvis_store_up 1"],
+        ["parvis_store_up NaN", "parvis_audit_anchor_timestamp_seconds NaN"],
+    ],
+    ids=["of yesterday", "of a suite that has just begun", "the store answers", "of others"],
+)
+def test_what_is_in_its_time_is_well(lines):
+    assert [fact.fine for fact in found(*lines)] == [True]
+
+
+def test_a_store_that_is_away_is_said_once():
+    [fact] = found("parvis_store_up 0", 'parvis_probe_failed{probe="store"} 1')
+    assert "no answer from the store" in fact.text
 
 
 def test_connections_that_are_waited_for_are_said_with_their_limit():
@@ -101,6 +126,33 @@ def test_a_backup_that_is_too_old_is_said(tmp_path, made, fine):
 
 def test_no_backup_at_all_is_said(tmp_path):
     assert not backups(tmp_path, NOW).fine
+
+
+def backed_up(folder, made="2026-11-22T02-00-00Z", **told):
+    """What is said of a folder with one backup, and with what is told of the last try."""
+    (folder / made).mkdir()
+    (folder / made / "manifest.json").touch()
+    (folder / "outcome.json").write_text(json.dumps(asdict(replace(Outcome(), **told))))
+    return backups(folder, NOW)
+
+
+@pytest.mark.parametrize(
+    ("told", "fine", "says"),
+    [
+        ({"period": 3600.0}, False, "the last backup is 10 hours old"),
+        ({"period": 8 * 3600.0}, True, "the last backup is 10 hours old"),
+        ({"failed": "No space left", "tried_at": NOW - 300}, False, "the last try, 5 minutes ago, failed: No space"),
+        ({"problems": 2}, False, "the last backup, 10 hours old, met 2 problems"),
+    ],
+)
+def test_how_the_last_try_went_is_said(tmp_path, told, fine, says):
+    fact = backed_up(tmp_path, **told)
+    assert (fact.fine, says in fact.text) == (fine, True)
+    assert bool(fact.advice) is not fine
+
+
+def test_the_schedule_is_said_to_whoever_looks_for_a_late_backup(tmp_path):
+    assert "every 7 days" in backed_up(tmp_path, "2026-11-10T02-00-00Z", period=7 * 86400.0).advice
 
 
 def test_targets_are_composes_own_names_unless_others_are_said():

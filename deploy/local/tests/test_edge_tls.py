@@ -99,3 +99,11 @@ def test_the_newest_tls_is_spoken_and_an_old_one_is_not(edge):
     assert "GCM" in cipher or "CHACHA20" in cipher
     with pytest.raises((ssl.SSLError, ConnectionError)):
         spoken(maximum_version=ssl.TLSVersion.TLSv1_1, minimum_version=ssl.TLSVersion.TLSv1)
+
+
+def test_when_the_certificate_ends_is_told(edge):
+    """The alert PublicCertificateEnds asks for it."""
+    metrics = httpx.get(f"http://{HOST}:{edge.traefik_api}/metrics").text
+    [told] = [line for line in metrics.splitlines() if line.startswith("traefik_tls_certs_not_after{")]
+    assert 'sans="files.localhost,localhost"' in told
+    assert float(told.rpartition(" ")[2]) > time.time() + 86400

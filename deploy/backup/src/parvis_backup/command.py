@@ -9,7 +9,6 @@ import argparse
 import asyncio
 import json
 import os
-import re
 import sys
 import time
 from collections.abc import Callable
@@ -20,9 +19,9 @@ from urllib.parse import quote
 
 from rich.console import Console
 
-from parvis_backup import keys, progress, report
-from parvis_backup.arguments import how_many
-from parvis_backup.making import SHARE, make
+from parvis_backup import keys, outcome, progress, report
+from parvis_backup.arguments import add_next, how_long, how_many
+from parvis_backup.making import SHARE, Made, make
 from parvis_backup.place import Place, Store
 from parvis_backup.problems import INCOMPLETE, BackupError
 from parvis_backup.restoring import prove, restore
@@ -32,7 +31,6 @@ from parvis_backup.verifying import verify
 SECRETS = Path("/run/secrets")
 FOLDER = Path("/volumes/backup")
 _AGAIN = 600.0  # s after a backup that failed
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _READABLE = 0o644  # as compose mounts them into containers of another account
 
 
@@ -41,7 +39,8 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     backup = commands.add_parser("backup", help="back everything up, encrypted, while the suite runs")
     backup.add_argument("--to", type=Path, default=FOLDER, help=f"backup folder (default {FOLDER})")
     backup.add_argument("--keep", type=how_many, default=0, help="days of which the newest stays (default all)")
-    backup.add_argument("--every", type=_seconds, default=0.0, help="again and again: 30m, 24h")
+    backup.add_argument("--every", type=how_long, default=0.0, help="again and again: 30m, 24h")
+    add_next(backup)
     backup.set_defaults(act=_told(_backup))
     backup.add_argument(
         "--reread", action="store_true", help="read all objects of the folder again, not a 28th of them"
@@ -56,7 +55,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     checked.set_defaults(act=_told(_verify))
     listed = commands.add_parser("backups", help="list the backups of a folder")
     listed.add_argument("folder", type=Path, nargs="?", default=FOLDER)
-    listed.add_argument("--not-older", type=_seconds, default=0.0, help="fail where the newest is older: 36h")
+    listed.add_argument("--not-older", type=how_long, default=0.0, help="fail where the newest is older: 36h")
     listed.set_defaults(act=_told(_list))
     secrets = commands.add_parser("restore-secrets", help="write the secrets of a backup to an empty folder")
     secrets.add_argument(
@@ -101,12 +100,6 @@ def _secret(folder: Path, name: str) -> str:
         raise BackupError(f"The secret {name} is missing ({error.strerror}). Make it: ./parvis secrets") from error
 
 
-def _seconds(text: str) -> float:
-    if not (found := re.fullmatch(r"([0-9]*[1-9][0-9]*)([smhd])", text)):
-        raise argparse.ArgumentTypeError(f"{text!r} is no time such as 30m, 24h or 7d")
-    return int(found[1]) * _SECONDS[found[2]]
-
-
 def _told(act: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
     def tell(options: argparse.Namespace) -> int:
         try:
@@ -126,7 +119,7 @@ def _backup(options: argparse.Namespace) -> int:
     while True:
         wait, status = options.every, 0
         try:
-            status = _back_up_once(place, Vault.open_or_make(options.to, passphrase), options)
+            status = _back_up_once(place, passphrase, options)
         except BackupError as error:
             if not options.every:
                 raise
@@ -146,11 +139,15 @@ def _wait_for_its_turn(folder: Path, every: float) -> None:
         time.sleep(wait)
 
 
-def _back_up_once(place: Place, vault: Vault, options: argparse.Namespace) -> int:
+def _back_up_once(place: Place, passphrase: str, options: argparse.Namespace) -> int:
     console = Console()
-    with progress.shown(console) as shows:
-        share = 1 if options.reread else SHARE
-        made = asyncio.run(make(place, vault, keep=options.keep, shows=shows, share=share))
+
+    def one() -> Made:
+        vault, share = Vault.open_or_make(options.to, passphrase), 1 if options.reread else SHARE
+        with progress.shown(console) as shows:
+            return asyncio.run(make(place, vault, keep=options.keep, shows=shows, share=share))
+
+    made = outcome.kept(options.to, options.every or options.period, one)
     report.made(console, made)
     return INCOMPLETE if made.manifest.objects_missing else 0
 

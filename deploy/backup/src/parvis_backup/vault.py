@@ -1,6 +1,7 @@
 """A backup folder: one data key, the objects of all backups, and a folder for each backup.
 
 parvis-backup.json             the data key, sealed under the passphrase
+outcome.json                   what the last backup came to (`outcome`); no backup needs it
 objects/ab/<name>              an object each, encrypted; backups share them, since objects never change
 2026-11-22T19-30-00Z/          one backup: identity.dump, …, objects.index, secrets, counts; all encrypted
 2026-11-22T19-30-00Z/manifest.json      written last: without it the backup is half written and counts for nothing
@@ -100,7 +101,7 @@ class Vault:
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)
         (folder / "objects").mkdir(exist_ok=True)
-        _write(folder / _LOCK, {"format": FORMAT, **lock})
+        write_json(folder / _LOCK, {"format": FORMAT, **lock})
         return cls(folder, key)
 
     @contextmanager
@@ -128,7 +129,7 @@ class Vault:
         """Writes the manifest once everything else is on the disk: from here on the backup counts."""
         os.sync()
         content = asdict(manifest)
-        _write(backup / _MANIFEST, content | {"signature": self.key.signature(_canonical(content))})
+        write_json(backup / _MANIFEST, content | {"signature": self.key.signature(_canonical(content))})
 
     def manifest(self, backup: Path) -> Manifest:
         """Raises BackupError for a backup that was never finished, DamagedError for one that was changed."""
@@ -339,7 +340,8 @@ def _canonical(content: dict[str, object]) -> bytes:
     return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
 
 
-def _write(file: Path, content: dict[str, object]) -> None:
+def write_json(file: Path, content: dict[str, object]) -> None:
+    """At once or not at all: nobody reads half of it."""
     partial = file.with_suffix(".new")
     with partial.open("w") as out:
         json.dump(content, out, indent=1)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from parvis_backup import keys, progress, report
+from parvis_backup import keys, outcome, progress, report
 from parvis_backup.making import SHARE, Made, make
 from parvis_backup.place import Place, Store
 from parvis_backup.problems import INCOMPLETE, BackupError
@@ -45,20 +45,37 @@ def place_of(suite: Suite) -> Place:
     )
 
 
-def back_up(suite: Suite, to: Path, *, keep: int, key_file: Path | None, reread: bool = False) -> int:
-    """Backs up the suite, which may run; where it does not, its servers are started for it. Raises BackupError."""
+def back_up(
+    suite: Suite, to: Path, *, keep: int, key_file: Path | None, reread: bool = False, period: float = 0.0
+) -> int:
+    """Backs up the suite, which may run; where it does not, its servers are started for it. Raises BackupError.
+
+    `period`: seconds until the next one is to be there; 0: as was said before.
+    """
     console = display.console()
     if not suite.layout.installation.exists():
         raise BackupError(f"{suite.layout.data} holds no suite: there is nothing to back up.")
-    vault = Vault.open_or_make(to, keys.passphrase(key_file, new=not is_backup_folder(to)))
-    share = 1 if reread else SHARE
-    if suite.find():
-        made = _make(console, suite, vault, keep, share)
-    else:
+    passphrase = keys.passphrase(key_file, new=not is_backup_folder(to))
+
+    def one() -> Made:
+        vault, share = Vault.open_or_make(to, passphrase), 1 if reread else SHARE
+        write_private(suite.layout.backed_up, json.dumps({"to": str(to)}).encode())
+        if suite.find():
+            return _make(console, suite, vault, keep, share)
         with Suite(suite.layout.data, suite.ports.base, only=SERVERS) as servers:
-            made = _make(console, servers, vault, keep, share)
+            return _make(console, servers, vault, keep, share)
+
+    made = outcome.kept(to, period, one)
     report.made(console, made)
     return INCOMPLETE if made.manifest.objects_missing else 0
+
+
+def folder_of(suite: Suite) -> Path | None:
+    """Where the last backup of this suite went; None when there was none."""
+    try:
+        return Path(json.loads(suite.layout.backed_up.read_text())["to"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _make(console: Console, suite: Suite, vault: Vault, keep: int, share: int) -> Made:

@@ -8,12 +8,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from parvis_backup.arguments import how_many
+from parvis_backup.arguments import add_next, how_many
 from parvis_local import display
 from parvis_local.ending import ended
 from parvis_local.layout import DEFAULT_DATA
 from parvis_local.suite import Suite, SuiteFailed
-from parvis_local.tools import add_dead_letters, add_secrets
+from parvis_local.tools import add_dead_letters, add_disks, add_secrets
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -126,6 +126,12 @@ def _add_trail(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", 
 def _add_backup(
     commands: "argparse._SubParsersAction[argparse.ArgumentParser]", where: argparse.ArgumentParser
 ) -> None:
+    disks = commands.add_parser(
+        "disks", parents=[where], help="tell Prometheus of the room on the disk of a suite, and of its backups"
+    )
+    add_disks(disks)
+    disks.set_defaults(act=_disks)
+
     backup = commands.add_parser("backup", parents=[where], help="back everything up, encrypted, while the suite runs")
     backup.add_argument("--to", type=Path, help="backup folder (default DATA-backup); later backups add what is new")
     backup.add_argument("--keep", type=how_many, default=0, help="days of which the newest stays (default all)")
@@ -133,6 +139,7 @@ def _add_backup(
     backup.add_argument(
         "--reread", action="store_true", help="read all objects of the folder again, not a 28th of them"
     )
+    add_next(backup)
     backup.set_defaults(act=_backup)
 
     verify = commands.add_parser("verify-backup", help="read all backups of a folder as a restore would")
@@ -252,6 +259,13 @@ def _doctor(options: argparse.Namespace) -> int:
     return doctor.examine(Suite(options.data), options.backups)
 
 
+def _disks(options: argparse.Namespace) -> int:
+    from parvis_local import backups, disks  # noqa: PLC0415
+
+    suite = Suite(options.data)
+    return disks.serve(options, {"data": suite.layout.data}, backups.folder_of(suite))
+
+
 def _dead_letters(options: argparse.Namespace) -> int:
     from parvis_local import dead_letters  # noqa: PLC0415
     from parvis_local.ports import SERVICES  # noqa: PLC0415
@@ -273,7 +287,7 @@ def _backup(options: argparse.Namespace) -> int:
     from parvis_local import backups  # noqa: PLC0415
 
     to = options.to or options.data.with_name(f"{options.data.name}-backup")
-    told = {"keep": options.keep, "key_file": options.key_file, "reread": options.reread}
+    told = {"keep": options.keep, "key_file": options.key_file, "reread": options.reread, "period": options.period}
     return backups.back_up(Suite(options.data), to.resolve(), **told)
 
 

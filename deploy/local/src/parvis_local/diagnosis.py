@@ -15,11 +15,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 from rich.markup import escape
 
+from parvis_backup import outcome
 from parvis_local.ports import SERVICES
 
 #: What the rules of deploy/observability/alerts.yml use too: the doctor and the alerts say the same.
 OUTBOX_SECONDS, UNSEALED_SECONDS, SILENCE_SECONDS, DRIFT_SECONDS = 60, 300, 60, 1
-MAIL_SECONDS, QUEUE_LAG, CERTIFICATE_DAYS, BACKUP_HOURS = 1800, 1000, 14, 26
+MAIL_SECONDS, QUEUE_LAG, CERTIFICATE_DAYS, ANCHOR_HOURS = 1800, 1000, 14, 26
+FIRST_ANCHOR_SECONDS = 900
+DISK_FREE = 0.05  # of a disk: below that there is no time left
 DAY = 86400
 PROCESSES = (*SERVICES, "web")
 
@@ -102,6 +105,8 @@ def _engines(name: str, told: Told) -> Iterator[tuple[str, str]]:
             f"{name} has heard no heartbeat of identity and tenancy for {_ago(silence)}",
             "Their workers publish it every 5 s: do they run? Until then each request asks identity, which is slower.",
         )
+    if "parvis_store_up" in told.series and not told.value("parvis_store_up"):  # nan where nobody asks
+        yield f"{name} gets no answer from the store", "Is it up, has its disk room? Documents wait; nothing is lost."
     limit = told.value("parvis_database_connections_limit")
     if (waiting := told.value("parvis_database_connections_awaited")) and limit:
         yield (
@@ -153,7 +158,8 @@ def _waiting(name: str, told: Told) -> Iterator[tuple[str, str]]:
             "Does the mail server take mail (PARVIS_SMTP_URL)? The history of mails holds its answer.",
         )
     for labels, failed in told.series.get("parvis_probe_failed", ()):
-        if failed and not (labels["probe"] == "queue" and not told.value("parvis_broker_up")):
+        engine = {"queue": "parvis_broker_up", "store": "parvis_store_up"}.get(labels["probe"])
+        if failed and (engine is None or told.value(engine)):
             yield f"{name} could not learn about its {labels['probe']} within two seconds", "Its log says why (debug)."
 
 
@@ -165,6 +171,14 @@ def _dates(name: str, told: Told, now: float) -> Iterator[tuple[str, str]]:
             day = datetime.fromtimestamp(end, UTC).date().isoformat()
             advice = 'Make new ones: docs/operations.md, "Secrets and certificates". No service need stop for it.'
             yield f"the {whose} {verb} on {day}", advice
+    if "parvis_audit_anchor_timestamp_seconds" in told.series and told.value("parvis_database_up"):
+        made = told.value("parvis_audit_anchor_timestamp_seconds")
+        since = now - (made or told.value("process_start_time_seconds"))
+        if since > (ANCHOR_HOURS * 3600 if made else FIRST_ANCHOR_SECONDS):
+            yield (
+                f"the anchor of the audit trail was {f'last signed {_ago(since)} ago' if made else 'never signed'}",
+                "Its log says why (audit_anchor_…): docs/operations.md, “What each alert means”, AnchorLate.",
+            )
     every = {labels["work"]: value for labels, value in told.series.get("parvis_job_period_seconds", ())}
     for labels, last in told.series.get("parvis_job_success_timestamp_seconds", ()):
         if (late := now - last) > 3 * every.get(labels["work"], DAY) + 120:
@@ -178,21 +192,27 @@ _MAKE = "Make one: ./parvis backup (docker-compose --profile backup up -d backup
 
 
 def backups(folder: Path, now: float) -> Finding:
-    """How old the newest complete backup in a folder of them is (`2026-11-22T19-30-00Z/manifest.json`)."""
-    made = max(filter(None, (_made(manifest) for manifest in folder.glob("*Z/manifest.json"))), default=None)
-    if made is None:
-        return Finding(fine=False, text=f"there is no complete backup in {folder}", advice=_MAKE)
-    age = f"the last backup is {_ago(now - made)} old"
-    advice = "Backups are made once a day: is the schedule running? docs/operations.md, “Backup and restore”."
-    return Finding(fine=now - made < BACKUP_HOURS * 3600, text=age, advice=advice)
-
-
-def _made(manifest: Path) -> float | None:
-    """When a backup was made, by its folder's name; None for a folder of another name."""
+    """How the backups in a folder stand: how old the newest complete one is, and how the last try went."""
     try:
-        return datetime.strptime(manifest.parent.name, "%Y-%m-%dT%H-%M-%SZ").replace(tzinfo=UTC).timestamp()
-    except ValueError:
-        return None
+        found = outcome.find(folder)
+    except OSError as error:
+        advice = "Is what they lie on there, and may this account read it?"
+        return Finding(fine=False, text=f"backups cannot be read: {error}", advice=advice)
+    last = found.last
+    failed = f"; the last try, {_ago(now - last.tried_at)} ago, failed: {last.failed}" if last.failed else ""
+    if not found.made_at:
+        text = f"there is no complete backup in {folder}{failed}"
+        return Finding(fine=False, text=text, advice=_MAKE)
+    age = f"the last backup is {_ago(now - found.made_at)} old{failed}"
+    if failed or found.is_late(now):
+        often = f"One is to be made every {_ago(last.period)}"
+        advice = f"{often}: does the schedule run? docs/operations.md, “Backup and restore”."
+        return Finding(fine=False, text=age, advice=advice)
+    if last.problems:
+        text = f"the last backup, {_ago(now - found.made_at)} old, met {last.problems} problems"
+        advice = "Objects are missing, or old backups could not be removed: what it printed names them."
+        return Finding(fine=False, text=text, advice=advice)
+    return Finding(fine=True, text=age)
 
 
 def targets(told: str) -> dict[str, str]:

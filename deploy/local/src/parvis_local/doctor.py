@@ -9,10 +9,13 @@ import platform
 import shutil
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from parvis_backup import outcome
 from parvis_local import credentials, diagnosis, status
+from parvis_local.backups import folder_of
 from parvis_local.browser import find_browser
 from parvis_local.catalogue import catalogue
 from parvis_local.diagnosis import Finding
@@ -37,7 +40,21 @@ def examine(suite: Suite, backups: Path | None = None) -> int:
         findings = diagnosis.running({name: f"http://{address}" for name, address in listening.items()})
     else:
         findings = []
-    return diagnosis.say([*(Finding(*fact) for fact in facts), *findings, *diagnosis.backed_up(backups)])
+    return diagnosis.say([*(Finding(*fact) for fact in facts), *findings, *backed_up(suite, backups, time.time())])
+
+
+def backed_up(suite: Suite, told: Path | None, now: float) -> list[Finding]:
+    """What is found of the backups: in the folder that somebody names, else where the last one went. Without any, a
+    demonstration is fine, and a suite that is younger than a day.
+    """
+    if folder := told or folder_of(suite):
+        return [diagnosis.backups(folder, now)]
+    if not suite.layout.installation.exists():
+        return []
+    began = min((each.stat().st_mtime for each in suite.layout.secrets.iterdir()), default=now)
+    needed = not suite.demo and now - began > outcome.DAILY + outcome.MARGIN
+    text = f"no backup of {suite.layout.data} was made"
+    return [Finding(fine=not needed, text=text, advice="Make one, and one each day: ./parvis backup --to FOLDER.")]
 
 
 def _facts(suite: Suite) -> Iterator[Fact]:
@@ -45,8 +62,7 @@ def _facts(suite: Suite) -> Iterator[Fact]:
     for program in ("weed", "nats-server", "traefik", "node", "buf", "uv"):
         file = VENV_BIN / program
         yield os.access(file, os.X_OK), f"{program} is installed", "rm -rf .venv and start ./parvis again"
-    disk = shutil.disk_usage(ROOT).free
-    yield disk > NEEDED_DISK, f"{disk / 2**30:.1f} GiB free on this disk", "Two GiB are needed."
+    yield from _disks(suite.layout.data)
     if (memory := _available_memory()) is not None:
         yield (
             memory > NEEDED_MEMORY,
@@ -65,6 +81,17 @@ def _facts(suite: Suite) -> Iterator[Fact]:
             yield False, f"the ports from {suite.ports.base} are not all free", str(taken)
     browser = find_browser()
     yield True, f"browser for tests: {browser or 'none yet, ./parvis test installs one where it may'}", ""
+
+
+def _disks(data: Path) -> Iterator[Fact]:
+    """The disk of the programs, and that of the suite where it is another one."""
+    there = next(each for each in (data, *data.parents) if each.exists())
+    places = {ROOT: "this disk"} | ({} if there.stat().st_dev == ROOT.stat().st_dev else {there: f"the disk of {data}"})
+    for folder, name in places.items():
+        disk = shutil.disk_usage(folder)
+        enough = disk.free > max(NEEDED_DISK, diagnosis.DISK_FREE * disk.total)
+        share = f"{disk.free / 2**30:.1f} GiB free on {name}, {disk.free / disk.total:.0%}"
+        yield enough, share, "Make room: two GiB are needed, and a full disk stops the store (docs/operations.md)."
 
 
 def _available_memory() -> int | None:

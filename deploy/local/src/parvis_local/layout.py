@@ -71,6 +71,11 @@ class Layout:
         return self.data / "product.json"
 
     @property
+    def backed_up(self) -> Path:
+        """Where the last backup went: the doctor looks there."""
+        return self.data / "backup.json"
+
+    @property
     def unfinished(self) -> Path:
         """There while a restore fills the folder: a suite is not started on half of it."""
         return self.data / "restore.unfinished"

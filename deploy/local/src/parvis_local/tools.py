@@ -1,6 +1,7 @@
 """The image parvis/tools: what an installation needs beside its services. `docker run parvis/tools --help`."""
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -61,6 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--targets", default="", help="NAME=http://HOST:PORT, commas between; without, compose's own")
     doctor.add_argument("--backups", type=Path, help=f"folder of the backups (without, {BACKUPS} where it is mounted)")
     doctor.set_defaults(act=_doctor)
+    disks = commands.add_parser("disks", help="tell Prometheus of the room on the volumes, and of the backups")
+    add_disks(disks)
+    disks.set_defaults(act=_disks)
     letters = commands.add_parser("dead-letters", help="events that a service gave up")
     add_dead_letters(letters)
     letters.set_defaults(act=_dead_letters)
@@ -113,6 +117,20 @@ def _doctor(options: argparse.Namespace) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return 1
+
+
+def add_disks(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `disks`, which ./parvis has too."""
+    parser.add_argument("--volume", action="append", metavar="NAME=FOLDER", help="a folder whose disk is told of")
+    parser.add_argument("--backups", type=Path, help="folder of the backups")
+    listen = os.environ.get("PARVIS_HTTP_LISTEN", "127.0.0.1:8679")
+    parser.add_argument("--listen", default=listen, help=f"HOST:PORT (default {listen})")
+
+
+def _disks(options: argparse.Namespace) -> int:
+    from parvis_local import disks  # noqa: PLC0415
+
+    return disks.serve(options, disks.VOLUMES, BACKUPS)
 
 
 def add_dead_letters(parser: argparse.ArgumentParser) -> None:
