@@ -10,8 +10,11 @@ import pytest
 import yaml
 from watchers import program
 
+from parvis_backup import outcome
 from parvis_local import diagnosis
 from parvis_local.catalogue import SERVICES
+from parvis_local.disks import Disks
+from parvis_local.layout import ROOT
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "observability"
 GROUPS = {group["name"]: group["rules"] for group in yaml.safe_load((FOLDER / "alerts.yml").read_text())["groups"]}
@@ -19,6 +22,9 @@ RULES = GROUPS["parvis"]
 DASHBOARDS = sorted((FOLDER / "dashboards").glob("*.json"))
 METRIC = re.compile(r"\b((?:parvis|process|traefik)_[a-z_]+)\b")
 SUFFIXES = {"counter": [""], "gauge": [""], "histogram": ["_bucket", "_sum", "_count"]}
+#: What a gateway with TLS tells (deploy/local/tests/test_edge_tls.py); that of a suite here has none.
+OF_TLS = {"traefik_tls_certs_not_after"}
+PAGE = (ROOT / "docs" / "operations.md").read_text()
 #: What our own RPCs and routes are called in conditions of labels.
 CONDITION = re.compile(r'"(?:[^"\\]|\\.)*"')
 
@@ -33,9 +39,10 @@ ASKED |= {path.stem: expressions(path) for path in DASHBOARDS}
 
 
 @pytest.fixture(scope="module")
-def told(suite):
-    """The names of all series that the processes and the gateway can tell."""
-    names = set()
+def told(suite, tmp_path_factory):
+    """The names of all series that the processes, the gateway and whoever looks at the disks can tell."""
+    folder = tmp_path_factory.mktemp("disk")
+    names = OF_TLS | {each.name for each in Disks({"store": folder}, folder).collect()}
     httpx.get(f"{suite.addresses['portal']}/login", trust_env=False, timeout=10)  # the gateway tells what it has done
     addresses = [suite.environment(name)["PARVIS_HTTP_LISTEN"] for name in (*SERVICES, "web")]
     for address in (*addresses, f"127.0.0.1:{suite.ports.traefik_api}"):
@@ -53,9 +60,18 @@ async def test_every_metric_that_is_asked_for_exists(told, asking):
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
 def test_an_alert_says_how_urgent_it_is_and_what_to_do(rule):
-    assert rule["labels"]["severity"] in {"page", "ticket"}
+    assert rule["labels"]["severity"] in ({"watchdog"} if rule["alert"] == "Watchdog" else {"page", "ticket"})
     assert rule["annotations"]["summary"]
     assert len(rule["annotations"]["advice"]) > 20
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
+def test_what_an_alert_means_is_explained(rule):
+    rows = PAGE.partition("### What each alert means")[2].partition("\n## ")[0]
+    row = re.search(rf"^\| `{rule['alert']}`( \(page\))? \| (.+?) \| (.+?) \|$", rows, re.MULTILINE)
+    assert row, "it has no row"
+    assert bool(row[1]) is (rule["labels"]["severity"] == "page")
+    assert min(len(row[2]), len(row[3])) > 15
 
 
 def test_the_doctor_and_the_alerts_have_one_opinion():
@@ -70,6 +86,15 @@ def test_the_doctor_and_the_alerts_have_one_opinion():
     }
     assert [alert for alert, limit in thresholds.items() if not found[alert].endswith(f"> {limit}")] == []
     assert f"< {diagnosis.CERTIFICATE_DAYS} * 86400" in found["CertificateEnds"]
+    assert f"> {diagnosis.ANCHOR_HOURS} * 3600" in found["AnchorLate"]
+    assert f"< {diagnosis.DISK_FREE}" in found["DiskNearlyFull"]
+    assert f"parvis_backup_period_seconds + {outcome.MARGIN:g}" in found["BackupLate"]
+
+
+def test_the_stream_is_full_where_nats_says():
+    [limit] = re.findall(r"max_file_store: (\d+)", (ROOT / "deploy" / "compose" / "nats.conf").read_text())
+    found = {rule["alert"]: rule["expr"] for rule in RULES}
+    assert found["StreamFilling"].endswith(f"> {int(limit) * 4 // 5}")
 
 
 @pytest.fixture(scope="module")
@@ -93,14 +118,18 @@ def test_prometheus_and_alertmanager_understand_their_files(promtool, tmp_path_f
 
 def test_every_service_that_is_looked_for_is_expected():
     jobs = yaml.safe_load((FOLDER / "prometheus.yml").read_text())["scrape_configs"]
-    looked_for = [name for job in jobs for places in job["dns_sd_configs"] for name in places["names"]]
+    assert [job["job_name"] for job in jobs] == ["parvis", "traefik", "disks"]  # the last has an alert of its own
+    looked_for = [name for job in jobs[:2] for places in job["dns_sd_configs"] for name in places["names"]]
     assert [rule["labels"]["service"] for rule in GROUPS["expected"]] == looked_for
     assert {*SERVICES, "web"} <= set(looked_for)
 
 
 def test_an_alert_that_is_tested_exists():
-    tested = re.findall(r"alertname: (\w+)", (FOLDER / "alerts_test.yml").read_text())
-    assert set(tested) <= {rule["alert"] for rule in RULES}
+    tested = set(re.findall(r"alertname: (\w+)", (FOLDER / "alerts_test.yml").read_text()))
+    there = {rule["alert"] for rule in RULES}
+    assert tested <= there
+    late = {"StoreUnreachable", "Watchdog", *(name for name in there if name.startswith(("Backup", "Disk", "Anchor")))}
+    assert late <= tested, "what is seen too late where its alert is wrong"
 
 
 @pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)

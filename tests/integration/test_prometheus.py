@@ -4,7 +4,7 @@ import json
 
 import httpx
 import pytest
-from watchers import FOLDER, alertmanager_file, ask, program, prometheus_files, running, targets
+from watchers import FOLDER, alertmanager_file, ask, disks, program, prometheus_files, running, targets
 
 from parvis_kit.testing import eventually, free_port
 from parvis_local.ports import HOST
@@ -20,13 +20,14 @@ def prometheus(suite, tmp_path_factory):
     folder = tmp_path_factory.mktemp("prometheus")
     programs = {name: program(name, name, tmp_path_factory) for name in ("prometheus", "prometheus-alertmanager")}
     place, teller = (f"{HOST}:{port}" for port in (free_port(), free_port() + 1))
-    prometheus_files(folder, suite, teller, missing=MISSING)
+    looker = f"{HOST}:{free_port() + 2}"
+    prometheus_files(folder, suite, teller, missing=MISSING, disks=looker)
     alertmanager_file(folder, f"{HOST}:{suite.ports.smtp}")
     telling = [programs["prometheus-alertmanager"], "--config.file=alertmanager.yml", "--storage.path=told",
                f"--web.listen-address={teller}", "--cluster.listen-address="]  # fmt: skip
     looking = [programs["prometheus"], "--config.file=prometheus.yml", "--storage.tsdb.path=metrics",
                f"--web.listen-address={place}"]  # fmt: skip
-    with running(telling, folder), running(looking, folder):
+    with disks(folder, suite, looker), running(telling, folder), running(looking, folder):
         yield place
 
 
@@ -39,7 +40,7 @@ def said(prometheus, tmp_path_factory):
 
 
 async def test_every_process_of_the_suite_is_seen(prometheus, suite):
-    wanted = dict.fromkeys(targets(suite), "up")
+    wanted = dict.fromkeys([*targets(suite), "disks"], "up")
 
     async def seen():
         found = await ask(prometheus, "/api/v1/targets", state="active")
@@ -70,15 +71,32 @@ async def test_every_panel_of_a_dashboard_can_be_asked(prometheus, path):
         assert answer["status"] == "success", (expression, answer)
 
 
+async def test_that_there_is_no_backup_is_seen_and_nothing_that_is_well(prometheus):
+    async def seen():
+        found = await ask(prometheus, "/api/v1/alerts")
+        names = {each["labels"]["alertname"] for each in found["data"]["alerts"]} if found else set()
+        return "BackupNone" in names and not names & {"DisksUnseen", "StoreUnreachable", "AnchorLate"}
+
+    assert await eventually(seen, within=150)  # a suite that has just begun signs its first anchor within a minute
+
+
+async def test_the_watchdog_arrives(suite, said):
+    assert await heard(suite, "exploitation@cabinet.example", "Watchdog"), said()
+
+
 async def test_whoever_watches_hears_by_mail_of_a_service_that_is_gone(suite, said):
+    assert await heard(suite, "astreinte@cabinet.example", f"ServiceGone {MISSING}"), said()
+
+
+async def heard(suite, address, what):
+    """Whether somebody gets a mail about it."""
+
     async def told():
         async with httpx.AsyncClient(trust_env=False, timeout=10) as http:
             listed = (await http.get(f"{suite.addresses['mail']}/api/messages")).json()["messages"]
-        mine = [each["subject"] for each in listed if "astreinte@cabinet.example" in json.dumps(each)]
-        return any(f"ServiceGone {MISSING}" in subject for subject in mine)
+        return any(what in each["subject"] for each in listed if address in json.dumps(each))
 
     try:
-        heard = await eventually(told, within=150)
+        return await eventually(told, within=150)
     except TimeoutError:
-        heard = False
-    assert heard, said()
+        return False

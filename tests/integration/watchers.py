@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -52,15 +53,24 @@ def targets(suite):
     return found | {"traefik": f"{HOST}:{suite.ports.traefik_api}"}
 
 
-def prometheus_files(folder, suite, alertmanager, *, missing):
+@contextmanager
+def disks(folder, suite, listen):
+    """What the container of that name does, for the data folder of the suite."""
+    command = [sys.executable, "-m", "parvis_local.tools", "disks", "--listen", listen]
+    with running([*command, "--volume", f"store={suite.layout.data}", "--backups", str(folder / "backups")], folder):
+        yield
+
+
+def prometheus_files(folder, suite, alertmanager, *, missing, disks):
     """prometheus.yml and alerts.yml as compose mounts them; what differs is where processes are (no DNS tells it here)
-    and how long things take. `missing`: a service that is to be there, and whose name leads nowhere.
+    and how long things take. `missing`: a service that is to be there, and whose name leads nowhere. `disks`: who
+    looks at the disks.
     """
     settings = yaml.safe_load((FOLDER / "prometheus.yml").read_text())
     settings["global"] = {"scrape_interval": OFTEN, "evaluation_interval": OFTEN, "scrape_timeout": OFTEN}
     settings["rule_files"] = [str(folder / "alerts.yml")]
     settings["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"] = [alertmanager]
-    places = targets(suite)
+    places = targets(suite) | {"disks": disks}
     for job in settings["scrape_configs"]:
         [names] = (each["names"] for each in job.pop("dns_sd_configs"))
         job.pop("relabel_configs")
