@@ -90,4 +90,5 @@ def test_where_the_data_is_comes_from_the_services(person):
     claire.sees("Ce qui est conservé, et combien de temps")
     claire.sees("10 ans, c’est la loi : Code de commerce, article L123-22")
     claire.sees("de 1 jour à 1 an")
+    claire.sees("effacé après 3 ans sans connexion")
     assert not problems(claire) + problems_of_colour(claire)

@@ -12,6 +12,7 @@ EXCEPTED_KEYS: dict[tuple[str, str], str] = {}
 #: Policies that show more rows than the organisation's own: who sees them, and why. They let nobody write.
 SHOWN = {
     ("memberships", "parvis_account"): ("", "a person chooses among the organisations that they belong to"),
+    ("scim_users", "parvis_account"): ("", "identity asks of one account whether any directory lists it"),
     ("access_requests", "parvis_account"): ("", "a person follows their own requests, wherever they asked"),
     ("products", "parvis_served"): (
         "provider_id = (SELECT o.provider_id FROM organisations o WHERE o.id = '{firm}')",
@@ -120,7 +121,8 @@ async def test_protected_tables_have_a_forced_policy_on_the_organisation(base):
 
 async def test_more_is_shown_only_where_it_is_argued(base):
     shown = {(table.name, policy.name) for table in base.protected for policy in table.policies if policy.only_shows}
-    assert shown == {each for each in SHOWN if each[0] in base.tables and base.service == "tenancy"}
+    service = {each: "identity" if each[0] == "scim_users" else "tenancy" for each in SHOWN}
+    assert shown == {each for each in SHOWN if base.service == service[each]}
 
 
 async def test_what_names_an_organisation_is_protected_or_says_why_not(base):

@@ -68,7 +68,7 @@ class Erasure(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Keep:
     """How long: what ends it; of an age, in days from the moment in `since` (SQL over the row) on, under the name that
-    the duration has among the settings; of a law, its name.
+    the duration has among the settings; of a law, its name. Of an account, the days after which it is erased unused.
     """
 
     until: Until
@@ -96,6 +96,11 @@ FOR_ACCOUNT, FOR_MEMBERSHIP, FOR_CONTACT, FOR_ORGANISATION, UNTIL_REPLACED, FOR_
 def aged(days: int, since: str, setting: str = "") -> Keep:
     """Kept for some days from a moment on; without a setting the days are fixed."""
     return Keep(Until.AGE, days, since, setting)
+
+
+def unused(days: int, setting: str) -> Keep:
+    """Kept with the account, which is erased once nobody has used it for some days."""
+    return Keep(Until.ACCOUNT, days, setting=setting)
 
 
 _PLACE = re.compile(r"\{(account|membership|organisation|contact)\}")

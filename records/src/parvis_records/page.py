@@ -52,4 +52,6 @@ def _kept(keep: Keep) -> str:
     if keep.until is Until.AGE:
         named = f" (`PARVIS_{keep.setting.upper()}`)" if keep.setting else ""
         return f"{keep.days} day{'s' if keep.days > 1 else ''}{named}"
+    if keep.until is Until.ACCOUNT and keep.days:
+        return f"{_ENDS[keep.until]}; it is, {keep.days} days after its last use (`PARVIS_{keep.setting.upper()}`)"
     return _ENDS[keep.until]

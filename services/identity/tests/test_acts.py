@@ -48,6 +48,8 @@ WRITTEN = {
         "recovery_codes.renewed", "browser.trust_ended",
     },
     "housekeeping": {"client.swept"},
+    "idle": {"account.idle_unreachable"},
+    "idle_notices": {"account.idle_kept"},
     "import_runs": {"import.started", "import.checking", "import.running", "import.discarded"},
     "imports": {"account.imported"},
     "known_by": {"consent.withdrawn"},

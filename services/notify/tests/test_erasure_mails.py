@@ -1,11 +1,13 @@
 """Whoever has their account erased hears of it, and the last mail leaves nothing behind."""
 
 from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
 from notify_stage import ME, PORTAL, mail
 
 from parvis.identity.v1 import events_pb2 as identity_events
+from parvis.notify.v1 import events_pb2 as notify_events
 from parvis.tenancy.v1 import events_pb2 as tenancy_events
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.ids import uuid7
@@ -24,6 +26,8 @@ CHANGES = {
     "ERASURE_CHANGE_TAKEN_BACK": ("Votre compte est conservé", "account"),
     "ERASURE_CHANGE_DONE": ("Votre compte est effacé", "legal"),
     "ERASURE_CHANGE_WAITS": ("L’effacement de votre compte attend", "login"),
+    "ERASURE_CHANGE_IDLE": ("Votre compte sera effacé le 7 décembre 2026", "login"),
+    "ERASURE_CHANGE_IDLE_KEPT": ("Vous êtes le seul administrateur de", "login"),
 }
 
 
@@ -57,6 +61,38 @@ async def test_one_that_waits_says_for_which_organisations(suite, mailbox):
     await suite.tell(None, event)
     [sent] = await arrived(mailbox, event.mail)
     assert "le seul à pouvoir gérer Cabinet Armor, Cabinet Bréhat." in sent.get_body(["plain"]).get_content()
+
+
+@pytest.mark.parametrize("name", ["ERASURE_CHANGE_IDLE", "ERASURE_CHANGE_IDLE_KEPT"])
+async def test_whoever_gave_a_mail_its_id_hears_that_it_left(suite, name):
+    event = changed(name, message_id=str(uuid7()), organisations="Cabinet Armor")
+    await suite.tell(None, event)
+    assert [(each.message_id, each.sent) for each in await heard(suite, event)] == [(event.message_id, True)]
+
+
+async def test_and_that_it_cannot_leave(suite):
+    event = changed("ERASURE_CHANGE_IDLE", message_id=str(uuid7()))
+    event.mail = "nobody"
+    await suite.tell(None, event)
+    assert [(each.message_id, each.sent) for each in await heard(suite, event)] == [(event.message_id, False)]
+
+
+async def test_told_twice_the_mail_is_one(suite, mailbox):
+    event = changed("ERASURE_CHANGE_IDLE", message_id=str(uuid7()))
+    for _ in range(2):
+        await suite.tell(None, event)
+    await heard(suite, event)
+    query = "SELECT count(*) FROM inbox i JOIN outbox o ON o.id = i.message_id WHERE o.subject LIKE '%ErasureChanged'"
+    told = (await suite.rows(NOBODY, "SELECT count(*) FROM outbox WHERE subject LIKE '%ErasureChanged'"))[0]["count"]
+    await suite.until(NOBODY, f"{query} HAVING count(*) = $1", told)
+    assert len(mailbox.to(event.mail)) == 1
+
+
+async def heard(suite, event):
+    """What notify says of the mail, once it has said it."""
+    query = "SELECT payload FROM outbox WHERE subject = 'parvis.notify.v1.NoticeSettled' AND aggregate_id = $1"
+    rows = await suite.until(NOBODY, query, UUID(event.message_id))
+    return [notify_events.NoticeSettled.FromString(row["payload"]) for row in rows]
 
 
 async def test_a_firms_account_is_kept_at_the_firms_door(suite, mailbox):

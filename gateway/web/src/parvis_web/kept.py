@@ -160,6 +160,8 @@ def stays(words: Words, holdings: Iterable[pb.Holding]) -> list[str]:
 def _terms(words: Words, holdings: Sequence[pb.Holding]) -> tuple[str, ...]:
     # The first of them is what the topic is about; the others are its smaller parts, and in docs/data.md.
     said = [words(text) for until, text in ENDS.items() if any(each.until == until for each in holdings)][:1]
+    unused = {each.days for each in holdings if each.until == "account" and each.days}
+    said += [words("erased after %(time)s without a sign-in", time=_time(words, days)) for days in sorted(unused)]
     laws = {each.law: each.days for each in holdings if each.until == "law"}
     said += [words("%(time)s, by law: %(law)s", time=_time(words, days), law=law) for law, days in laws.items()]
     ages = sorted({each.days for each in holdings if each.until == "age"})

@@ -205,6 +205,8 @@ _SIGN_IN = {
     "account.erasure_taken_back": N_("kept their account, which was to be erased"),
     "account.erasure_waits": N_("let the erasure of an organisation's last administrator wait"),
     "account.erased": N_("erased an account"),
+    "account.idle_kept": N_("kept the unused account of an organisation's last administrator"),
+    "account.idle_unreachable": N_("kept an unused account whose owner could not be told"),
     "account.disabled": N_("closed an account"),
     "account.reopened": N_("reopened an account"),
     "account.followed_directory": N_("changed an account as the directory says"),

@@ -3,11 +3,12 @@
 from datetime import timedelta
 from uuid import UUID
 
+from parvis.notify.v1 import events_pb2 as notify_events
 from parvis.records.v1 import events_pb2 as records_events
 from parvis.tenancy.v1 import events_pb2 as tenancy_events
 from parvis_identity.holdings import HOLDINGS
 from parvis_identity.models import Account
-from parvis_identity.service import erasures, sessions
+from parvis_identity.service import erasures, idle_notices, sessions
 from parvis_identity.service.firms_gone import accounts_gone
 from parvis_identity.service.organisations import Tenancy
 from parvis_identity.service.viewings import Viewings
@@ -31,6 +32,7 @@ def listen(bus: Bus, viewings: Viewings, organisations: Tenancy) -> None:
     bus.on(tenancy_events.MembershipCut, membership_cut)
     bus.on(records_events.RecordsErased, erasures.answered)
     bus.on(records_events.ContactErased, contact_erased)
+    bus.on(notify_events.NoticeSettled, idle_notices.settled)
     Listener(bus, HOLDINGS, name=erasures.TRAILS)
     Closer(bus, HOLDINGS, before=accounts_gone)
     bus.on(tenancy_events.GrantsChanged, grants_changed)

@@ -14,6 +14,7 @@ from parvis_records.map import (
     Table,
     Topic,
     aged,
+    unused,
 )
 
 _PERSON, _FIRM = (About.PERSON,), (About.ORGANISATION,)
@@ -26,7 +27,7 @@ _ACCOUNTS: Final = (
         holds="Accounts: who somebody is, and how mails reach them.",
         about=_PERSON,
         topic=Topic.ACCOUNT,
-        keep=FOR_ACCOUNT,
+        keep=unused(1095, "kept_idle_accounts_days"),
         erase=Erasure.DELETED,
         person="id = {account}",
         organisation=_OF_FIRM,
@@ -294,6 +295,16 @@ _ERASURES: Final = (
         mentions=((_OWN, "account_id"),),
         plain="id account_id asked_by asked_at due_at held_at ended_at ended_as",
         technical="digest",
+    ),
+    Table(
+        name="idle_notices",
+        holds="What the owners of accounts that nobody uses were told before these are erased.",
+        about=_PERSON,
+        topic=Topic.ACCOUNT,
+        keep=aged(730, "told_at"),
+        erase=Erasure.DELETED,
+        person=_OWN,
+        plain="id account_id kind told_at sent_at failed_at",
     ),
     Table(
         name="erasure_answers",

@@ -251,6 +251,7 @@ async def wire(settings: Settings) -> Service[Settings]:
         domains.check_for_ever,
         partial(housekeeping.expire_for_ever, service.database),
         partial(housekeeping.erase_for_ever, service.database, organisations),
+        partial(housekeeping.look_for_idle, service.database, organisations, settings.kept_idle_accounts_days),
         partial(notices.warn_for_ever, service.database),
         partial(rotation.rotate_for_ever, service.database, ring, settings.key_lifetime),
     ):

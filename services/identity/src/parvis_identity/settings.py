@@ -101,6 +101,8 @@ class Settings(RetentionSettings):
     kept_viewings_days: int = Field(default=365, ge=1, le=CENTURY)
     kept_changes_days: int = Field(default=365, ge=30, le=CENTURY)
     kept_directory_log_days: int = Field(default=365, ge=1, le=CENTURY)
+    #: Days after the last use after which an account is erased; its owner is told a month and a week before.
+    kept_idle_accounts_days: int = Field(default=1095, ge=90, le=CENTURY)
 
     #: Minutes that somebody may see the portal as somebody else does before they give a reason again.
     viewing_minutes: int = Field(default=30, ge=1, le=480)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from parvis.identity.v1 import events_pb2 as identity_events
@@ -22,6 +23,8 @@ _SAID: Mapping[int, tuple[Kind, str]] = MappingProxyType({
     identity_events.ERASURE_CHANGE_TAKEN_BACK: (Kind.ERASURE_TAKEN_BACK, "account"),
     identity_events.ERASURE_CHANGE_DONE: (Kind.ERASURE_DONE, "legal"),
     identity_events.ERASURE_CHANGE_WAITS: (Kind.ERASURE_WAITS, "login"),
+    identity_events.ERASURE_CHANGE_IDLE: (Kind.ACCOUNT_IDLE, "login"),
+    identity_events.ERASURE_CHANGE_IDLE_KEPT: (Kind.ACCOUNT_IDLE_KEPT, "login"),
 })  # fmt: skip
 _ZONE = ZoneInfo("Europe/Paris")
 
@@ -45,6 +48,7 @@ class ErasureMails:
                     event_id=delivery.envelope.id,
                     values={"prénom": event.given_name, "jour": _day(event), "société": event.organisations},
                     link=f"{self.composer.public_url}/{page}{door}",
+                    message_id=UUID(event.message_id) if event.message_id else None,
                 )
                 to = Recipient(f"{event.given_name} {event.family_name}".strip(), event.mail, event.locale)
                 await self.composer.announce(unit, what, to)

@@ -16,7 +16,7 @@ from parvis_identity.models.accounts import (
     SignInAttempt,
 )
 from parvis_identity.models.base import Base
-from parvis_identity.models.erasures import AccountErasure, ErasureAnswer
+from parvis_identity.models.erasures import AccountErasure, ErasureAnswer, IdleNotice, NoticeKind
 from parvis_identity.models.factors import Factor, FactorKind, FactorReset, PendingSignIn, RecoveryCode, TrustedDevice
 from parvis_identity.models.imports import Import, ImportLine, ImportPart
 from parvis_identity.models.logout import LogoutNotice
@@ -70,11 +70,13 @@ __all__ = [
     "FactorReset",
     "FirmPasswordPolicy",
     "Grant",
+    "IdleNotice",
     "Import",
     "ImportLine",
     "ImportPart",
     "Link",
     "LogoutNotice",
+    "NoticeKind",
     "PendingSignIn",
     "ProviderKind",
     "ProviderState",

@@ -1,6 +1,7 @@
 """The erasure of accounts."""
 
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import Index
@@ -25,15 +26,15 @@ class AccountErasure(Identified, table=True):
     account_id: UUID | None = None
     #: SHA-256 of the account's id, in hexadecimal.
     digest: str = text()
-    #: "person", "operator", "forced" (an operator, whatever becomes of organisations), "firm", "organisation" or
-    #: "restore".
+    #: "person", "operator", "forced" (an operator, whatever becomes of organisations), "firm", "organisation",
+    #: "restore", or "idle": nobody had used it for years.
     asked_by: str = text()
     asked_at: datetime = instant()
     due_at: datetime = instant()
     #: When it was last found, its day being there, that an organisation would have no administrator left.
     held_at: datetime | None = instant(required=False)
     ended_at: datetime | None = instant(required=False)
-    #: "erased" or "taken_back"; empty while it waits.
+    #: "erased", "taken_back", of an idle account "kept" or "unreachable"; empty while it waits.
     ended_as: str = text("")
 
 
@@ -47,3 +48,30 @@ class ErasureAnswer(Base, table=True):
     erased: dict[str, int] = Field(sa_type=JSONB, nullable=False)
     kept: dict[str, int] = Field(sa_type=JSONB, nullable=False)
     at: datetime = instant()
+
+
+class NoticeKind(StrEnum):
+    """What whoever has not signed in for years is told."""
+
+    #: A month before their account is erased,
+    FIRST = "first"
+    #: a week before,
+    SECOND = "second"
+    #: or that it is kept, since an organisation has no other administrator.
+    KEPT = "kept"
+
+
+class IdleNotice(Base, table=True):
+    """A mail about an account that nobody uses: nothing is erased without it."""
+
+    __tablename__ = "idle_notices"
+
+    #: Of the mail, too.
+    id: UUID = Field(primary_key=True)
+    account_id: UUID = Field(foreign_key="accounts.id", ondelete="CASCADE", index=True)
+    kind: str = text()
+    told_at: datetime = instant(index=True)
+    #: When the mail server had accepted it,
+    sent_at: datetime | None = instant(required=False)
+    #: or it was given up.
+    failed_at: datetime | None = instant(required=False)

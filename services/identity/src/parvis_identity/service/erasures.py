@@ -18,13 +18,14 @@ from parvis.identity.v1 import events_pb2 as identity_events
 from parvis.records.v1 import events_pb2
 from parvis_identity.holdings import HOLDINGS
 from parvis_identity.models import Account, AccountErasure
-from parvis_identity.service import sessions
+from parvis_identity.service import idle_notices, sessions
 from parvis_identity.service.last_administrator import alone_in, named
 from parvis_identity.service.organisations import Administration, Organisations
 from parvis_identity.service.taken_back import take_back, tell
 from parvis_identity.service.viewings import end_of_subject
 from parvis_identity.store import accounts as account_store
 from parvis_identity.store import erasures as store
+from parvis_identity.store.idle import is_unused
 from parvis_kit.bus import Envelope, Retry
 from parvis_kit.caller import Caller
 from parvis_kit.errors import not_found
@@ -40,8 +41,10 @@ DAYS = 14
 RESTORE = "restore"
 #: An operator who said that organisations may be left without an administrator.
 FORCED = "forced"
+#: Nobody has used the account for years (`idle`).
+IDLE = "idle"
 #: Of whose erasures it is asked again on the day. A firm's word about its own accounts counts, and a restore repeats.
-_ASKED_AGAIN = frozenset({"person", "operator"})
+_ASKED_AGAIN = frozenset({"person", "operator", IDLE})
 #: So long after one had to wait, it is asked again.
 _LATER = timedelta(hours=1)
 
@@ -78,7 +81,7 @@ async def ask(unit: UnitOfWork, account_id: UUID, *, by: str, within: timedelta,
     day = found.due_at.date().isoformat()
     unit.record("account.erasure_asked", target_kind="account", target_id=account_id, by=by, day=day)
     await unit.flush()
-    if within:
+    if within and by != IDLE:  # whoever is idle is told otherwise
         tell(unit, found.id, account, identity_events.ERASURE_CHANGE_ASKED, due_at=found.due_at, door=door)
     return found
 
@@ -125,18 +128,24 @@ async def _settle(unit: UnitOfWork, found: AccountErasure, administered: list[Ad
     account = await account_store.lock(unit, account_id)
     if account is not None and account.last_sign_in_at is not None and account.last_sign_in_at > found.asked_at:
         await take_back(unit, account)  # a release signed them in that did not know of it
+    elif account is not None and found.asked_by == IDLE and not await is_unused(unit, account_id, found.asked_at):
+        await idle_notices.spare(unit, account, "kept")
     elif account is not None and (alone := await alone_in(unit, administered)):
-        _wait(unit, found, account, alone)
+        await _wait(unit, found, account, alone)
     else:
         await _erase(unit, found, account_id, account)
 
 
-def _wait(unit: UnitOfWork, found: AccountErasure, account: Account, alone: list[Administration]) -> None:
-    """Looks again later; its owner is told the first time."""
+async def _wait(unit: UnitOfWork, found: AccountErasure, account: Account, alone: list[Administration]) -> None:
+    """Looks again later; its owner is told the first time. Who did not ask is kept: all begins anew in a year."""
+    # A firm's own account administers that firm and no other.
+    door, names = alone[0].slug if account.organisation_id is not None else "", named(alone)
+    if found.asked_by == IDLE:
+        await idle_notices.spare(unit, account, "kept")
+        idle_notices.keep(unit, account, door=door, organisations=names)
+        return
     if found.held_at is None:
-        # A firm's own account administers that firm and no other.
-        door = alone[0].slug if account.organisation_id is not None else ""
-        change, names = identity_events.ERASURE_CHANGE_WAITS, named(alone)
+        change = identity_events.ERASURE_CHANGE_WAITS
         tell(unit, found.id, account, change, door=door, organisations=names)
         unit.record("account.erasure_waits", target_kind="account", target_id=account.id, organisations=names)
     found.held_at = unit.now

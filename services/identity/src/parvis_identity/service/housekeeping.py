@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import structlog
 
-from parvis_identity.service import erasures, factor_resets, policies, second_factor
+from parvis_identity.service import erasures, factor_resets, idle, policies, second_factor
 from parvis_identity.service import sessions as session_rules
 from parvis_identity.service.clients import gateway_client
 from parvis_identity.service.keys import KeyRing
@@ -22,6 +22,7 @@ from parvis_watch import jobs
 
 _EXPIRE_EVERY = 30.0  # s
 _ASK_AGAIN = 0.2  # s
+_DAILY = 24 * 3600.0  # s
 _SELF = Caller("identity")
 
 _log = structlog.get_logger(__name__)
@@ -89,6 +90,15 @@ async def erase_for_ever(database: Database, organisations: Organisations) -> No
     while True:
         await erasures.settle(database, organisations)
         await jobs.rest("erase", _EXPIRE_EVERY)
+
+
+async def look_for_idle(database: Database, organisations: Organisations, days: int) -> None:
+    """Tells owners of accounts that nobody has used for so many days that these are to be erased. Once a day: it looks
+    at every account.
+    """
+    while True:
+        await idle.settle(database, organisations, timedelta(days=days))
+        await jobs.rest("idle_accounts", _DAILY)
 
 
 async def expire_for_ever(database: Database) -> None:

@@ -26,8 +26,11 @@ def tell(
     due_at: datetime | None = None,
     door: str = "",
     organisations: str = "",
+    message_id: UUID | None = None,
 ) -> None:
-    """Has whoever owns an account told what happened to its erasure. `organisations`: those that make it wait."""
+    """Has whoever owns an account told what happened to its erasure. `organisations`: those that make it wait;
+    `message_id`: of a mail that is waited for.
+    """
     event = events_pb2.ErasureChanged(
         change=change,
         mail=account.mail,
@@ -36,6 +39,7 @@ def tell(
         locale=account.locale,
         door=door,
         organisations=organisations,
+        message_id=str(message_id or ""),
     )
     if due_at is not None:
         event.due_at.FromDatetime(due_at)

@@ -7,17 +7,22 @@ from uuid import UUID
 
 from asyncpg import Record
 
+from parvis_identity.domain.idle import FIRST, SECOND
 from parvis_identity.models import AccountErasure
 from parvis_kit.unit import UnitOfWork
 
 _TAKE_BACK = """
-UPDATE erasures SET ended_at = $2, ended_as = 'taken_back' WHERE account_id = $1 AND ended_at IS NULL RETURNING id"""
+UPDATE erasures SET ended_at = $2, ended_as = $3 WHERE account_id = $1 AND ended_at IS NULL RETURNING id"""
 _KEPT = "UPDATE accounts SET erasure_due_at = NULL WHERE id = $1"
 _STAYING = "SELECT id FROM accounts WHERE id = ANY($1) AND erasure_due_at IS NULL AND state <> 'disabled'"
 _ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended('parvis erasures', 0))"
 _DUE = """
 SELECT id, account_id, asked_by FROM erasures WHERE ended_at IS NULL AND due_at <= $1
-AND (held_at IS NULL OR held_at <= $2) ORDER BY due_at LIMIT 1"""
+AND (held_at IS NULL OR held_at <= $2) AND (asked_by <> 'idle' OR (
+    SELECT count(DISTINCT n.kind) = 2 FROM idle_notices n WHERE n.account_id = erasures.account_id
+    AND n.told_at >= erasures.asked_at
+    AND (n.kind = 'first' AND n.sent_at <= $3 OR n.kind = 'second' AND n.sent_at <= $4)))
+ORDER BY due_at LIMIT 1"""
 _LOCK = """
 SELECT id FROM erasures WHERE id = $1 AND ended_at IS NULL AND due_at <= $2
 AND (held_at IS NULL OR held_at <= $3) FOR UPDATE SKIP LOCKED"""
@@ -41,10 +46,10 @@ async def waiting(unit: UnitOfWork, account_id: UUID) -> AccountErasure | None:
     return await unit.get(AccountErasure, rows[0]["id"], lock=True) if rows else None
 
 
-async def take_back(unit: UnitOfWork, account_id: UUID) -> UUID | None:
+async def take_back(unit: UnitOfWork, account_id: UUID, ended_as: str = "taken_back") -> UUID | None:
     """The account is kept: which erasure that ended, if one waited."""
     await unit.fetch(_KEPT, account_id)
-    rows = await unit.fetch(_TAKE_BACK, account_id, unit.now)
+    rows = await unit.fetch(_TAKE_BACK, account_id, unit.now, ended_as)
     return rows[0]["id"] if rows else None
 
 
@@ -59,8 +64,10 @@ async def staying(unit: UnitOfWork, account_ids: Collection[UUID]) -> set[UUID]:
 
 
 async def due(unit: UnitOfWork, again: timedelta) -> Record | None:
-    """One whose day has come (id, account_id, asked_by); one that had to wait comes `again` after so long."""
-    rows = await unit.fetch(_DUE, unit.now, unit.now - again)
+    """One whose day has come (id, account_id, asked_by); one that had to wait comes `again` after so long, one of an
+    idle account once both mails have left long enough ago.
+    """
+    rows = await unit.fetch(_DUE, unit.now, unit.now - again, unit.now - FIRST, unit.now - SECOND)
     return rows[0] if rows else None
 
 

@@ -26,6 +26,7 @@ def swept(
         Term("access_requests", "expires_at", _MONTH),
         Term("sso_attempts", "expires_at", _HOUR),
         Term("sso_warnings", "told_at", _DAY),
+        Term("idle_notices", "told_at", days(730)),
         Term("pending_sign_ins", "expires_at", _HOUR),
         Term("trusted_devices", "expires_at", _MONTH),
         Term("logout_notices", "done_at", _MONTH),

@@ -49,6 +49,8 @@ class Announcement:
     #: When the document was opened, where that is known already.
     opened_at: datetime | None = None
     leads_to_document: bool = False
+    #: Its id, where whoever asks for it waits to hear what became of it.
+    message_id: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ class Composer:
         _, because = domain.compose(locale, "", shipped.because, values)
         if not failed and not domain.is_address(to.mail):
             failed = NO_ADDRESS
-        message_id = domain.derived_id(what.event_id, to.key or to.mail)
+        message_id = what.message_id or domain.derived_id(what.event_id, to.key or to.mail)
         message = Message(
             organisation_id=unit.organisation_id,
             id=message_id,
@@ -124,20 +126,24 @@ class Composer:
             return
         unit.record("message.composed", target_kind="message", target_id=message_id, kind=what.kind, reason=failed)
         if failed:
-            unit.emit(settled(message, sent=False, reason=failed), aggregate_id=message_id, version=1)
+            tell_settled(unit, message, sent=False, reason=failed)
         else:
             unit.emit(events_pb2.MessageQueued(message_id=str(message_id)), aggregate_id=message_id)
 
 
-def settled(message: Message, *, sent: bool, reason: str) -> events_pb2.MessageSettled:
-    """What the others are told once a message has its final state."""
-    return events_pb2.MessageSettled(
+def tell_settled(unit: "UnitOfWork", message: Message, *, sent: bool, reason: str) -> None:
+    """Tells the others that a message has its final state; and whoever waits for it, of few kinds."""
+    told = events_pb2.MessageSettled(
         message_id=str(message.id),
         sent=sent,
         reason=reason,
         contact_id=str(message.contact_id or ""),
         document_id=str(message.document_id or ""),
     )
+    unit.emit(told, aggregate_id=message.id, version=1)
+    if message.kind in domain.AWAITED:
+        notice = events_pb2.NoticeSettled(message_id=str(message.id), sent=sent)
+        unit.emit(notice, aggregate_id=message.id)
 
 
 def _soon(envelope: "Envelope") -> Retry:

@@ -21,7 +21,7 @@ from parvis_notify.domain import NOBODY, Kind, Result, State
 from parvis_notify.models import Message
 from parvis_notify.rendering import Words, envelope_message, render, wire_address
 from parvis_notify.service import counting
-from parvis_notify.service.composing import settled
+from parvis_notify.service.composing import tell_settled
 from parvis_notify.smtp import MailServer, Postponed, Refused, Unsure
 
 if TYPE_CHECKING:
@@ -156,8 +156,7 @@ class Sender:
         await store.settle(unit, message.id, state, reason)
         if message.kind == Kind.ERASURE_DONE:
             await store.forget(unit, message.id)
-        event = settled(message, sent=state is State.SENT, reason=reason)
-        unit.emit(event, aggregate_id=message.id, version=1)
+        tell_settled(unit, message, sent=state is State.SENT, reason=reason)
         unit.record(f"message.{state}", target_kind="message", target_id=message.id, reason=reason)
 
 

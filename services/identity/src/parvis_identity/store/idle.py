@@ -1,0 +1,75 @@
+"""Accounts that nobody uses, and what their owners were told."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from asyncpg import Record
+
+from parvis_identity.domain.idle import FAILED_AGAIN, KEPT_AGAIN, SECOND
+from parvis_kit.unit import UnitOfWork
+
+# Nobody has come in or was asked to since $1. Closed accounts are of whoever closed them; what a firm keeps for an
+# emergency is meant to be unused; who has no address cannot be told.
+_UNUSED: Final = """
+a.state <> 'disabled' AND a.mail <> ''
+AND greatest(a.last_sign_in_at, a.activated_at, a.imported_at, a.created_at) < $1
+AND NOT EXISTS (SELECT FROM links l WHERE l.account_id = a.id AND l.created_at >= $1)
+AND NOT EXISTS (
+    SELECT FROM account_links k JOIN accounts o ON o.id IN (k.personal_id, k.managed_id)
+    WHERE a.id IN (k.personal_id, k.managed_id) AND o.last_sign_in_at >= $1)
+AND NOT EXISTS (SELECT FROM sign_in_policies p WHERE a.id = ANY(p.break_glass))"""
+_IDLE = f"""
+SELECT a.id, a.organisation_id FROM accounts a WHERE a.id > $4 AND a.erasure_due_at IS NULL AND {_UNUSED}
+AND NOT EXISTS (
+    SELECT FROM idle_notices n WHERE n.account_id = a.id AND (n.kind = 'kept' AND n.told_at > $2 OR n.failed_at > $3))
+AND ($6::uuid IS NULL OR a.id = $6) ORDER BY a.id LIMIT $5"""  # noqa: S608 - above
+_IS_UNUSED = f"SELECT FROM accounts a WHERE a.id = $2 AND {_UNUSED}"
+# Under the policy of the account.
+_LISTED = "SELECT FROM scim_users WHERE account_id = $1 AND deleted_at IS NULL LIMIT 1"
+_TOLD = """
+EXISTS (SELECT FROM idle_notices n WHERE n.account_id = e.account_id AND n.told_at >= e.asked_at AND n.{what})"""
+_WAITING = "SELECT e.account_id FROM erasures e WHERE e.asked_by = 'idle' AND e.ended_at IS NULL"
+_TO_REMIND = f"""
+{_WAITING} AND e.due_at <= $1 AND {_TOLD.format(what="kind = 'first' AND n.sent_at IS NOT NULL")}
+AND NOT {_TOLD.format(what="kind = 'second'")} AND ($3::uuid IS NULL OR e.account_id = $3) ORDER BY e.due_at LIMIT $2"""
+_UNREACHABLE = f"{_WAITING} AND {_TOLD.format(what='failed_at IS NOT NULL')} LIMIT $1"
+_FIRST_ID: Final = UUID(int=0)
+_SETTLED = """
+UPDATE idle_notices SET sent_at = CASE WHEN $2 THEN $3::timestamptz END, failed_at = CASE WHEN $2 THEN NULL ELSE $3 END
+WHERE id = $1 AND sent_at IS NULL AND failed_at IS NULL"""
+
+
+async def idle(unit: UnitOfWork, before: datetime, after: UUID, most: int) -> Sequence[Record]:
+    """Accounts (id, organisation_id) that nobody has used since then, and whose owners were not told lately, by id."""
+    return await unit.fetch(_IDLE, before, unit.now - KEPT_AGAIN, unit.now - FAILED_AGAIN, after, most, None)
+
+
+async def is_idle(unit: UnitOfWork, account_id: UUID, before: datetime) -> bool:
+    """Whether an account is one of them, and no directory lists it."""
+    await unit.as_account(account_id)
+    again = unit.now - KEPT_AGAIN, unit.now - FAILED_AGAIN
+    found = await unit.fetch(_IDLE, before, *again, _FIRST_ID, 1, account_id)
+    return bool(found) and not await unit.fetch(_LISTED, account_id)
+
+
+async def is_unused(unit: UnitOfWork, account_id: UUID, since: datetime) -> bool:
+    """Whether nobody has used the account since then, and no directory lists it now."""
+    await unit.as_account(account_id)
+    return bool(await unit.fetch(_IS_UNUSED, since, account_id)) and not await unit.fetch(_LISTED, account_id)
+
+
+async def to_remind(unit: UnitOfWork, most: int, account_id: UUID | None = None) -> list[UUID]:
+    """Accounts whose day is near: their owners were told once. Of all, or whether one of them is."""
+    return [row["account_id"] for row in await unit.fetch(_TO_REMIND, unit.now + SECOND, most, account_id)]
+
+
+async def unreachable(unit: UnitOfWork, most: int) -> list[UUID]:
+    """Accounts that are to be erased, and whose owners could not be told."""
+    return [row["account_id"] for row in await unit.fetch(_UNREACHABLE, most)]
+
+
+async def settled(unit: UnitOfWork, notice_id: UUID, *, sent: bool) -> None:
+    """A mail has left, or was given up; the first word counts."""
+    await unit.fetch(_SETTLED, notice_id, sent, unit.now)
