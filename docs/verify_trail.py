@@ -58,6 +58,20 @@ def signed(text, keys, signatures):
     return 0 < len(keys) == len(signatures)
 
 
+def canonical(told):
+    return json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def sealed(line, content, erased):
+    """How an act was sealed: in two parts, or (1) as one by an older release; 0: it is not as it was."""
+    place = bytes.fromhex(line["previous"]) + line["seq"].to_bytes(8, "big")
+    salt, hidden, digest = (bytes.fromhex(line[name] or "") for name in ("salt", "content_digest", "digest"))
+    apart = {name: each for name, each in content.items() if name != "details"}
+    if sha(b"\2" + place + sha(canonical(apart).encode()) + hidden) == digest:
+        return VERSION * (erased or sha(salt + canonical(content["details"]).encode()) == hidden)
+    return int(sha(place + hidden) == digest and (erased or sha(salt + line["content"].encode()) == hidden))
+
+
 class Trail:
     """One file, line by line: `problems` says what is wrong with it, `doubts` why it is not proven all the same."""
 
@@ -70,7 +84,8 @@ class Trail:
         self.known = set()  # services that anchors have named
         self.heads = {}  # service -> number of an act -> (digest, day of the anchor)
         self.ends = {}  # service -> (number of the last act, its digest)
-        self.entries = self.anchors = self.erased = self.witnessing = 0
+        self.entries = self.anchors = self.erased = self.unknown = self.witnessing = 0
+        self.silently = {}  # service -> acts erased, less those of which acts say so: up to the newest anchor, and all
 
     def read(self, line):
         kind = "one behind the end" if self.ended else line.get("kind")
@@ -145,24 +160,28 @@ class Trail:
             self.wrong(f"{what} does not follow the act before it")
         if (content["organisation_id"], content["service"]) != (self.organisation, service):
             self.wrong(f"{what} belongs to another trail")
-        if line["salt"] is None and content["details"] is None:
-            self.erased += 1  # its digest still holds the chain together
-        elif sha(bytes.fromhex(line["salt"] or "") + line["content"].encode()).hex() != line["content_digest"]:
+        erased = line["salt"] is None and content["details"] is None
+        kind = sealed(line, content, erased)
+        if not kind or canonical(content) != line["content"]:
             self.wrong(f"{what} was changed")
-        made = sha(bytes.fromhex(line["previous"]) + seq.to_bytes(8, "big") + bytes.fromhex(line["content_digest"]))
-        if made.hex() != line["digest"]:
-            self.wrong(f"{what}: its digest was changed")
+        self.erased += erased
+        self.unknown += erased and kind == 1
+        change = (erased and kind == VERSION) - (int(content["target_id"]) if content["act"] == "acts.erased" else 0)
+        proven, whole = self.silently.get(service, (0, 0))
+        self.silently[service] = proven + change * (seq <= self.newest.get(service, 0)), whole + change
         digest, day = self.heads.get(service, {}).pop(seq, (line["digest"], ""))
         if digest != line["digest"]:
             self.wrong(f"{what} is not the one that was anchored on {day}")
         self.ends[service] = seq, line["digest"]
 
     def finish(self):
+        """What is wrong with the whole, and what is not proven."""
         for service, heads in self.heads.items():
             for seq, (_, day) in heads.items():
                 self.wrong(f"{service}: act {seq}, which was anchored on {day}, is not there")
         if not self.ended:
             self.wrong("the file ends too early")
+        self.finish_erased()
         if self.given and self.seen and not self.given & self.seen:
             self.wrong("no anchor is signed by a key that you gave")
         elif not self.given & set(self.keys):
@@ -171,7 +190,15 @@ class Trail:
             self.unsure("there is no anchor, or the newest one does not say where the organisation's chains ended")
         elif self.day < self.until:
             self.unsure(f"the newest anchor is of {self.day}: what happened until {self.until} may have been cut off")
-        return self.problems
+
+    def finish_erased(self):
+        for service, (proven, whole) in self.silently.items():
+            if whole > 0:
+                self.wrong(f"{service}: more acts were erased than acts say")
+            elif proven > 0:
+                self.unsure(f"{service}: acts were erased, and no anchor covers the act that says so yet")
+        if self.unknown:
+            self.unsure(f"{self.unknown} acts were erased that an older release sealed: nothing proves what they were")
 
     @property
     def behind(self):

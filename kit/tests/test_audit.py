@@ -2,13 +2,15 @@
 
 import asyncio
 from functools import partial
+from hashlib import sha256
 
 import asyncpg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from parvis_kit.audit import NOBODY, seal, seal_for_ever, verify, verify_all
+from parvis_kit import audit
+from parvis_kit.audit import ERASED, NOBODY, canonical, content, seal, seal_for_ever, verify, verify_all
 from parvis_kit.ids import uuid7
 from parvis_kit.testing import eventually, make_caller, running
 
@@ -21,6 +23,7 @@ FORGERIES = {
     "details erased, salt kept": "UPDATE audit SET details = NULL WHERE organisation_id = $1 AND seq = $2",
     "content digest": "UPDATE audit SET content_digest = sha256('x') WHERE organisation_id = $1 AND seq = $2",
     "digest": "UPDATE audit SET digest = sha256('x') WHERE organisation_id = $1 AND seq = $2",
+    "salt": "UPDATE audit SET salt = NULL WHERE organisation_id = $1 AND seq = $2",
     "removed": "DELETE FROM audit WHERE organisation_id = $1 AND seq = $2",
     "unsealed": "UPDATE audit SET seq = NULL WHERE organisation_id = $1 AND seq = $2",
     "cut off": "DELETE FROM audit WHERE organisation_id = $1 AND seq >= $2",
@@ -122,15 +125,61 @@ async def test_two_rows_that_changed_places_are_found(database, service, superus
     assert chain.seq == first
 
 
+async def erase(database, organisation, *places, said):
+    async with database.begin(make_caller(organisation), organisation_id=organisation) as unit:
+        query = "UPDATE audit SET details = NULL, salt = NULL WHERE seq = ANY($2) AND organisation_id = $1"
+        await unit.fetch(query, organisation, list(places))
+        if said:
+            unit.record(ERASED, target_kind="acts", target_id=str(said))
+
+
 async def test_erasing_details_keeps_the_chain(database, service):
     organisation = await sealed(database, service, 5)
-    async with database.begin(make_caller(organisation), organisation_id=organisation) as unit:
-        await unit.fetch(
-            "UPDATE audit SET details = NULL, salt = NULL WHERE seq = 3 AND organisation_id = $1", organisation
-        )
+    await erase(database, organisation, 3, 4, said=2)
+    for unsealed in (1, 0):
+        chain = await verify(service, organisation)
+        assert not chain.problem
+        assert (chain.seq, chain.erased, chain.unsealed) == (6 - unsealed, 2, unsealed)
+        await seal(service)
+
+
+@pytest.mark.parametrize("said", [0, 1])
+async def test_what_was_erased_in_silence_is_found(database, service, said):
+    organisation = await sealed(database, service, 5)
+    await erase(database, organisation, 3, 4, said=said)
+    assert (await verify(service, organisation)).problem == "more acts were erased than acts say"
+
+
+@pytest.mark.parametrize("forgery", ["act", "who", "when", "content digest", "digest"])
+async def test_what_an_erased_act_was_stays_proven(database, service, superuser, forgery):
+    organisation = await sealed(database, service, 4)
+    await erase(database, organisation, 2, said=1)
+    await superuser.execute(FORGERIES[forgery], organisation, 2)
     chain = await verify(service, organisation)
-    assert not chain.problem
-    assert (chain.seq, chain.erased) == (5, 1)
+    assert (chain.seq, bool(chain.problem)) == (2, True)
+
+
+def by_an_older_release(found, seq, previous):
+    whole = sha256(found["salt"] + canonical(content(found))).digest()
+    return whole, sha256(previous + seq.to_bytes(8) + whole).digest()
+
+
+async def test_a_chain_that_an_older_release_began_goes_on_and_verifies(database, service, superuser, monkeypatch):
+    with monkeypatch.context() as older:
+        older.setattr(audit, "digests", by_an_older_release)
+        organisation = await sealed(database, service, 3)
+    async with database.begin(make_caller(organisation), organisation_id=organisation) as unit:
+        erased = "UPDATE audit SET details = NULL, salt = NULL WHERE seq = 2 AND organisation_id = $1"
+        await unit.fetch(erased, organisation)  # as it erased: in silence
+    await record(database, organisation, 2)
+    await seal(service)
+    chain = await verify(service, organisation)
+    assert (chain.problem, chain.seq, chain.erased) == ("", 5, 1)
+    await erase(database, organisation, 1, 4, said=2)
+    await seal(service)
+    assert not (await verify(service, organisation)).problem
+    await superuser.execute(FORGERIES["act"], organisation, 3)
+    assert (await verify(service, organisation)).seq == 3
 
 
 async def test_every_chain_is_verified_and_the_broken_one_is_named(database, database_urls, service, superuser):

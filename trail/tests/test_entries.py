@@ -1,5 +1,6 @@
 """What lists of acts show is what a naive reading of all rows gives, page after page."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from parvis_kit.caller import Caller
 from parvis_kit.errors import Kind, ServiceError
 from parvis_kit.ids import uuid7
 from parvis_kit.testing import make_caller
-from parvis_trail import RIGHT, TrailRpc, entries
+from parvis_trail import RIGHT, TrailRpc, entries, rpc
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 PEOPLE = [uuid7() for _ in range(3)]
@@ -164,6 +165,30 @@ async def test_an_entry_stands_in_its_chain(database, service):
     assert [each.digest for each in exported.links] == [found.digest]
     assert exported.more
     assert exported.length == 3
+
+
+async def test_an_export_waits_for_the_act_that_says_what_was_erased(database, service, monkeypatch):
+    organisation, _ = await put(service, [(0, ACTS[0], TARGETS[0], PEOPLE[0], None, "Durand")] * 2)
+    while await audit.seal(service):
+        pass
+    async with database.begin(make_caller(organisation), organisation_id=organisation) as unit:
+        await unit.fetch("UPDATE audit SET details = NULL, salt = NULL WHERE seq = 1")
+        unit.record(audit.ERASED, target_kind="acts", target_id="1")
+
+    async def export(page_size=0, after=0):
+        async with database.begin(make_caller(organisation), organisation_id=organisation) as unit:
+            return await TrailRpc().ExportEntries(unit, pb.ExportEntriesRequest(after=after, page_size=page_size))
+
+    with monkeypatch.context() as impatient:
+        impatient.setattr(rpc, "_PAUSE", 0.001)
+        with pytest.raises(ServiceError) as refused:
+            await export()
+        assert refused.value.kind is Kind.UNAVAILABLE
+    waiting = asyncio.create_task(export())
+    await audit.seal(service)
+    assert [each.seq for each in (await waiting).links] == [1, 2, 3]
+    assert [each.seq for each in (await export(2)).links] == [1, 2]
+    assert [(await export(2)).more, (await export(2, 2)).more, (await export(3)).more] == [True, False, False]
 
 
 async def test_an_entry_of_another_organisation_is_not_found(database, service):

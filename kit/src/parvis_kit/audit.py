@@ -1,10 +1,16 @@
 """Who did what: one row per act, in the transaction of the act, sealed afterwards into a chain per organisation.
 
-    digest(n) = SHA-256(digest(n-1) ‖ n as 8 bytes ‖ content_digest(n))      digest(0) is 32 zero bytes
-    content_digest = SHA-256(salt ‖ canonical JSON of the row)
+    digest(n) = SHA-256(0x02 ‖ digest(n-1) ‖ n as 8 bytes ‖ SHA-256(open) ‖ content_digest(n))
+    content_digest = SHA-256(salt ‖ details)      digest(0) is 32 zero bytes
 
-A changed, removed or reordered row breaks the chain. Erasing a person nulls `details` and `salt`: the content is gone
-and cannot be guessed from its digest, while the chain still holds.
+`open` is all of the row but its details; both are canonical JSON.
+
+A changed, removed or reordered row breaks the chain. Erasing a person nulls `details` and `salt`: they are gone and
+cannot be guessed from their digest, while the chain still holds, and proves who did what and when. An act of the chain
+(`ERASED`) says how many were erased. Rows of older releases have one digest for all: erased, nothing tells what they
+were.
+
+    digest(n) = SHA-256(digest(n-1) ‖ n as 8 bytes ‖ content_digest(n))      content_digest = SHA-256(salt ‖ row)
 """
 
 import asyncio
@@ -29,8 +35,10 @@ if TYPE_CHECKING:
 
 NOBODY = UUID(int=0)  # acts outside any organisation
 GENESIS = bytes(32)
+ERASED = "acts.erased"  # its target is the number of acts that lost their details in its transaction
 
 _POLL = 1.0  # s
+_TWO = 2
 _BATCH = 500
 _CONTENT = (
     "id", "organisation_id", "act", "target_kind", "target_id", "account_id", "membership_id", "actor", "service",
@@ -59,8 +67,8 @@ FROM audit WHERE organisation_id = $1 AND seq IS NOT NULL ORDER BY seq"""  # noq
 
 @dataclass(frozen=True)
 class Chain:
-    """A chain that holds: its length, rows whose content was erased (nothing tells whether the rest of them was
-    changed), rows not sealed yet. Or with a `problem`: the first row number at which it breaks, and how.
+    """A chain that holds: its length, rows whose details were erased, rows not sealed yet. Or with a `problem`: the
+    first row number at which it breaks, and how.
     """
 
     organisation_id: UUID
@@ -111,29 +119,27 @@ async def verify(connection: "asyncpg.Connection", organisation_id: UUID = NOBOD
     """Recomputes the whole chain of an organisation and compares it with what is stored, its head included."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         await connection.execute(_SET, str(organisation_id))
-        expected, previous, erased = 0, GENESIS, 0
+        expected, previous, erased, silently = 0, GENESIS, 0, 0
         async for found in connection.cursor(_CHAIN, organisation_id, prefetch=1000):
             expected += 1
             if found["seq"] != expected:
                 return Chain(organisation_id, expected, "a row is missing")
             if found["previous"] != previous:
                 return Chain(organisation_id, expected, "it does not follow the row before it")
-            if found["details"] is None and found["salt"] is None:
-                erased += 1
-            elif _content_digest(found) != found["content_digest"]:
-                return Chain(organisation_id, expected, "its content was changed")
-            if _digest(previous, expected, found["content_digest"]) != found["digest"]:
-                return Chain(organisation_id, expected, "its digest was changed")
+            if not (kind := _kind(found, expected)):
+                return Chain(organisation_id, expected, "it was changed")
+            erased += found["salt"] is None
+            silently += int(found["salt"] is None and kind == _TWO) - _witnessed(found)
             previous = found["digest"]
         head = await connection.fetchrow(
             "SELECT seq, digest FROM audit_heads WHERE organisation_id = $1", organisation_id
         )
         if (head["seq"], head["digest"]) != (expected, previous) if head else expected:
             return Chain(organisation_id, expected + 1, "the chain does not end where its head says")
-        unsealed = await connection.fetchval(
-            "SELECT count(*) FROM audit WHERE organisation_id = $1 AND seq IS NULL", organisation_id
-        )
-    return Chain(organisation_id, expected, erased=erased, unsealed=unsealed)
+        fresh = await connection.fetch(_UNSEALED, organisation_id)
+        if silently > sum(map(_witnessed, fresh)):
+            return Chain(organisation_id, expected, "more acts were erased than acts say")
+    return Chain(organisation_id, expected, erased=erased, unsealed=len(fresh))
 
 
 async def verify_all(url: str) -> list[Chain]:
@@ -153,12 +159,9 @@ async def _seal_organisation(connection: "asyncpg.Connection", organisation_id: 
         raise RuntimeError("INSERT … RETURNING returned nothing")
     seq, previous = head["seq"], head["digest"]
     sealed: list[tuple[UUID, int, bytes, bytes, bytes]] = []
-    for found in await connection.fetch(_UNSEALED, organisation_id):
-        content = _content_digest(found)
-        seq += 1
-        digest = _digest(previous, seq, content)
-        sealed.append((found["id"], seq, previous, content, digest))
-        previous = digest
+    for seq, found in enumerate(await connection.fetch(_UNSEALED, organisation_id), seq + 1):  # noqa: B020 - goes on
+        sealed.append((found["id"], seq, previous, *digests(found, seq, previous)))
+        previous = sealed[-1][-1]
     if sealed:
         await connection.execute(_SEAL, *(list(column) for column in zip(*sealed, strict=True)), organisation_id)
         await connection.execute(
@@ -166,22 +169,44 @@ async def _seal_organisation(connection: "asyncpg.Connection", organisation_id: 
         )
 
 
-def canonical(found: "asyncpg.Record") -> bytes:
-    """What is hashed of a row, behind its salt."""
-    content = {
-        name: value if value is None or isinstance(value, str) else _text(value)
-        for name, value in ((name, found[name]) for name in _CONTENT)
-    } | {"details": json.loads(found["details"] or "null")}
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+def content(found: "asyncpg.Record") -> dict[str, Any]:
+    """What a row says."""
+    return {name: _text(found[name]) for name in _CONTENT} | {"details": json.loads(found["details"] or "null")}
 
 
-def _content_digest(found: "asyncpg.Record") -> bytes:
-    return hashlib.sha256((found["salt"] or b"") + canonical(found)).digest()
+def canonical(told: "Mapping[str, Any] | None") -> bytes:
+    """What is hashed of it."""
+    return json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def _text(value: datetime | UUID) -> str:
-    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else str(value)
+def digests(found: "asyncpg.Record", seq: int, previous: bytes) -> tuple[bytes, bytes]:
+    """What seals a row: `content_digest` and `digest`."""
+    told = content(found)
+    details = told.pop("details")
+    hidden = found["content_digest"] if _is_erased(found) else _sha(found["salt"] or b"", canonical(details))
+    return hidden, _sha(b"\2", previous, seq.to_bytes(8), _sha(canonical(told)), hidden)
 
 
-def _digest(previous: bytes, seq: int, content_digest: bytes) -> bytes:
-    return hashlib.sha256(previous + seq.to_bytes(8) + content_digest).digest()
+def _kind(found: "asyncpg.Record", seq: int) -> int:
+    """How a row was sealed: in two parts, or as one by an older release (1); 0: it is not as it was."""
+    stored, previous = (found["content_digest"], found["digest"]), found["previous"]
+    if stored == digests(found, seq, previous):
+        return _TWO
+    whole = stored[0] if _is_erased(found) else _sha(found["salt"] or b"", canonical(content(found)))
+    return int(stored == (whole, _sha(previous, seq.to_bytes(8), whole)))
+
+
+def _witnessed(found: "asyncpg.Record") -> int:
+    return int(found["target_id"]) if found["act"] == ERASED else 0
+
+
+def _is_erased(found: "asyncpg.Record") -> bool:
+    return found["details"] is None and found["salt"] is None
+
+
+def _text(value: datetime | UUID | str | None) -> str | None:
+    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else None if value is None else str(value)
+
+
+def _sha(*parts: bytes) -> bytes:
+    return hashlib.sha256(b"".join(parts)).digest()

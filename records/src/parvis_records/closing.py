@@ -13,9 +13,10 @@ from typing import Final
 from uuid import UUID
 
 from parvis.records.v1 import events_pb2 as pb
+from parvis_kit.audit import ERASED
 from parvis_kit.bus import Bus, Delivery, Retry
 from parvis_kit.unit import UnitOfWork
-from parvis_records.erasure import ASIDE, Erased, blank
+from parvis_records.erasure import ASIDE, Erased, blank, erase_details
 from parvis_records.map import Map, Table, Until, condition
 
 #: Rows of one statement where several may be needed.
@@ -104,7 +105,8 @@ async def order(unit: UnitOfWork, holdings: Map, first: Sequence[str] = ()) -> l
 
 async def _sealed(unit: UnitOfWork) -> None:
     """Raises Retry while acts are not sealed yet, which takes about a second: before anything is erased and counted."""
-    if await unit.fetch("SELECT FROM audit WHERE organisation_id = $1 AND seq IS NULL LIMIT 1", unit.organisation_id):
+    query = "SELECT FROM audit WHERE organisation_id = $1 AND seq IS NULL AND act <> $2 LIMIT 1"
+    if await unit.fetch(query, unit.organisation_id, ERASED):
         raise Retry(_UNSEALED_SOON)
 
 
@@ -133,7 +135,5 @@ async def _rest(unit: UnitOfWork, holdings: Map, acts: str) -> Erased:
             query = f"SELECT count(*) FROM {table.name} WHERE {where_kept.sql if where_kept else 'false'}"  # noqa: S608
             done.kept[table.name] += (await unit.fetch(query, unit.organisation_id))[0]["count"]
     but = f" AND NOT ({acts})" if acts else ""
-    where = f"organisation_id = $1 AND seq IS NOT NULL AND details IS NOT NULL{but}"
-    query = f"UPDATE audit SET details = NULL, salt = NULL WHERE {where} RETURNING 1"  # noqa: S608 - above
-    done.erased["audit"] += len(await unit.fetch(query, unit.organisation_id))
+    done.erased["audit"] += await erase_details(unit, f"organisation_id = $1{but}", unit.organisation_id)
     return done

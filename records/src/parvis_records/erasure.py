@@ -17,6 +17,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from parvis.records.v1 import events_pb2 as pb
+from parvis_kit.audit import ERASED
 from parvis_kit.bus import Bus, Delivery, Retry
 from parvis_kit.unit import UnitOfWork
 from parvis_records.map import Erasure, Map, Table, Until, condition
@@ -106,9 +107,22 @@ async def erase_acts(
     values = [str(each) for each in (account_id, *ids)], account_id, [word.lower() for word in words if word]
     if await unit.fetch(f"SELECT FROM audit WHERE {_ACTS.format(sealed='IS NULL')} LIMIT 1", *values):
         raise Retry(_UNSEALED_SOON)
-    where = _ACTS.format(sealed="IS NOT NULL")
-    query = f"UPDATE audit SET details = NULL, salt = NULL WHERE {where} RETURNING 1"  # noqa: S608 - above
-    return len(await unit.fetch(query, *values))
+    return await erase_details(unit, _ACTS.format(sealed="IS NOT NULL"), *values)
+
+
+async def erase_details(unit: UnitOfWork, where: str, *values: object) -> int:
+    """Erases what sealed acts say, and writes into the same chain how many they were: none is erased in silence."""
+    but = f"seq IS NOT NULL AND details IS NOT NULL AND act <> '{ERASED}'"
+    query = f"UPDATE audit SET details = NULL, salt = NULL WHERE {but} AND ({where}) RETURNING 1"  # noqa: S608 - of modules
+    erased = len(await unit.fetch(query, *values))
+    witness(unit, erased)
+    return erased
+
+
+def witness(unit: UnitOfWork, erased: int) -> None:
+    """Says in the chain of the unit how many of its acts lost their details: in the part that nobody can erase."""
+    if erased:
+        unit.record("acts.erased", target_kind="acts", target_id=str(erased))
 
 
 def answer(unit: UnitOfWork, service: str, erasure_id: UUID, done: Erased) -> None:

@@ -17,9 +17,11 @@ import structlog
 from prometheus_client import Counter
 from pydantic import Field
 
+from parvis_kit.audit import ERASED
 from parvis_kit.caller import Caller
 from parvis_kit.settings import ServiceSettings
 from parvis_kit.unit import Database, UnitOfWork
+from parvis_records.erasure import witness
 from parvis_watch import jobs
 
 #: Days; more than a century is a mistake, and no moment to count from.
@@ -75,7 +77,7 @@ def common(settings: RetentionSettings) -> tuple[Term, ...]:
     return (
         Term("dead_letters", "dead_at", days(settings.kept_dead_letters_days), daily=True),
         Term(
-            "audit", "at", days(settings.kept_trail_days), "seq IS NULL OR details IS NULL",
+            "audit", "at", days(settings.kept_trail_days), f"seq IS NULL OR details IS NULL OR act = '{ERASED}'",
             blanks="details = NULL, salt = NULL", daily=True,
         ),
     )  # fmt: skip
@@ -94,6 +96,8 @@ async def apply(unit: UnitOfWork, term: Term, *, most: int = BATCH) -> int:
     """Applies a term to so many rows at most; how many they were."""
     gone = len(await unit.fetch(statement(term), unit.now - term.kept, most))
     EXPIRED.labels(term.table).inc(gone)
+    if term.table == "audit":
+        witness(unit, gone)
     if gone and term.owned:
         unit.record("records.expired", target_kind="table", target_id=term.table, rows=str(gone))
     return gone

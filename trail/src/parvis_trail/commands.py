@@ -43,7 +43,7 @@ async def show(settings: ServiceSettings, options: argparse.Namespace) -> int:
 
 def _print(rows: "Iterable[asyncpg.Record]") -> None:
     for row in rows:
-        told = json.loads(audit.canonical(row)) | {"seq": row["seq"]}
+        told = audit.content(row) | {"seq": row["seq"]}
         sys.stdout.write(json.dumps(told, ensure_ascii=False) + "\n")
 
 

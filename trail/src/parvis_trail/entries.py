@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
-from parvis_kit.audit import NOBODY
+from parvis_kit.audit import ERASED, NOBODY
 from parvis_kit.text import search_key
 
 if TYPE_CHECKING:
@@ -130,6 +130,12 @@ async def links(unit: "UnitOfWork", after: int, size: int) -> list["asyncpg.Reco
     """Sealed acts in the order of the chain."""
     query = f"SELECT {_COLUMNS} FROM audit WHERE organisation_id = $1 AND seq > $2 ORDER BY seq LIMIT $3"  # noqa: S608 - idem
     return await unit.fetch(query, _organisation(unit), after, size)
+
+
+async def erases(unit: "UnitOfWork") -> bool:
+    """Whether acts were erased and the act that says so is not sealed yet, which takes about a second."""
+    query = "SELECT FROM audit WHERE organisation_id = $1 AND seq IS NULL AND act = $2 LIMIT 1"
+    return bool(await unit.fetch(query, _organisation(unit), ERASED))
 
 
 async def length(unit: "UnitOfWork") -> int:

@@ -1,5 +1,6 @@
 """parvis.trail.v1.TrailService, the same in every service."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -9,7 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from parvis.trail.v1 import trail_pb2 as pb
 from parvis_kit import audit, ids, paging
-from parvis_kit.errors import Violation, forbidden, invalid, not_found
+from parvis_kit.errors import Violation, forbidden, invalid, not_found, unavailable
 from parvis_kit.text import search_key
 from parvis_trail import entries
 
@@ -36,6 +37,7 @@ _LINKS, _MOST_LINKS = 500, 1_000
 _HEADS, _MOST_HEADS = 1_000, 5_000
 _MOST_PLACES = 500
 _MOST_WORDS = 12
+_WAITS, _PAUSE = 50, 0.1  # s
 
 
 class TrailRpc:
@@ -66,10 +68,15 @@ class TrailRpc:
     async def ExportEntries(self, unit: "UnitOfWork", request: pb.ExportEntriesRequest) -> pb.ExportEntriesResponse:
         await self._authorise()
         size = min(request.page_size, _MOST_LINKS) if request.page_size > 0 else _LINKS
-        found = await entries.links(unit, request.after, size + 1)
-        return pb.ExportEntriesResponse(
-            links=map(_link, found[:size]), more=len(found) > size, length=await entries.length(unit)
-        )
+        for _ in range(_WAITS):  # whoever reads that acts were erased reads the act that says so too
+            found = await entries.links(unit, request.after, size)
+            if not await entries.erases(unit):
+                break
+            await asyncio.sleep(_PAUSE)
+        else:
+            raise unavailable("service_unavailable")
+        more = await entries.links(unit, found[-1]["seq"] if found else request.after, 1)
+        return pb.ExportEntriesResponse(links=map(_link, found), more=bool(more), length=await entries.length(unit))
 
     async def ListHeads(self, unit: "UnitOfWork", request: pb.ListHeadsRequest) -> pb.ListHeadsResponse:
         size = min(request.page_size, _MOST_HEADS) if request.page_size > 0 else _HEADS
@@ -161,7 +168,7 @@ def _link(row: "asyncpg.Record") -> pb.Link:
     return pb.Link(
         seq=row["seq"],
         previous=row["previous"],
-        content=audit.canonical(row).decode(),
+        content=audit.canonical(audit.content(row)).decode(),
         salt=row["salt"] or b"",
         content_digest=row["content_digest"],
         digest=row["digest"],

@@ -293,6 +293,7 @@ _ORGANISATION = {
     "structure.changed": N_("changed a structure"),
     "structure.deleted": N_("deleted a structure"),
     "records.erased": N_("erased what was kept about a person"),
+    "acts.erased": N_("took out what acts said about somebody"),
     "records.expired": N_("deleted what had been kept long enough"),
     "trail.read": N_("read this trail by command"),
     "trail.exported": N_("exported this trail"),
