@@ -12,8 +12,6 @@ from datetime import timedelta
 from hashlib import sha256
 from uuid import UUID
 
-import structlog
-
 from parvis.identity.v1 import events_pb2 as identity_events
 from parvis.records.v1 import events_pb2
 from parvis_identity.holdings import HOLDINGS
@@ -31,6 +29,7 @@ from parvis_kit.caller import Caller
 from parvis_kit.errors import not_found
 from parvis_kit.unit import Database, UnitOfWork
 from parvis_records import erasure
+from parvis_watch.logs import evidence
 
 #: Who answers. Identity does its own rows first, and its trails of organisations once it knows which they are.
 SERVICES = ("identity", "tenancy", "documents", "notify", "billing", "identity_trails")
@@ -49,7 +48,6 @@ _ASKED_AGAIN = frozenset({"person", "operator", IDLE})
 _LATER = timedelta(hours=1)
 
 _SELF = Caller("identity")
-_log = structlog.get_logger(__name__)
 
 
 def digest_of(account_id: UUID) -> str:
@@ -174,4 +172,4 @@ async def _erase(unit: UnitOfWork, found: AccountErasure, account_id: UUID, acco
     unit.emit(told, aggregate_id=found.id)
     unit.record("account.erased", target_kind="erasure", target_id=found.id, by=found.asked_by)
     # The log is outside of what a restore brings back: from it, accounts are erased again (docs/operations.md).
-    _log.info("account_erased", digest=found.digest)
+    evidence.info("account_erased", digest=found.digest)

@@ -11,8 +11,6 @@ from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
-import structlog
-
 from parvis.records.v1 import events_pb2 as records_events
 from parvis.tenancy.v1 import closing_pb2, events_pb2
 from parvis_kit.bus import Envelope, Retry
@@ -29,6 +27,7 @@ from parvis_tenancy.service.invitations import own_organisation
 from parvis_tenancy.store import closings as store
 from parvis_tenancy.store import rights
 from parvis_watch import jobs
+from parvis_watch.logs import evidence
 
 #: Days in which everything can be read, exported and taken back.
 DAYS: Final = 30
@@ -39,7 +38,6 @@ SERVICES: Final = ("tenancy", "identity", "documents", "notify", "billing")
 _EVERY = 30.0  # s
 _NOBODY = UUID(int=0)
 _SELF = Caller("tenancy")
-_log = structlog.get_logger(__name__)
 
 
 def digest_of(organisation_id: UUID) -> str:
@@ -200,7 +198,7 @@ async def _erase(unit: UnitOfWork, found: Closing, organisation_id: UUID) -> Non
     await store.answered(unit, found.id, "tenancy", done.erased, done.kept)
     unit.record("organisation.erased", target_kind="closing", target_id=found.id)
     # The log is outside of what a restore brings back: from it, organisations are erased again (docs/operations.md).
-    _log.info("organisation_erased", digest=found.digest)
+    evidence.info("organisation_erased", digest=found.digest)
 
 
 async def _administrators_only(unit: UnitOfWork) -> None:
