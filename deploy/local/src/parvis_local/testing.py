@@ -151,6 +151,7 @@ def bench(names: Sequence[str] = (), *, short: bool = False) -> int:
         print(f"There is no bench {wrong[0]!r}. Benches: {', '.join(known)}")
         return 2
     files = [known[name] for name in names or known]
+    _install(print, browser=False)
     ended = list[str]()
     with tempfile.NamedTemporaryFile(suffix=".jsonl") as kept, _suite_for(files, short=short) as told:
         environment = _environment(full=False) | told | {"PARVIS_BENCH_FIGURES": kept.name}
