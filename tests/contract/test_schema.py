@@ -36,6 +36,8 @@ BREAKING = {
     "something is unique that was not": "CREATE UNIQUE INDEX ON outbox (aggregate_id)",
     "something is unique no more": "ALTER TABLE inbox DROP CONSTRAINT inbox_pkey",
     "a policy is another one": "ALTER POLICY parvis_tenant ON audit USING (false)",
+    "a policy restricts": "CREATE POLICY never ON audit AS RESTRICTIVE USING (false)",
+    "a policy stands where there was none": "CREATE POLICY never ON inbox USING (false)",
     "a right is taken away": 'REVOKE INSERT ON outbox FROM "{role}"',
 }
 HARMLESS = {
@@ -43,6 +45,7 @@ HARMLESS = {
     "a column with a default": "ALTER TABLE inbox ADD COLUMN reason text NOT NULL DEFAULT ''",
     "a table": "CREATE TABLE news (id uuid PRIMARY KEY, told text NOT NULL)",
     "an index": "CREATE INDEX ON inbox (consumer)",
+    "a policy shows more": "CREATE POLICY more ON audit FOR SELECT USING (true)",
     "a right": 'GRANT TRUNCATE ON outbox TO "{role}"',
     "a column may be empty": "ALTER TABLE outbox ALTER COLUMN payload DROP NOT NULL",
 }
