@@ -51,6 +51,11 @@ def test_what_passes_at_a_second_go_is_told_and_does_not_fail_the_run(part):
     assert part(PASSES + ONCE) == Count(passed=2, unsteady=["test_part::test_once"])
 
 
+def test_where_one_failure_is_the_finding_there_is_no_second_go(part, monkeypatch):
+    monkeypatch.setattr(testing, "NEVER_AGAIN", {"part"})
+    assert part(PASSES + ONCE) == Count(passed=1, failed=1)
+
+
 def test_what_fails_each_time_fails_the_run(part):
     assert part(PASSES + ONCE + FAILS) == Count(passed=2, failed=1, unsteady=["test_part::test_once"])
 

@@ -77,6 +77,8 @@ CAPABILITIES = ("identity", "sso", "rights", "administration", "documents", "not
 NO_TESTS = 5  # pytest's exit status
 LONGEST = 4 * 3600  # s, of one test of a long form
 AGAIN = 5  # so many failed tests of a part are run once more; more are no accident
+# What fails there once is what they look for.
+NEVER_AGAIN = {"isolation", "chaos", "fuzz", "load"}
 
 
 @dataclass(slots=True)
@@ -226,7 +228,7 @@ def _pytest(part: str, paths: Sequence[Path], count: Count, *, full: bool, passe
         for command, outcome in zip(commands, outcomes, strict=True):
             if outcome is None or outcome.cut_short:
                 count.broken.append(part)
-            elif 0 < len(outcome.failed) <= AGAIN:
+            elif 0 < len(outcome.failed) <= AGAIN and part not in NEVER_AGAIN:
                 print(f"{part}: once more what failed, to know whether it fails each time", flush=True)
                 [again] = _outcomes([[*command, "--last-failed", "--last-failed-no-failures=none"]], full=full)
                 if again is not None and again.ran >= len(outcome.failed):
