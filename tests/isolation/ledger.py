@@ -22,7 +22,7 @@ BY_ITSELF = {
     "mail_queue", "imports", "import_parts", "import_lines",
 }  # fmt: skip
 #: Those of them whose rows go when their work is done.
-QUEUES = {"mail_queue", "import_lines"}
+QUEUES = {"mail_queue", "import_parts", "import_lines"}
 #: Whose the rows are of a table that names no firm, where another one says it.
 WHOSE = {"mail_queue": "message_id IN (SELECT id FROM messages WHERE organisation_id = $1::uuid)"}
 #: A column that names the contact which a row is about.
