@@ -22,6 +22,8 @@ PODS = (*PROCESSES, *MIGRATIONS, "databases", "backup")
 #: The engines are not ours to run in a cluster: operators of PostgreSQL, NATS and the store do that better.
 ENGINES = {"database": 5432, "bus": 4222, "store": 8333, "store-front": 8333}
 ACCOUNT = 10001
+#: The folder of the backups: in the claim, which is mounted above it.
+BACKUPS = "/volumes/backup/parvis"
 #: Where each process tells its metrics.
 METRICS = {name: 8620 if name == "traefik" else 8080 for name in PROCESSES}
 HEAD_SECRETS = """\
@@ -244,11 +246,14 @@ def job(name: str, service: Tree) -> Tree:
 
 
 def schedule(service: Tree) -> Tree:
-    """A backup a day, as compose makes them. One that lacks an object (status 3) is not tried again at once."""
+    """A backup a day, as compose makes them. One that lacks an object (status 3) is not tried again at once.
+
+    Into a folder below the claim: the claim itself is root's, and a new one may hold lost+found.
+    """
     spec = container("backup", service) | {"restartPolicy": "Never"}
     [made] = spec["containers"]
-    made["args"] = ["backup", "--keep", "$(PARVIS_BACKUP_KEEP)"]
-    made["volumeMounts"].append({"name": "backup", "mountPath": "/volumes/backup"})
+    made["args"] = ["backup", "--to", BACKUPS, "--keep", "$(PARVIS_BACKUP_KEEP)"]
+    made["volumeMounts"].append({"name": "backup", "mountPath": BACKUPS.rpartition("/")[0]})
     spec["volumes"].append({"name": "backup", "persistentVolumeClaim": {"claimName": "parvis-backup"}})
     incomplete = {"action": "FailJob", "onExitCodes": {"operator": "In", "values": [3]}}
     return resource("batch/v1", "CronJob", "backup", spec={

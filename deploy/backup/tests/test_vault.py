@@ -48,6 +48,21 @@ def test_a_backup_that_never_ended_is_refused_and_the_newest_whole_one_is_found(
     assert find(vault.folder) == (vault.folder, whole)
 
 
+def test_a_disk_with_nothing_on_it_but_its_own_folder_is_empty(tmp_path):
+    (tmp_path / "lost+found").mkdir(mode=0)
+    assert Vault.open(Vault.open_or_make(tmp_path, WORDS).folder, WORDS).complete() == []
+
+
+def test_a_folder_of_another_account_is_said_to_be_one(tmp_path, monkeypatch):
+    def refused(*_):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(type(tmp_path), "chmod", refused)
+    with pytest.raises(BackupError, match="not this account's .Operation not permitted.: give it .* folder below it"):
+        Vault.open_or_make(tmp_path, WORDS)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_another_passphrase_opens_nothing(vault):
     with pytest.raises(WrongKeyError, match="not the one that this backup folder was made with"):
         Vault.open(vault.folder, WORDS + "!")

@@ -390,7 +390,7 @@ def test_backups_are_made_as_compose_makes_them():
     every = service["command"].index("--every")
     assert service["command"][every + 1] == "24h"
     assert re.fullmatch(r"\d+ \d+ \* \* \*", job["spec"]["schedule"])
-    assert container["args"] == ["backup", "--keep", "$(PARVIS_BACKUP_KEEP)"]
+    assert container["args"] == ["backup", "--to", kubernetes_files.BACKUPS, "--keep", "$(PARVIS_BACKUP_KEEP)"]
     assert f"\nPARVIS_BACKUP_KEEP={service['command'][-1]}\n" in (EXAMPLE / "parvis.env").read_text()
     assert job["spec"]["concurrencyPolicy"] == "Forbid"
     [claim] = [
@@ -400,3 +400,12 @@ def test_backups_are_made_as_compose_makes_them():
     ]
     assert claim == OWN[0]["metadata"]["name"]
     assert {each["name"]: each["mountPath"] for each in container["volumeMounts"]}["backup"] == "/volumes/backup"
+
+
+def test_backups_lie_in_a_folder_of_their_own_below_the_claim():
+    [container] = template_of(of_kind("CronJob")["backup"])["spec"]["containers"]
+    folder = Path(container["args"][container["args"].index("--to") + 1])
+    mounts = {each["name"]: Path(each["mountPath"]) for each in container["volumeMounts"]}
+    assert folder not in mounts.values(), "a mount point is root's, and holds lost+found"
+    assert mounts["backup"] in folder.parents
+    assert f"`args: [restore, {folder}]`" in (ROOT / "docs/operations.md").read_text()

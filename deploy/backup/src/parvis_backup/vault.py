@@ -28,6 +28,9 @@ from parvis_backup.sealing import DataKey, Sealed, new_lock, unlock
 FORMAT = 1
 ALWAYS = 3  # backups that stay whatever their day: several on one day leave yesterday's, and each other
 _LOCK = "parvis-backup.json"
+#: Of the disk itself, where the folder is the top of one.
+_DISKS_OWN = "lost+found"
+_OURS = "give it to this account (chown), or name a folder below it."
 _MANIFEST = "manifest.json"
 WANTED = "wanted"  # in a half-written backup: what the databases refer to
 _INDEX = "objects.index"
@@ -95,11 +98,14 @@ class Vault:
         """Makes the folder at its first backup. Raises BackupError for a weak passphrase or a folder in other use."""
         if (folder / _LOCK).exists():
             return cls.open(folder, passphrase)
-        if folder.exists() and any(folder.iterdir()):
+        if folder.exists() and any(each.name != _DISKS_OWN for each in folder.iterdir()):
             raise BackupError(f"{folder} holds other things: choose an empty folder, or one that holds backups.")
         lock, key = new_lock(passphrase)
-        folder.mkdir(parents=True, exist_ok=True)
-        folder.chmod(0o700)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            folder.chmod(0o700)
+        except PermissionError as error:
+            raise BackupError(f"{folder} is not this account's ({error.strerror}): {_OURS}") from error
         (folder / "objects").mkdir(exist_ok=True)
         write_json(folder / _LOCK, {"format": FORMAT, **lock})
         return cls(folder, key)
