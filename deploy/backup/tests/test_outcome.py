@@ -84,9 +84,15 @@ def test_a_schedule_is_remembered_until_another_is_said(folder):
 
 
 @pytest.mark.parametrize(("after", "late"), [(3600, False), (3600 + 7200, False), (3601 + 7200, True)])
-def test_a_backup_is_late_two_hours_after_its_time(folder, after, late):
+def test_a_backup_is_late_two_hours_after_its_time(folder, monkeypatch, after, late):
+    monkeypatch.setattr(outcome.time, "time", lambda: MADE)  # it took no time
     kept(folder, 3600, lambda: made(folder))
     assert find(folder).is_late(MADE + after) is late
+
+
+@pytest.mark.parametrize(("age", "late"), [(86400 + 7200 + 2 * 9000, False), (86401 + 7200 + 2 * 9000, True)])
+def test_a_backup_that_takes_hours_has_that_time_too(age, late):
+    assert outcome.Found(MADE, Outcome(period=DAILY, seconds=9000)).is_late(MADE + age) is late
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"unknown": 1}', json.dumps(asdict(Outcome()) | {"size": "many"})])

@@ -2,6 +2,7 @@
 
 import argparse
 from datetime import UTC, datetime
+from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
@@ -72,6 +73,58 @@ def test_a_container_that_starts_again_waits_for_its_turn(tmp_path, monkeypatch,
     monkeypatch.setattr(command, "time", SimpleNamespace(time=lambda: 1.8e9, sleep=slept.append))
     command._wait_for_its_turn(tmp_path, 86400.0)
     assert sum(slept) == waits
+
+
+class Clock:
+    """That of a container: what waits lets it go on, and after three times it is told to stop."""
+
+    def __init__(self):
+        self.now, self.slept = 1.8e9, []
+
+    def time(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.slept.append(seconds)
+        self.now += seconds
+        if len(self.slept) == 3:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(("took", "waits"), [(0, 86400), (9000, 77400), (90000, 0)])
+def test_backups_begin_at_intervals_however_long_they_take(parser, tmp_path, monkeypatch, took, waits):
+    clock, began = Clock(), []
+
+    def back_up_once(*_):
+        began.append(clock.now)
+        clock.now += took
+        return 0
+
+    monkeypatch.setattr(command, "time", clock)
+    monkeypatch.setattr(command, "place_of_settings", lambda: None)
+    monkeypatch.setattr(command, "_back_up_once", back_up_once)
+    monkeypatch.setenv("PARVIS_BACKUP_KEY", "a passphrase for tests")
+    options = parser.parse_args(["backup", "--to", str(tmp_path / "backups"), "--every", "24h"])
+    with pytest.raises(KeyboardInterrupt):
+        options.act(options)
+    assert clock.slept == [waits] * 3
+    assert [later - earlier for earlier, later in pairwise(began)] == [max(86400, took)] * 2
+
+
+def test_a_backup_that_failed_is_tried_again_in_ten_minutes(parser, tmp_path, monkeypatch, capsys):
+    def back_up_once(*_):
+        raise BackupError("PostgreSQL cannot be reached.")
+
+    clock = Clock()
+    monkeypatch.setattr(command, "time", clock)
+    monkeypatch.setattr(command, "place_of_settings", lambda: None)
+    monkeypatch.setattr(command, "_back_up_once", back_up_once)
+    monkeypatch.setenv("PARVIS_BACKUP_KEY", "a passphrase for tests")
+    options = parser.parse_args(["backup", "--to", str(tmp_path / "backups"), "--every", "24h"])
+    with pytest.raises(KeyboardInterrupt):
+        options.act(options)
+    assert clock.slept == [600] * 3
+    assert "PostgreSQL cannot be reached. Again in 600 s." in capsys.readouterr().err
 
 
 def test_a_folder_whose_newest_backup_is_too_old_fails(parser, tmp_path, capsys):

@@ -58,7 +58,7 @@ def test_a_folder_of_another_account_is_said_to_be_one(tmp_path, monkeypatch):
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(type(tmp_path), "chmod", refused)
-    with pytest.raises(BackupError, match="not this account's .Operation not permitted.: give it .* folder below it"):
+    with pytest.raises(BackupError, match=r"not this account's .Operation not permitted.: give it .* folder below it"):
         Vault.open_or_make(tmp_path, WORDS)
     assert list(tmp_path.iterdir()) == []
 

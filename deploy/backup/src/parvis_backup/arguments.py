@@ -27,5 +27,6 @@ def add_next(backup: argparse.ArgumentParser) -> None:
         type=how_long,
         default=0.0,
         dest="period",
-        help="when the next one is to be there (24h, 7d; default as last time, else 24h): two hours later it is late",
+        help="when the next one is to begin (24h, 7d; default as last time, else 24h): two hours, and twice what the "
+        "last one took, later it is late",
     )

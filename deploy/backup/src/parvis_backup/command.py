@@ -117,24 +117,29 @@ def _backup(options: argparse.Namespace) -> int:
     if options.every:
         _wait_for_its_turn(options.to, options.every)
     while True:
-        wait, status = options.every, 0
+        began, status = time.time(), 0
         try:
             status = _back_up_once(place, passphrase, options)
+            wait = _until_next(began, options.every)
         except BackupError as error:
             if not options.every:
                 raise
-            wait = min(_AGAIN, wait)
+            wait = min(_AGAIN, options.every)
             print(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} no backup: {error} Again in {wait:g} s.", file=sys.stderr)
         if not options.every:
             return status
         time.sleep(wait)
 
 
+def _until_next(began: float, every: float) -> float:
+    """Seconds until the backup after the one that began then; a clock that was set back makes it no longer."""
+    return max(0.0, min(began + every - time.time(), every))
+
+
 def _wait_for_its_turn(folder: Path, every: float) -> None:
     """A container that starts again makes no backup more than it should."""
-    made = max((made_at(each).timestamp() for each in complete(folder)), default=0.0)
-    wait = min(made + every - time.time(), every)
-    if wait > 0:
+    wait = _until_next(max((made_at(each).timestamp() for each in complete(folder)), default=0.0), every)
+    if wait:
         print(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} the newest backup is young: the next one in {wait:.0f} s.")
         time.sleep(wait)
 

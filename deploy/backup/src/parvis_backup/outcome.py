@@ -16,7 +16,8 @@ from parvis_backup.problems import BackupError
 from parvis_backup.vault import complete, is_backup_folder, made_at, write_json
 
 DAILY = 86400.0
-#: Seconds by which a backup may be later than its schedule: it takes its time, and after a failure it is tried again.
+#: Seconds by which a backup may be later than its schedule, beside twice what the last one took: it counts once it is
+#: complete, and after a failure it is tried again.
 MARGIN = 7200.0
 _FILE = "outcome.json"
 
@@ -49,7 +50,7 @@ class Found:
     last: Outcome
 
     def is_late(self, now: float) -> bool:
-        return now - self.made_at > self.last.period + MARGIN
+        return now - self.made_at > self.last.period + MARGIN + 2 * self.last.seconds
 
 
 def find(folder: Path) -> Found:
