@@ -21,7 +21,7 @@ MUST = {
     "PARVIS_STORE_URL": "is the object store as browsers know it, such as https://files.firm.example:8443",
     "PARVIS_STORE_HOST": "is its host name, such as files.firm.example",
     "PARVIS_MAIL_DOMAIN": "is the domain of the sender of mails, such as firm.example",
-    "PARVIS_ENV_FILE": "is the file of your settings, a copy of .env.example, with its whole path",
+    "PARVIS_ENV_FILE": "is the file of your settings as they are, without quotes, with its whole path",
     "PARVIS_TRUSTED_PROXIES": "is the range of addresses of your pods",
 }
 Tree = dict[str, Any]

@@ -20,7 +20,8 @@ HEAD_KUBERNETES = """\
 """
 HEAD_SWARM = """\
 # Made by deploy/clusters/generate.py from docker-compose.yml: change that.
-#   set -a && . ./.env && set +a && PARVIS_ENV_FILE=$PWD/.env docker stack deploy -c deploy/swarm/stack.yml parvis
+#   env -i sh -c 'set -a && . ./.env && env' | grep -E '^(PARVIS|OTEL|TRAEFIK)_' > swarm.env
+#   set -a && . ./.env && set +a && PARVIS_ENV_FILE=$PWD/swarm.env docker stack deploy -c deploy/swarm/stack.yml parvis
 # The engines and the migrations run first, as docs/operations.md says; secrets are made with `docker secret create`.
 """
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from compose_source import FOUND, MUST, PROCESSES, REPLICAS, Tree, read, secrets_of
 
+STORE = "PARVIS_STORE_INTERNAL_URL"
 TAKEN_OVER = ("image", "user", "read_only", "cap_drop", "healthcheck", "stop_grace_period", "logging", "secrets")
 
 
@@ -48,6 +49,8 @@ def swarm() -> Tree:
             "tmpfs": [each.split(":")[0] for each in service["tmpfs"]],
         }
         if name == "traefik":
+            # The store may have another name here: browsers reach it as the services do.
+            environment["PARVIS_STORE_BACKEND_URL"] = compose["services"]["documents"]["environment"][STORE]
             made |= {"entrypoint": service["entrypoint"], "ports": service["ports"], "sysctls": service["sysctls"],
                      "env_file": ["../../gateway/traefik/traefik.env", *service["env_file"][1:]],
                      "volumes": ["../../gateway/traefik/dynamic:/etc/traefik/dynamic:ro"]}  # fmt: skip

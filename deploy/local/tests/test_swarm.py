@@ -1,6 +1,8 @@
 """deploy/swarm/stack.yml is what docker-compose.yml leads to, and asks for whatever an installation must choose."""
 
+import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -55,6 +57,26 @@ def test_the_stack_has_no_default_for_what_must_be_chosen():
     assert not re.search(r"parvis/\w+:\d", text)
     for service in STACK["services"].values():
         assert service["env_file"][-1].startswith("${PARVIS_ENV_FILE:?")
+
+
+def test_the_gateway_reaches_the_store_under_the_name_that_services_are_told():
+    told = {name: STACK["services"][name]["environment"] for name in ("traefik", "documents")}
+    address = told["documents"]["PARVIS_STORE_INTERNAL_URL"]
+    assert address == "${PARVIS_STORE_INTERNAL_URL:-http://store:8333}"
+    assert told["traefik"]["PARVIS_STORE_BACKEND_URL"] == address
+
+
+@pytest.mark.parametrize("place", ["docs/operations.md", "deploy/swarm/stack.yml"])
+def test_the_stack_is_told_settings_without_the_quotes_that_a_shell_takes_away(tmp_path, place):
+    example = re.sub(r"^#(?=[A-Z]+_\w+=)", "", (ROOT / ".env.example").read_text(), flags=re.MULTILINE)
+    (tmp_path / ".env").write_text(example)
+    [line] = re.findall(r"env -i sh -c .* > swarm\.env", (ROOT / place).read_text())
+    subprocess.run(["sh", "-c", line], cwd=tmp_path, check=True, timeout=600)
+    told = dict(each.split("=", 1) for each in (tmp_path / "swarm.env").read_text().splitlines())
+    written = dict(re.findall(r"^(\w+)=(.*)$", example, re.MULTILINE))
+    assert set(told) == {name for name in written if not name.startswith("COMPOSE_")}
+    assert told == {name: written[name].strip("'") for name in told}
+    assert json.loads(told["PARVIS_LEGAL"])["processors"] == []
 
 
 def test_the_gateway_of_the_stack_sees_visitors():
