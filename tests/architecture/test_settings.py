@@ -53,6 +53,18 @@ def test_a_start_refuses_words_that_mean_nothing(service, variable, monkeypatch)
         start.read(getattr(module, "Settings", None) or module.WebSettings, service, serves=True)
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("PARVIS_LOG_LEVEL", "critical"), ("PARVIS_LOG_LEVEL", "Warning"), ("PARVIS_DATABASE_POOL", "1")],
+)
+def test_a_start_takes_what_means_something(variable, value, monkeypatch):
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SystemExit) as stopped:  # for what is missing beside it
+        start.read(import_module("parvis_web.settings").WebSettings, "web", serves=True)
+    assert "PARVIS_PUBLIC_URL" in str(stopped.value)
+    assert variable not in str(stopped.value)
+
+
 @pytest.mark.parametrize(("service", "settings", "variable", "field"), numbers())
 def test_a_start_refuses_what_is_beyond_them_and_names_them(service, settings, variable, field, monkeypatch):
     for name in ("URL", "INTERNAL_URL", "ACCESS_KEY", "SECRET_KEY"):  # of a group of its own, which is read before

@@ -133,6 +133,12 @@ def test_nobody_lets_everybody_say_who_a_visitor_is(told, value):
     assert f"PARVIS_TRUSTED_PROXIES: {value.split(', ')[-1]} is everybody" in refusal()
 
 
+@pytest.mark.parametrize("value", ["0.0.0.0/1, 128.0.0.0/1", "::/2, 10.0.0.0/8, 4000::/2, 8000::/1"])
+def test_ranges_that_are_everybody_together_are_refused(told, value):
+    told({"PARVIS_TRUSTED_PROXIES": value})
+    assert f"PARVIS_TRUSTED_PROXIES: {value} are together everybody" in refusal()
+
+
 @pytest.mark.parametrize("value", ["traefik", "10.244.0.1/16", "10.244.0.0-10.244.0.9"])
 def test_a_proxy_is_an_address_or_a_range(told, value):
     told({"PARVIS_TRUSTED_PROXIES": value})

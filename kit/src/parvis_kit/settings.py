@@ -29,7 +29,7 @@ class ServiceSettings(BaseSettings):
     #: postgresql:// address with the role that owns the tables; only `migrate` uses it. Never a pooler's.
     migration_url: SecretStr | None = None
     #: Connections to PostgreSQL, at most, in one process.
-    database_pool: int = Field(default=8, ge=2, le=1000)
+    database_pool: int = Field(default=8, ge=1, le=1000)
     nats_url: SecretStr
     #: Servers of NATS that keep each event, when a service makes the stream: 1, or 3 in a cluster. Consumers follow.
     broker_replicas: int = Field(default=1, ge=1, le=5)
@@ -52,4 +52,4 @@ class ServiceSettings(BaseSettings):
     #: Seconds for which a process that was told to stop (SIGTERM) answers on: its callers and the gateway see that it
     #: is about to leave, and turn to other replicas. SIGINT stops at once.
     drain_seconds: float = Field(default=5, ge=0, le=300)
-    log_level: str = Field(default="info", pattern="^(?i:debug|info|warning|error)$")
+    log_level: str = Field(default="info", pattern="^(?i:debug|info|warning|error|critical)$")

@@ -141,15 +141,27 @@ def weak(settings: BaseModel) -> Iterator[str]:
 
 def gullible(settings: BaseModel) -> Iterator[str]:
     """Whoever else than a proxy may say who a visitor is lies about it."""
-    for each in filter(None, (each.strip() for each in getattr(settings, "trusted_proxies", "").split(","))):
+    told = list(filter(None, (each.strip() for each in getattr(settings, "trusted_proxies", "").split(","))))
+    v4, v6 = [], []
+    for each in told:
         try:
-            everybody = ipaddress.ip_network(each).prefixlen == 0
+            network = ipaddress.ip_network("0.0.0.0/0" if each == "*" else each)
         except ValueError:
-            everybody = each == "*"
-            if not everybody:
-                yield f"PARVIS_TRUSTED_PROXIES: {each} is no address and no range such as 10.244.0.0/16"
-        if everybody:
-            yield f"PARVIS_TRUSTED_PROXIES: {each} is everybody, and anybody could say that they are somebody else"
+            yield f"PARVIS_TRUSTED_PROXIES: {each} is no address and no range such as 10.244.0.0/16"
+            continue
+        if network.prefixlen == 0:
+            yield f"PARVIS_TRUSTED_PROXIES: {each} is everybody, {_ANYBODY}"
+        elif isinstance(network, ipaddress.IPv4Network):
+            v4.append(network)
+        else:
+            v6.append(network)
+    together = {each.prefixlen for each in ipaddress.collapse_addresses(v4)}
+    together |= {each.prefixlen for each in ipaddress.collapse_addresses(v6)}
+    if 0 in together:
+        yield f"PARVIS_TRUSTED_PROXIES: {', '.join(told)} are together everybody, {_ANYBODY}"
+
+
+_ANYBODY = "and anybody could say that they are somebody else"
 
 
 def certificate_problems(settings: Told, service: str) -> list[str]:
