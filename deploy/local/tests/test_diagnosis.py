@@ -175,6 +175,7 @@ class Mounted(type(Path())):
 
 @pytest.mark.parametrize(("line", "mounted", "looked_at"), [
     ("doctor", True, "volume"), ("doctor", False, None), ("doctor --backups elsewhere", True, "elsewhere"),
+    ("doctor --backups own", True, None),
 ])  # fmt: skip
 def test_in_containers_the_doctor_looks_into_the_volume_of_the_backups(tmp_path, monkeypatch, line, mounted, looked_at):
     volume, asked = Mounted(tmp_path / "volume"), []
@@ -183,6 +184,22 @@ def test_in_containers_the_doctor_looks_into_the_volume_of_the_backups(tmp_path,
     monkeypatch.setattr(diagnosis, "report", lambda _, folder: asked.append(folder) or 0)
     assert tools.main(line.split()) == 0
     assert [folder and folder.name for folder in asked] == [looked_at]
+
+
+@pytest.mark.parametrize(("told", "looked_at"), [("own", None), ("", "volume"), ("/mnt/elsewhere", "elsewhere")])
+def test_a_variable_says_whose_the_backups_are(tmp_path, monkeypatch, told, looked_at):
+    asked = []
+    monkeypatch.setattr(tools, "BACKUPS", Mounted(tmp_path / "volume"))
+    monkeypatch.setattr(diagnosis, "report", lambda _, folder: asked.append(folder) or 0)
+    monkeypatch.setenv("PARVIS_BACKUPS", told)
+    assert tools.main(["doctor"]) == 0
+    assert [folder and folder.name for folder in asked] == [looked_at]
+
+
+@pytest.mark.parametrize("name", ["disks", "tools"])
+def test_compose_hands_on_whose_the_backups_are(name):
+    service = yaml.safe_load((ROOT / "deploy/compose/watch.yml").read_text())["services"][name]
+    assert service["environment"]["PARVIS_BACKUPS"] == "${PARVIS_BACKUPS:-}"
 
 
 def test_compose_mounts_that_volume_where_the_doctor_runs():

@@ -16,7 +16,7 @@ import pytest
 
 from parvis_backup.outcome import Outcome
 from parvis_kit.testing import free_port
-from parvis_local import disks, doctor
+from parvis_local import disks, doctor, tools
 from parvis_local.diagnosis import Told
 from parvis_local.disks import Disks
 from parvis_local.layout import Layout
@@ -63,6 +63,19 @@ def test_that_there_is_no_backup_is_told(tmp_path):
     found = told({}, tmp_path)
     assert found["parvis_backup_complete_timestamp_seconds",] == 0
     assert found["parvis_backup_period_seconds",] == 86400
+
+
+@pytest.mark.parametrize("said", [["--backups", "own"], []])
+def test_of_backups_of_ones_own_nothing_is_told(folder, monkeypatch, said):
+    if not said:
+        monkeypatch.setenv("PARVIS_BACKUPS", "own")
+    parser, served = argparse.ArgumentParser(), []
+    tools.add_disks(parser)
+    monkeypatch.setattr(disks, "application", served.append)
+    monkeypatch.setattr(disks.uvicorn, "run", lambda *_, **__: None)
+    disks.serve(parser.parse_args(said), {"store": folder}, folder)
+    names = {family.name for family in served[0].collect()}
+    assert names == {"parvis_disk_bytes", "parvis_disk_free_bytes", "parvis_probe_failed"}
 
 
 def test_a_disk_that_is_gone_is_said_and_hinders_no_other(tmp_path):
@@ -146,6 +159,11 @@ def test_the_doctor_looks_where_the_last_backup_went(suite, folder, tmp_path):
     assert "failed: no room" in fact.text
     [fact] = doctor.backed_up(suite, tmp_path / "elsewhere", 1795399260.0)
     assert "no complete backup" in fact.text
+
+
+def test_the_doctor_misses_no_backup_where_somebody_has_their_own(suite):
+    assert doctor.backed_up(suite, tools.OWN, 9e9) == []
+    assert not doctor.backed_up(suite, None, 9e9)[0].fine
 
 
 def test_where_no_suite_is_nothing_is_said_of_backups(tmp_path):

@@ -13,7 +13,7 @@ from parvis_local import display
 from parvis_local.ending import ended
 from parvis_local.layout import DEFAULT_DATA
 from parvis_local.suite import Suite, SuiteFailed
-from parvis_local.tools import add_dead_letters, add_disks, add_secrets
+from parvis_local.tools import add_backups_folder, add_dead_letters, add_disks, add_secrets, looked_into
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument(
         "--targets", default="", help="an installation elsewhere: NAME=http://HOST:PORT, commas between"
     )
-    doctor.add_argument("--backups", type=Path, help="folder of its backups")
+    add_backups_folder(doctor, "folder of its backups")
     doctor.set_defaults(act=_doctor)
 
     add_secrets(commands)
@@ -255,7 +255,7 @@ def _doctor(options: argparse.Namespace) -> int:
     from parvis_local import diagnosis, doctor  # noqa: PLC0415
 
     if options.targets:
-        return diagnosis.report(diagnosis.targets(options.targets), options.backups)
+        return diagnosis.report(diagnosis.targets(options.targets), looked_into(options.backups, None))
     return doctor.examine(Suite(options.data), options.backups)
 
 

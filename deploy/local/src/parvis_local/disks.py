@@ -24,6 +24,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from parvis_backup import outcome
+from parvis_local.tools import looked_into
 
 #: As deploy/compose/watch.yml mounts them.
 VOLUMES = {name: Path("/volumes") / name for name in ("postgres", "nats", "store", "backup")}
@@ -136,7 +137,7 @@ def _named(text: str) -> tuple[str, Path]:
 def serve(options: argparse.Namespace, volumes: Mapping[str, Path], backups: Path | None) -> int:
     """Until SIGTERM; `volumes` and `backups` where nobody names others. Raises ValueError."""
     named = dict(map(_named, options.volume or ()))
-    disks = Disks(named or volumes, options.backups or backups)
+    disks = Disks(named or volumes, looked_into(options.backups, backups))
     host, _, port = options.listen.rpartition(":")
     if not port.isdecimal():
         raise ValueError(f"--listen is HOST:PORT, and is {options.listen}")

@@ -22,6 +22,7 @@ from parvis_local.diagnosis import Finding
 from parvis_local.layout import ROOT, VENV_BIN
 from parvis_local.ports import HOST, PortInUse, check_free
 from parvis_local.suite import Suite
+from parvis_local.tools import OWN
 
 #: Whether it is fine, what it is, what to do.
 Fact = tuple[bool, str, str]
@@ -45,8 +46,10 @@ def examine(suite: Suite, backups: Path | None = None) -> int:
 
 def backed_up(suite: Suite, told: Path | None, now: float) -> list[Finding]:
     """What is found of the backups: in the folder that somebody names, else where the last one went. Without any, a
-    demonstration is fine, and a suite that is younger than a day.
+    demonstration is fine, and a suite that is younger than a day; nothing where somebody has backups of their own.
     """
+    if told == OWN:
+        return []
     if folder := told or folder_of(suite):
         return [diagnosis.backups(folder, now)]
     if not suite.layout.installation.exists():

@@ -12,6 +12,8 @@ from parvis_local.ending import ended
 _MOUNTED = Path("/run/secrets")
 #: Where compose mounts the volume of the backups.
 BACKUPS = Path("/volumes/backup")
+#: In place of a folder: whoever runs the installation backs it up in another way, and nobody looks for our backups.
+OWN = Path("own")
 _LONGEST_PAUSE = 3600  # s
 #: Only our images have it.
 _IMAGE = Path("/usr/share/parvis/sbom.json")
@@ -60,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     databases.set_defaults(act=_databases)
     doctor = commands.add_parser("doctor", help="say what is wrong with the services that run, and what to do")
     doctor.add_argument("--targets", default="", help="NAME=http://HOST:PORT, commas between; without, compose's own")
-    doctor.add_argument("--backups", type=Path, help=f"folder of the backups (without, {BACKUPS} where it is mounted)")
+    add_backups_folder(doctor, f"folder of the backups (without, {BACKUPS} where it is mounted)")
     doctor.set_defaults(act=_doctor)
     disks = commands.add_parser("disks", help="tell Prometheus of the room on the volumes, and of the backups")
     add_disks(disks)
@@ -111,18 +113,29 @@ def _databases(_: argparse.Namespace) -> int:
 def _doctor(options: argparse.Namespace) -> int:
     from parvis_local import diagnosis  # noqa: PLC0415
 
-    backups = options.backups or (BACKUPS if BACKUPS.is_mount() else None)
+    mounted = BACKUPS if BACKUPS.is_mount() else None
     try:
-        return diagnosis.report(diagnosis.targets(options.targets), backups)
+        return diagnosis.report(diagnosis.targets(options.targets), looked_into(options.backups, mounted))
     except ValueError as error:
         print(error, file=sys.stderr)
         return 1
 
 
+def add_backups_folder(parser: argparse.ArgumentParser, says: str) -> None:
+    """`--backups`, or its variable."""
+    told = os.environ.get("PARVIS_BACKUPS") or None
+    parser.add_argument("--backups", type=Path, default=told, help=f"{says}; {OWN}: you have backups of your own")
+
+
+def looked_into(told: Path | None, usual: Path | None) -> Path | None:
+    """The folder of backups to look into, if any: the one that somebody names, else the usual one."""
+    return None if told == OWN else told or usual
+
+
 def add_disks(parser: argparse.ArgumentParser) -> None:
     """The arguments of `disks`, which ./parvis has too."""
     parser.add_argument("--volume", action="append", metavar="NAME=FOLDER", help="a folder whose disk is told of")
-    parser.add_argument("--backups", type=Path, help="folder of the backups")
+    add_backups_folder(parser, "folder of the backups")
     listen = os.environ.get("PARVIS_HTTP_LISTEN", "127.0.0.1:8679")
     parser.add_argument("--listen", default=listen, help=f"HOST:PORT (default {listen})")
 
