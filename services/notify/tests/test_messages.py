@@ -1,8 +1,6 @@
 """From an event of the others to a mail in a mailbox."""
 
 import asyncio
-import statistics
-import time
 from itertools import permutations
 
 import pytest
@@ -12,6 +10,7 @@ from parvis.documents.v1 import documents_pb2, events_pb2
 from parvis.identity.v1 import events_pb2 as identity_events
 from parvis.tenancy.v1 import events_pb2 as tenancy_events
 from parvis.tenancy.v1 import tenancy_pb2
+from parvis_kit import outbox
 from parvis_kit.errors import not_found
 from parvis_kit.ids import uuid7
 from parvis_kit.testing import eventually
@@ -301,16 +300,19 @@ async def test_event_that_comes_before_its_contact_waits_for_it(suite, firm, mai
     assert len(mailbox.to(late.addresses.main)) == 1
 
 
-async def test_event_to_mail_takes_less_than_half_a_second(suite, firm, contact, mailbox):
-    took = []
+async def test_an_event_becomes_a_mail_at_once_and_not_when_the_relay_looks_next(
+    suite, firm, contact, mailbox, monkeypatch
+):
+    """How long that takes, the bench of mails tells on a machine of its own."""
+    monkeypatch.setattr(outbox, "_POLL", 3600.0)
     for number in range(25):
         event = filed(contact, name=f"Pièce {number}", notify_to=documents_pb2.NOTIFY_TO_BILLING)
-        before, started = len(mailbox.mails), time.monotonic()
+        before = len(mailbox.mails)
         await suite.tell(firm.id, event)
-        while len(mailbox.mails) == before:  # noqa: ASYNC110 - the sink is a thread
-            await asyncio.sleep(0.002)
-        took.append(time.monotonic() - started)
-    assert statistics.median(took) <= 0.5, took  # of the slowest, the bench of mails tells on a machine of its own
+        async with asyncio.timeout(300):  # an hour would end here
+            while len(mailbox.mails) == before:  # noqa: ASYNC110 - the sink is a thread
+                await asyncio.sleep(0.002)
+    assert len(mailbox.to(contact.addresses.billing)) == 25
 
 
 def test_other_address_than_smtp_is_refused_at_start():
