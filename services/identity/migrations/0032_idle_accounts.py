@@ -12,6 +12,8 @@ down_revision = "0031"
 INSTANT = TIMESTAMP(timezone=True)
 
 
+# The day of a warning stands in `accounts.erasure_due_at` and not in `erasures.due_at`, by which the release before
+# erases without a question (`domain.idle`): so this can be taken back.
 def upgrade() -> None:
     op.create_table(
         "idle_notices",

@@ -18,6 +18,7 @@ from parvis.notify.v1 import events_pb2 as notify_events
 from parvis_identity.domain.sessions import LIVES
 from parvis_identity.service import erasures, idle, idle_notices
 from parvis_identity.service.organisations import Administration
+from parvis_identity.store import erasures as store
 from parvis_kit import audit
 from parvis_kit.ids import uuid7
 
@@ -331,6 +332,34 @@ async def test_a_personal_account_in_use_keeps_the_linked_one_of_a_firm(stage, o
 async def test_an_operator_who_asks_meanwhile_does_not_wait_for_mails(stage, idler):
     async with stage.unit() as unit:
         await erasures.ask(unit, idler.account.id, by="operator", within=timedelta(0))
+    await idler.works()
+    assert not await idler.is_there()
+
+
+OF_BEFORE = "SELECT FROM erasures WHERE account_id = $1 AND ended_at IS NULL AND due_at <= $2"
+
+
+async def test_the_release_before_would_never_find_a_warning_due(stage, idler):
+    await idler.delivers()
+    await idler.passes(timedelta(days=24))
+    await idler.works()
+    await idler.passes(timedelta(days=400))
+    async with stage.unit() as unit:
+        assert await unit.fetch(OF_BEFORE, idler.account.id, unit.now) == []
+        [row] = await unit.fetch("SELECT erasure_due_at FROM accounts WHERE id = $1", idler.account.id)
+        assert row["erasure_due_at"] < unit.now
+        [listed] = [each for each in await store.listed(unit) if each["digest"] == erasures.digest_of(idler.account.id)]
+        assert listed["due_at"] == row["erasure_due_at"]
+
+
+async def test_an_operator_who_asks_meanwhile_gives_the_days_that_they_say(stage, idler):
+    await idler.passes(timedelta(days=60))
+    async with stage.unit() as unit:
+        asked = await erasures.ask(unit, idler.account.id, by="operator", within=timedelta(days=14))
+        assert asked.due_at == unit.now + timedelta(days=14)
+    await idler.works()
+    assert await idler.is_there()
+    await idler.passes(timedelta(days=14, minutes=1))
     await idler.works()
     assert not await idler.is_there()
 

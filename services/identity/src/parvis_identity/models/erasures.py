@@ -30,6 +30,7 @@ class AccountErasure(Identified, table=True):
     #: "restore", or "idle": nobody had used it for years.
     asked_by: str = text()
     asked_at: datetime = instant()
+    #: Of an idle account never (`domain.idle`): its day is the account's `erasure_due_at`.
     due_at: datetime = instant()
     #: When it was last found, its day being there, that an organisation would have no administrator left.
     held_at: datetime | None = instant(required=False)

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from parvis.identity.v1 import events_pb2 as identity_events
 from parvis.records.v1 import events_pb2
+from parvis_identity.domain.idle import NEVER
 from parvis_identity.holdings import HOLDINGS
 from parvis_identity.models import Account, AccountErasure
 from parvis_identity.service import idle_notices, sessions
@@ -63,7 +64,8 @@ async def ask(unit: UnitOfWork, account_id: UUID, *, by: str, within: timedelta,
     account = await account_store.lock(unit, account_id)
     if account is None:
         raise not_found("account_not_found")
-    due_at = unit.now + within
+    day = unit.now + within
+    due_at = day if by != IDLE else NEVER
     found = await store.waiting(unit, account_id)
     if found is None:
         found = AccountErasure(
@@ -73,14 +75,15 @@ async def ask(unit: UnitOfWork, account_id: UUID, *, by: str, within: timedelta,
     elif found.asked_by != FORCED:
         found.asked_by = by
     found.held_at = None
-    found.due_at = account.erasure_due_at = min(found.due_at, due_at)
+    found.due_at = min(found.due_at, due_at)
+    day = account.erasure_due_at = found.due_at if by != IDLE else day
     await sessions.end(unit, account_id)
     await end_of_subject(unit, account_id)
-    day = found.due_at.date().isoformat()
-    unit.record("account.erasure_asked", target_kind="account", target_id=account_id, by=by, day=day)
+    said = day.date().isoformat()
+    unit.record("account.erasure_asked", target_kind="account", target_id=account_id, by=by, day=said)
     await unit.flush()
     if within and by != IDLE:  # whoever is idle is told otherwise
-        tell(unit, found.id, account, identity_events.ERASURE_CHANGE_ASKED, due_at=found.due_at, door=door)
+        tell(unit, found.id, account, identity_events.ERASURE_CHANGE_ASKED, due_at=day, door=door)
     return found
 
 

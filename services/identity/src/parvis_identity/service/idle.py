@@ -68,8 +68,8 @@ async def _warn(
         if alone := await alone_in(unit, administered):
             idle_notices.keep(unit, account, door=door, organisations=named(alone))
             return False
-        asked = await erasures.ask(unit, account_id, by=erasures.IDLE, within=FIRST)
-        idle_notices.tell(unit, account, NoticeKind.FIRST, due_at=asked.due_at, door=door)
+        await erasures.ask(unit, account_id, by=erasures.IDLE, within=FIRST)
+        idle_notices.tell(unit, account, NoticeKind.FIRST, due_at=account.erasure_due_at, door=door)
     return True
 
 
@@ -97,8 +97,9 @@ async def _remind_one(unit: UnitOfWork, account_id: UUID, door: str) -> None:
     if not await store.is_unused(unit, account_id, found.asked_at):
         await idle_notices.spare(unit, account, "kept")
         return
-    found.due_at = account.erasure_due_at = max(found.due_at, unit.now + SECOND)
-    idle_notices.tell(unit, account, NoticeKind.SECOND, due_at=found.due_at, door=door)
+    soonest = unit.now + SECOND
+    account.erasure_due_at = max(account.erasure_due_at or soonest, soonest)
+    idle_notices.tell(unit, account, NoticeKind.SECOND, due_at=account.erasure_due_at, door=door)
 
 
 async def _give_up(unit: UnitOfWork, account_id: UUID) -> None:

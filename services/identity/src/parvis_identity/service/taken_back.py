@@ -11,10 +11,10 @@ from parvis_kit.unit import UnitOfWork
 
 async def take_back(unit: UnitOfWork, account: Account) -> None:
     """Ends the erasure that waits for an account."""
-    erasure_id = await store.take_back(unit, account.id)
-    if erasure_id is not None:
+    ended = await store.take_back(unit, account.id)
+    if ended is not None:
         unit.record("account.erasure_taken_back", target_kind="account", target_id=account.id)
-        tell(unit, erasure_id, account, events_pb2.ERASURE_CHANGE_TAKEN_BACK)
+        tell(unit, ended["id"], account, events_pb2.ERASURE_CHANGE_TAKEN_BACK)
 
 
 def tell(

@@ -32,8 +32,9 @@ _TOLD = """
 EXISTS (SELECT FROM idle_notices n WHERE n.account_id = e.account_id AND n.told_at >= e.asked_at AND n.{what})"""
 _WAITING = "SELECT e.account_id FROM erasures e WHERE e.asked_by = 'idle' AND e.ended_at IS NULL"
 _TO_REMIND = f"""
-{_WAITING} AND e.due_at <= $1 AND {_TOLD.format(what="kind = 'first' AND n.sent_at IS NOT NULL")}
-AND NOT {_TOLD.format(what="kind = 'second'")} AND ($3::uuid IS NULL OR e.account_id = $3) ORDER BY e.due_at LIMIT $2"""
+{_WAITING} AND EXISTS (SELECT FROM accounts a WHERE a.id = e.account_id AND a.erasure_due_at <= $1)
+AND {_TOLD.format(what="kind = 'first' AND n.sent_at IS NOT NULL")}
+AND NOT {_TOLD.format(what="kind = 'second'")} AND ($3::uuid IS NULL OR e.account_id = $3) ORDER BY e.asked_at LIMIT $2"""
 _UNREACHABLE = f"{_WAITING} AND {_TOLD.format(what='failed_at IS NOT NULL')} LIMIT $1"
 _FIRST_ID: Final = UUID(int=0)
 _SETTLED = """
