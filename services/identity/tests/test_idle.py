@@ -162,12 +162,52 @@ async def test_whoever_signs_in_stays_for_years(idler, days):
     assert (await idler.told())[-1] == "TAKEN_BACK"
 
 
-async def test_without_the_word_that_a_mail_left_nothing_is_erased(idler):
+async def test_without_the_word_that_a_mail_left_nothing_is_erased_and_all_begins_anew(idler):
+    await idler.passes(timedelta(days=6, hours=23))
+    await idler.works()
+    assert await idler.rows("SELECT FROM accounts WHERE id = $1 AND erasure_due_at IS NOT NULL")
+    await idler.passes(timedelta(hours=2))
+    await idler.works()
+    assert await idler.rows("SELECT FROM accounts WHERE id = $1 AND erasure_due_at IS NULL")
+    rows = await idler.rows("SELECT ended_as FROM erasures WHERE account_id = $1")
+    assert [row["ended_as"] for row in rows] == ["unreachable"]
+    await idler.passes(timedelta(days=89))
+    await idler.works()
+    assert await idler.told() == ["IDLE"]
     for _ in range(4):
         await idler.passes(timedelta(days=90))
         await idler.works()
     assert await idler.is_there()
-    assert await idler.told() == ["IDLE"]
+    assert set(await idler.told()) == {"IDLE"}
+    assert len(await idler.told()) > 1
+
+
+async def test_a_second_mail_that_is_lost_ends_it_too(idler):
+    await idler.delivers()
+    await idler.passes(timedelta(days=24))
+    await idler.works()
+    await idler.passes(timedelta(days=8))
+    await idler.works()
+    assert await idler.is_there()
+    rows = await idler.rows("SELECT ended_as FROM erasures WHERE account_id = $1")
+    assert [row["ended_as"] for row in rows] == ["unreachable"]
+
+
+async def test_what_an_operator_asks_for_meanwhile_is_not_given_up(stage, idler, monkeypatch):
+    await idler.delivers(sent=False)
+    found = idle.store.unreachable
+
+    async def then_asks(unit, most, account_id=None):
+        rows = await found(unit, most, account_id)
+        if account_id is None and idler.account.id in rows:
+            async with stage.unit() as other:
+                await erasures.ask(other, idler.account.id, by="operator", within=timedelta(days=14))
+        return rows
+
+    monkeypatch.setattr(idle.store, "unreachable", then_asks)
+    await idler.works()
+    rows = await idler.rows("SELECT asked_by FROM erasures WHERE account_id = $1 AND ended_at IS NULL")
+    assert [row["asked_by"] for row in rows] == ["operator"]
 
 
 async def test_who_cannot_be_told_is_kept_and_tried_again_a_quarter_later(idler):

@@ -72,6 +72,23 @@ async def test_who_became_the_last_one_stays_and_hears_why_once(stage, leaver, c
     assert [row["details"] for row in rows] == [{"organisations": "Cabinet Roche"}]
 
 
+@pytest.mark.parametrize(("settled", "mails"), [("sent_at", 1), ("failed_at", 1), (None, 2)])
+async def test_a_mail_that_was_lost_is_written_again_after_a_week(stage, leaver, come, settled, mails):
+    await come()
+    await stage.run("UPDATE idle_notices SET told_at = told_at - interval '7 days' WHERE account_id = :a", a=leaver.id)
+    await stage.run("UPDATE erasures SET asked_at = asked_at - interval '7 days' WHERE account_id = :a", a=leaver.id)
+    if settled:
+        await stage.run(f"UPDATE idle_notices SET {settled} = now() WHERE account_id = :a", a=leaver.id)
+    for _ in range(2):
+        await come(hours=2)
+    changes = await told(stage, leaver)
+    assert [each.change for each in changes] == [ASKED, *[WAITS] * mails]
+    assert all(each.message_id for each in changes[1:])
+    async with stage.unit() as unit:
+        query = "SELECT FROM audit WHERE act = 'account.erasure_waits' AND target_id = $1"
+        assert len(await unit.fetch(query, str(leaver.id))) == 1
+
+
 async def test_it_goes_on_once_somebody_else_administers(stage, leaver, come):
     await come()
     successor = await stage.person()

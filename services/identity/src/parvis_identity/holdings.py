@@ -298,7 +298,7 @@ _ERASURES: Final = (
     ),
     Table(
         name="idle_notices",
-        holds="What the owners of accounts that nobody uses were told before these are erased.",
+        holds="What owners of accounts were told: before these are erased, since nobody uses them, or why an erasure waits.",
         about=_PERSON,
         topic=Topic.ACCOUNT,
         keep=aged(730, "told_at"),

@@ -52,18 +52,20 @@ class ErasureAnswer(Base, table=True):
 
 
 class NoticeKind(StrEnum):
-    """What whoever has not signed in for years is told."""
+    """What owners are told."""
 
-    #: A month before their account is erased,
+    #: Whoever has not signed in for years: a month before their account is erased,
     FIRST = "first"
     #: a week before,
     SECOND = "second"
     #: or that it is kept, since an organisation has no other administrator.
     KEPT = "kept"
+    #: Anybody: that an erasure waits, since an organisation has no other administrator.
+    WAITS = "waits"
 
 
 class IdleNotice(Base, table=True):
-    """A mail about an account that nobody uses: nothing is erased without it."""
+    """A mail about an erasure, and whether it left: no account that nobody uses is erased without it."""
 
     __tablename__ = "idle_notices"
 

@@ -16,7 +16,7 @@ from parvis.identity.v1 import events_pb2 as identity_events
 from parvis.records.v1 import events_pb2
 from parvis_identity.domain.idle import NEVER
 from parvis_identity.holdings import HOLDINGS
-from parvis_identity.models import Account, AccountErasure
+from parvis_identity.models import Account, AccountErasure, NoticeKind
 from parvis_identity.service import idle_notices, sessions
 from parvis_identity.service.last_administrator import alone_in, named
 from parvis_identity.service.organisations import Administration, Organisations
@@ -24,7 +24,7 @@ from parvis_identity.service.taken_back import take_back, tell
 from parvis_identity.service.viewings import end_of_subject
 from parvis_identity.store import accounts as account_store
 from parvis_identity.store import erasures as store
-from parvis_identity.store.idle import is_unused
+from parvis_identity.store.idle import is_unused, waits_told
 from parvis_kit.bus import Envelope, Retry
 from parvis_kit.caller import Caller
 from parvis_kit.errors import not_found
@@ -138,16 +138,16 @@ async def _settle(unit: UnitOfWork, found: AccountErasure, administered: list[Ad
 
 
 async def _wait(unit: UnitOfWork, found: AccountErasure, account: Account, alone: list[Administration]) -> None:
-    """Looks again later; its owner is told the first time. Who did not ask is kept: all begins anew in a year."""
+    """Looks again later; its owner is told once, and again where that mail was lost. Who did not ask is kept: all begins anew in a year."""
     # A firm's own account administers that firm and no other.
     door, names = alone[0].slug if account.organisation_id is not None else "", named(alone)
     if found.asked_by == IDLE:
         await idle_notices.spare(unit, account, "kept")
         idle_notices.keep(unit, account, door=door, organisations=names)
         return
+    if not await waits_told(unit, account.id, found.asked_at):
+        idle_notices.tell(unit, account, NoticeKind.WAITS, door=door, organisations=names)
     if found.held_at is None:
-        change = identity_events.ERASURE_CHANGE_WAITS
-        tell(unit, found.id, account, change, door=door, organisations=names)
         unit.record("account.erasure_waits", target_kind="account", target_id=account.id, organisations=names)
     found.held_at = unit.now
 

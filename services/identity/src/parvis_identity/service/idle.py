@@ -31,6 +31,8 @@ async def settle(database: Database, organisations: Organisations, kept: timedel
     """One round: who could not be told is kept, whose day is near is told again, who has not been there for so long is
     told for the first time; how many of the last. Raises UNAVAILABLE.
     """
+    async with database.begin(_SELF) as unit:
+        await store.lose(unit)
     while True:
         async with database.begin(_SELF) as unit:
             found = await store.unreachable(unit, BATCH)
@@ -103,8 +105,9 @@ async def _remind_one(unit: UnitOfWork, account_id: UUID, door: str) -> None:
 
 
 async def _give_up(unit: UnitOfWork, account_id: UUID) -> None:
+    """Keeps it, unless somebody else has asked for the same erasure meanwhile."""
     account = await account_store.lock(unit, account_id)
-    if account is not None:
+    if account is not None and await store.unreachable(unit, 1, account_id):
         await idle_notices.spare(unit, account, "unreachable")
         unit.record("account.idle_unreachable", target_kind="account", target_id=account_id)
 

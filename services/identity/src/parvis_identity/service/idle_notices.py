@@ -1,4 +1,6 @@
-"""What whoever has not signed in for years is told; and what becomes of the mail, without which nothing is erased."""
+"""What owners are told of erasures that they may not know of; and what becomes of these mails: without those about an
+idle account nothing is erased.
+"""
 
 from datetime import datetime
 from uuid import UUID
@@ -13,6 +15,13 @@ from parvis_kit.bus import Envelope
 from parvis_kit.ids import uuid7
 from parvis_kit.unit import UnitOfWork
 
+_CHANGE = {
+    NoticeKind.FIRST: identity_events.ERASURE_CHANGE_IDLE,
+    NoticeKind.SECOND: identity_events.ERASURE_CHANGE_IDLE,
+    NoticeKind.KEPT: identity_events.ERASURE_CHANGE_IDLE_KEPT,
+    NoticeKind.WAITS: identity_events.ERASURE_CHANGE_WAITS,
+}
+
 
 def tell(
     unit: UnitOfWork,
@@ -26,10 +35,8 @@ def tell(
     """Has its owner told. `door`: short name of the firm whose account it is; `organisations`: why it is kept."""
     notice = IdleNotice(id=uuid7(), account_id=account.id, kind=kind, told_at=unit.now)
     unit.add(notice)
-    kept = kind == NoticeKind.KEPT
-    change = identity_events.ERASURE_CHANGE_IDLE_KEPT if kept else identity_events.ERASURE_CHANGE_IDLE
     taken_back.tell(
-        unit, notice.id, account, change, due_at=due_at, door=door, organisations=organisations, message_id=notice.id
+        unit, notice.id, account, _CHANGE[kind], due_at=due_at, door=door, organisations=organisations, message_id=notice.id
     )
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from parvis_identity.domain.idle import FAILED_AGAIN, KEPT_AGAIN, SECOND
+from parvis_identity.domain.idle import FAILED_AGAIN, KEPT_AGAIN, LOST, SECOND
 from parvis_kit.unit import UnitOfWork
 
 # Nobody has come in or was asked to since $1. Closed accounts are of whoever closed them; what a firm keeps for an
@@ -35,7 +35,15 @@ _TO_REMIND = f"""
 {_WAITING} AND EXISTS (SELECT FROM accounts a WHERE a.id = e.account_id AND a.erasure_due_at <= $1)
 AND {_TOLD.format(what="kind = 'first' AND n.sent_at IS NOT NULL")}
 AND NOT {_TOLD.format(what="kind = 'second'")} AND ($3::uuid IS NULL OR e.account_id = $3) ORDER BY e.asked_at LIMIT $2"""
-_UNREACHABLE = f"{_WAITING} AND {_TOLD.format(what='failed_at IS NOT NULL')} LIMIT $1"
+# What nobody has heard of counts as failed, so that it is tried again as late as that.
+_LOST = """
+UPDATE idle_notices SET failed_at = $1
+WHERE sent_at IS NULL AND failed_at IS NULL AND told_at <= $2 AND kind IN ('first', 'second')"""
+_UNREACHABLE = f"""
+{_WAITING} AND {_TOLD.format(what='failed_at IS NOT NULL')} AND ($2::uuid IS NULL OR e.account_id = $2) LIMIT $1"""
+_WAITS_TOLD = """
+SELECT FROM idle_notices WHERE account_id = $1 AND kind = 'waits' AND told_at >= $2
+AND (sent_at IS NOT NULL OR failed_at IS NOT NULL OR told_at > $3) LIMIT 1"""
 _FIRST_ID: Final = UUID(int=0)
 _SETTLED = """
 UPDATE idle_notices SET sent_at = CASE WHEN $2 THEN $3::timestamptz END, failed_at = CASE WHEN $2 THEN NULL ELSE $3 END
@@ -66,9 +74,19 @@ async def to_remind(unit: UnitOfWork, most: int, account_id: UUID | None = None)
     return [row["account_id"] for row in await unit.fetch(_TO_REMIND, unit.now + SECOND, most, account_id)]
 
 
-async def unreachable(unit: UnitOfWork, most: int) -> list[UUID]:
-    """Accounts that are to be erased, and whose owners could not be told."""
-    return [row["account_id"] for row in await unit.fetch(_UNREACHABLE, most)]
+async def lose(unit: UnitOfWork) -> None:
+    """Mails that nobody has heard of for too long were lost."""
+    await unit.fetch(_LOST, unit.now, unit.now - LOST)
+
+
+async def unreachable(unit: UnitOfWork, most: int, account_id: UUID | None = None) -> list[UUID]:
+    """Accounts that are to be erased, and whose owners could not be told. Of all, or whether one of them is."""
+    return [row["account_id"] for row in await unit.fetch(_UNREACHABLE, most, account_id)]
+
+
+async def waits_told(unit: UnitOfWork, account_id: UUID, since: datetime) -> bool:
+    """Whether its owner was told since then that an erasure waits, or is about to be."""
+    return bool(await unit.fetch(_WAITS_TOLD, account_id, since, unit.now - LOST))
 
 
 async def settled(unit: UnitOfWork, notice_id: UUID, *, sent: bool) -> None:
