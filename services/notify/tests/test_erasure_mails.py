@@ -60,10 +60,13 @@ async def test_one_that_waits_says_for_which_organisations(suite, mailbox):
     event = changed("ERASURE_CHANGE_WAITS", organisations="Cabinet Armor, Cabinet Bréhat")
     await suite.tell(None, event)
     [sent] = await arrived(mailbox, event.mail)
-    assert "le seul à pouvoir gérer Cabinet Armor, Cabinet Bréhat." in sent.get_body(["plain"]).get_content()
+    assert (
+        "sans vous, personne ne pourrait plus gérer Cabinet Armor, Cabinet Bréhat."
+        in sent.get_body(["plain"]).get_content()
+    )
 
 
-@pytest.mark.parametrize("name", ["ERASURE_CHANGE_IDLE", "ERASURE_CHANGE_IDLE_KEPT"])
+@pytest.mark.parametrize("name", ["ERASURE_CHANGE_IDLE", "ERASURE_CHANGE_IDLE_KEPT", "ERASURE_CHANGE_WAITS"])
 async def test_whoever_gave_a_mail_its_id_hears_that_it_left(suite, name):
     event = changed(name, message_id=str(uuid7()), organisations="Cabinet Armor")
     await suite.tell(None, event)

@@ -118,3 +118,14 @@ def test_international_domain_travels_in_ascii():
 def test_unusable_address_is_said(bad):
     with pytest.raises((ValueError, UnicodeError)):
         wire_address(bad)
+
+
+@pytest.mark.parametrize("locale", ["fr", "en"])
+@pytest.mark.parametrize("kind", [domain.Kind.ERASURE_WAITS, domain.Kind.ACCOUNT_IDLE_KEPT])
+def test_of_several_organisations_and_whoever_asked_nothing_is_said_that_is_not_so(kind, locale):
+    body = texts.shipped(kind, locale).body
+    assert "#société#" in body
+    for wrong in ("votre demande", "you asked", "sont partis", "have left", "si #société# avait", "if #société# had"):
+        assert wrong not in body
+    for wrong in (" elle ", " la fermer", " it is of no use"):
+        assert wrong not in body
