@@ -265,6 +265,22 @@ async def test_who_became_the_last_administrator_meanwhile_is_kept_and_all_begin
     assert not await idler.is_there()
 
 
+async def test_a_day_has_so_many_first_mails_and_the_rest_come_the_next_day(stage, of, monkeypatch):
+    lives = [of(await stage.person()) for _ in range(3)]
+    for life in lives:
+        await life.passes(WARNED + DAY)
+    async with stage.unit() as unit:
+        monkeypatch.setattr(idle, "A_DAY", await idle.store.told_lately(unit) + 2)
+    await asyncio.gather(*(idle.settle(stage.database, stage.town, KEPT) for _ in range(3)))
+    assert sorted([len(await life.told()) for life in lives]) == [0, 1, 1]
+    await lives[0].works()
+    assert sorted([len(await life.told()) for life in lives]) == [0, 1, 1]
+    for life in lives:
+        await life.passes(DAY)
+    await lives[0].works()
+    assert [await life.told() for life in lives] == [["IDLE"]] * 3
+
+
 @pytest.mark.parametrize(("needed", "said"), [(False, "IDLE"), (True, "IDLE_KEPT")])
 async def test_any_number_of_replicas_say_it_once(stage, of, needed, said):
     life = of(await stage.person())

@@ -298,7 +298,7 @@ _ERASURES: Final = (
     ),
     Table(
         name="idle_notices",
-        holds="What owners of accounts were told: before these are erased, since nobody uses them, or why an erasure waits.",
+        holds="What owners of accounts were told: that nobody uses these, or why an erasure waits.",
         about=_PERSON,
         topic=Topic.ACCOUNT,
         keep=aged(730, "told_at"),

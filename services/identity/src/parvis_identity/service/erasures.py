@@ -138,7 +138,9 @@ async def _settle(unit: UnitOfWork, found: AccountErasure, administered: list[Ad
 
 
 async def _wait(unit: UnitOfWork, found: AccountErasure, account: Account, alone: list[Administration]) -> None:
-    """Looks again later; its owner is told once, and again where that mail was lost. Who did not ask is kept: all begins anew in a year."""
+    """Looks again later; its owner is told once, and again where that mail was lost. Who did not ask is kept: all
+    begins anew in a year.
+    """
     # A firm's own account administers that firm and no other.
     door, names = alone[0].slug if account.organisation_id is not None else "", named(alone)
     if found.asked_by == IDLE:

@@ -9,7 +9,7 @@ administrator of an organisation is told so, and kept.
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from parvis_identity.domain.idle import FIRST, SECOND, signed_in_before
+from parvis_identity.domain.idle import A_DAY, FIRST, SECOND, signed_in_before
 from parvis_identity.domain.sessions import LIVES
 from parvis_identity.models import Account, NoticeKind
 from parvis_identity.service import erasures, idle_notices
@@ -29,7 +29,7 @@ _NOBODY = UUID(int=0)
 
 async def settle(database: Database, organisations: Organisations, kept: timedelta) -> int:
     """One round: who could not be told is kept, whose day is near is told again, who has not been there for so long is
-    told for the first time; how many of the last. Raises UNAVAILABLE.
+    told for the first time, `A_DAY` at most; how many of the last. Raises UNAVAILABLE.
     """
     async with database.begin(_SELF) as unit:
         await store.lose(unit)
@@ -45,7 +45,7 @@ async def settle(database: Database, organisations: Organisations, kept: timedel
     while True:
         async with database.begin(_SELF) as unit:
             before = unit.now - signed_in_before(kept, LIVES.absolute)
-            rows = await store.idle(unit, before, after, BATCH)
+            rows = await store.idle(unit, before, after, BATCH) if await store.told_lately(unit) < A_DAY else []
         for row in rows:
             told += await _warn(database, organisations, row["id"], row["organisation_id"], before)
         if len(rows) < BATCH:
@@ -56,7 +56,7 @@ async def settle(database: Database, organisations: Organisations, kept: timedel
 async def _warn(
     database: Database, organisations: Organisations, account_id: UUID, firm_id: UUID | None, before: datetime
 ) -> bool:
-    """Says that an account is to be erased; whether it was so."""
+    """Says that an account is to be erased, or why it is kept; whether it is to be."""
     async with database.begin(_SELF) as unit:
         if not await store.is_idle(unit, account_id, before):
             return False
@@ -66,6 +66,8 @@ async def _warn(
         await erasure_store.hold(unit)
         account = await account_store.lock(unit, account_id)
         if account is None or not await store.is_idle(unit, account_id, before):
+            return False
+        if await store.told_lately(unit) >= A_DAY:
             return False
         if alone := await alone_in(unit, administered):
             idle_notices.keep(unit, account, door=door, organisations=named(alone))

@@ -36,7 +36,14 @@ def tell(
     notice = IdleNotice(id=uuid7(), account_id=account.id, kind=kind, told_at=unit.now)
     unit.add(notice)
     taken_back.tell(
-        unit, notice.id, account, _CHANGE[kind], due_at=due_at, door=door, organisations=organisations, message_id=notice.id
+        unit,
+        notice.id,
+        account,
+        _CHANGE[kind],
+        due_at=due_at,
+        door=door,
+        organisations=organisations,
+        message_id=notice.id,
     )
 
 

@@ -1,7 +1,7 @@
 """Accounts that nobody uses, and what their owners were told."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -34,16 +34,18 @@ _WAITING = "SELECT e.account_id FROM erasures e WHERE e.asked_by = 'idle' AND e.
 _TO_REMIND = f"""
 {_WAITING} AND EXISTS (SELECT FROM accounts a WHERE a.id = e.account_id AND a.erasure_due_at <= $1)
 AND {_TOLD.format(what="kind = 'first' AND n.sent_at IS NOT NULL")}
-AND NOT {_TOLD.format(what="kind = 'second'")} AND ($3::uuid IS NULL OR e.account_id = $3) ORDER BY e.asked_at LIMIT $2"""
+AND NOT {_TOLD.format(what="kind = 'second'")} AND ($3::uuid IS NULL OR e.account_id = $3)
+ORDER BY e.asked_at LIMIT $2"""
 # What nobody has heard of counts as failed, so that it is tried again as late as that.
 _LOST = """
 UPDATE idle_notices SET failed_at = $1
 WHERE sent_at IS NULL AND failed_at IS NULL AND told_at <= $2 AND kind IN ('first', 'second')"""
 _UNREACHABLE = f"""
-{_WAITING} AND {_TOLD.format(what='failed_at IS NOT NULL')} AND ($2::uuid IS NULL OR e.account_id = $2) LIMIT $1"""
+{_WAITING} AND {_TOLD.format(what="failed_at IS NOT NULL")} AND ($2::uuid IS NULL OR e.account_id = $2) LIMIT $1"""
 _WAITS_TOLD = """
 SELECT FROM idle_notices WHERE account_id = $1 AND kind = 'waits' AND told_at >= $2
 AND (sent_at IS NOT NULL OR failed_at IS NOT NULL OR told_at > $3) LIMIT 1"""
+_TOLD_LATELY = "SELECT count(*) AS told FROM idle_notices WHERE kind IN ('first', 'kept') AND told_at > $1"
 _FIRST_ID: Final = UUID(int=0)
 _SETTLED = """
 UPDATE idle_notices SET sent_at = CASE WHEN $2 THEN $3::timestamptz END, failed_at = CASE WHEN $2 THEN NULL ELSE $3 END
@@ -53,6 +55,11 @@ WHERE id = $1 AND sent_at IS NULL AND failed_at IS NULL"""
 async def idle(unit: UnitOfWork, before: datetime, after: UUID, most: int) -> Sequence[Record]:
     """Accounts (id, organisation_id) that nobody has used since then, and whose owners were not told lately, by id."""
     return await unit.fetch(_IDLE, before, unit.now - KEPT_AGAIN, unit.now - FAILED_AGAIN, after, most, None)
+
+
+async def told_lately(unit: UnitOfWork) -> int:
+    """How many owners were told something for the first time within a day."""
+    return (await unit.fetch(_TOLD_LATELY, unit.now - timedelta(days=1)))[0]["told"]
 
 
 async def is_idle(unit: UnitOfWork, account_id: UUID, before: datetime) -> bool:
