@@ -20,9 +20,13 @@ def say(text: str, status: int) -> int:
     return status
 
 
-def digests(file: str) -> set[str]:
-    """The digests that stand anywhere in a file; "-": on standard input."""
-    return set(_DIGEST.findall(Path(file).read_text() if file != "-" else sys.stdin.read()))
+def digests(file: str, said: str = "erased") -> set[str]:
+    """The digests of a file ("-": on standard input) in lines of nothing else, or of something that ends in this word:
+    a log, or a list of erasures, names those too that were taken back.
+    """
+    text = Path(file).read_text() if file != "-" else sys.stdin.read()
+    lines = [line for line in text.splitlines() if re.search(rf"{said}\b", line) or _DIGEST.fullmatch(line.strip())]
+    return set(_DIGEST.findall("\n".join(lines)))
 
 
 def days(text: str) -> int:

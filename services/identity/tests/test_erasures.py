@@ -9,10 +9,11 @@ import pytest
 
 from parvis.records.v1 import events_pb2
 from parvis_identity import erasing
-from parvis_identity.service import erasures
+from parvis_identity.service import erasures, taken_back
 from parvis_kit import audit
 from parvis_kit.errors import ServiceError
 from parvis_kit.ids import uuid7
+from parvis_records import operating
 from parvis_records.erasure import digest_of
 
 pytestmark = pytest.mark.usefixtures("nobody_failed_before")
@@ -160,3 +161,41 @@ async def test_after_a_restore_an_account_is_erased_again(stage, capsys):
     async with stage.unit() as unit:
         rows = await unit.fetch("SELECT account_id FROM erasures WHERE account_id = ANY($1)", [back.id, stays.id])
     assert [row["account_id"] for row in rows] == [back.id]
+
+
+async def test_who_had_kept_their_account_before_a_restore_keeps_it_again(stage, capsys):
+    kept, gone, other = [await stage.person() for _ in range(3)]
+    for person in (kept, gone, other):
+        await asked(stage, person)
+    await erasing.again(stage.database, [erasures.digest_of(UUID(str(gone.id)))])
+    digests = [erasures.digest_of(UUID(str(each.id))) for each in (kept, gone)]
+    assert await erasing.kept(stage.database, digests) == 0
+    assert "2 accounts read; 1 were to be erased and are kept" in capsys.readouterr().out
+    async with stage.unit() as unit:
+        query = "SELECT account_id FROM erasures WHERE account_id = ANY($1) AND ended_at IS NULL"
+        rows = await unit.fetch(query, [kept.id, gone.id, other.id])
+    assert {row["account_id"] for row in rows} == {gone.id, other.id}
+
+
+async def test_taking_back_leaves_a_line_that_a_restore_does_not_take(stage, monkeypatch):
+    said = []
+    monkeypatch.setattr(taken_back.evidence, "info", lambda event, **values: said.append((event, values)))
+    person = await stage.person()
+    await asked(stage, person)
+    await stage.browser().sign_in(person.mail)
+    assert said == [("account_kept", {"digest": erasures.digest_of(UUID(str(person.id)))})]
+
+
+def test_of_a_log_those_are_erased_again_that_were_erased(tmp_path):
+    lines = {
+        "1": '{"event": "account_erased", "digest": "%s"}',
+        "2": '{"event": "account_kept", "digest": "%s"}',
+        "3": "%s  2026-11-01  erased  not yet: billing",
+        "4": "%s  2026-11-01  taken_back",
+        "5": "%s  2026-11-01  waits until 2026-11-15",
+        "6": "%s",
+    }
+    file = tmp_path / "log"
+    file.write_text("\n".join(line % (name * 64) for name, line in lines.items()))
+    assert operating.digests(str(file)) == {name * 64 for name in "136"}
+    assert operating.digests(str(file), "account_kept") == {name * 64 for name in "26"}

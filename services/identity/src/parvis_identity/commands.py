@@ -7,7 +7,7 @@ from datetime import timedelta
 import structlog
 
 from parvis_identity.closing import CLOSE, REOPEN
-from parvis_identity.erasing import AGAIN, ERASE, ERASURES
+from parvis_identity.erasing import AGAIN, ERASE, ERASURES, KEEP
 from parvis_identity.importing import IMPORT
 from parvis_identity.service import rotation
 from parvis_identity.service.keys import KeyRing
@@ -63,6 +63,7 @@ COMMANDS: Mapping[str, Command[Settings]] = {
     "erase-account": ERASE,
     "erase-again": AGAIN,
     "erasures": ERASURES,
+    "keep-again": KEEP,
     "import": IMPORT,
     "reopen-account": REOPEN,
     "rotate-keys": Command(

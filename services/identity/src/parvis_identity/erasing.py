@@ -1,4 +1,4 @@
-"""`erase-account`, `erasures` and `erase-again`: an operator has accounts erased, and sees what is still open."""
+"""`erase-account`, `erasures`, `erase-again`, `keep-again`: an operator has accounts erased, and sees what is open."""
 
 import argparse
 from collections.abc import Collection
@@ -9,6 +9,7 @@ from asyncpg import Record
 from parvis_identity.service import erasures
 from parvis_identity.service.last_administrator import alone_in, named
 from parvis_identity.service.organisations import Organisations, Tenancy
+from parvis_identity.service.taken_back import take_back
 from parvis_identity.settings import Settings
 from parvis_identity.store import accounts as account_store
 from parvis_identity.store import erasures as store
@@ -90,6 +91,28 @@ async def again(database: Database, wanted: Collection[str]) -> int:
     return say(f"{len(wanted)} erasures read; {len(found)} accounts were there and are erased within a minute.", 0)
 
 
+async def keep_again(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Keeps the accounts that their owners had kept before a restore, of digests in a file; the exit status."""
+    found, database = digests(arguments.file, "account_kept"), _database(settings)
+    try:
+        return await kept(database, found)
+    finally:
+        await database.close()
+
+
+async def kept(database: Database, wanted: Collection[str]) -> int:
+    """Takes back the erasures that wait for the accounts with these digests, but for those of `erase-again`."""
+    done = 0
+    async with database.begin(_SELF) as unit:
+        for account_id in await store.accounts_of(unit, wanted):
+            account = await account_store.lock(unit, account_id)
+            found = await store.waiting(unit, account_id)
+            if account is not None and found is not None and found.asked_by != erasures.RESTORE:
+                await take_back(unit, account)
+                done += 1
+    return say(f"{len(wanted)} accounts read; {done} were to be erased and are kept.", 0)
+
+
 def _waits(row: Record) -> str:
     return "waits as the last administrator of an organisation, due" if row["held_at"] else "waits"
 
@@ -108,10 +131,15 @@ def _of_account(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--confirm", default="", metavar="IDENTIFIER", help="the identifier again: it cannot be undone")
 
 
+def _of_log(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", help="logs with account_kept, or lines of digests (-: stdin)")
+
+
 def _of_file(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", help="lines with digests: logs with account_erased, or what `erasures` said (-: stdin)")
 
 
 ERASE = Command("erases an account and what all services have of its person", erase_account, _of_account)
 ERASURES = Command("lists erasures, and the services that have not answered yet", list_erasures)
+KEEP = Command("after a restore: keeps again the accounts that their owners had kept", keep_again, _of_log)
 AGAIN = Command("after a restore: erases again the accounts that had been erased", erase_again, _of_file)

@@ -7,6 +7,7 @@ from parvis.identity.v1 import events_pb2
 from parvis_identity.models import Account
 from parvis_identity.store import erasures as store
 from parvis_kit.unit import UnitOfWork
+from parvis_watch.logs import evidence
 
 
 async def take_back(unit: UnitOfWork, account: Account) -> None:
@@ -14,6 +15,8 @@ async def take_back(unit: UnitOfWork, account: Account) -> None:
     ended = await store.take_back(unit, account.id)
     if ended is not None:
         unit.record("account.erasure_taken_back", target_kind="account", target_id=account.id)
+        # Outside of what a restore brings back: from it, accounts are kept again (docs/operations.md).
+        evidence.info("account_kept", digest=ended["digest"])
         tell(unit, ended["id"], account, events_pb2.ERASURE_CHANGE_TAKEN_BACK)
 
 
