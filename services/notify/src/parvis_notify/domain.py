@@ -246,7 +246,7 @@ FIELDS: Final[Mapping[Kind, tuple[Field, ...]]] = {
     ),
 }  # fmt: skip
 #: Kinds whose mails somebody waits for: nothing is erased that its owner was not told of.
-AWAITED: Final = frozenset({Kind.ACCOUNT_IDLE, Kind.ACCOUNT_IDLE_KEPT})
+AWAITED: Final = frozenset({Kind.ACCOUNT_IDLE, Kind.ACCOUNT_IDLE_KEPT, Kind.ERASURE_WAITS})
 #: Kinds that a firm may word itself. Mails about an account itself are the same for everybody.
 CUSTOMISABLE: Final = frozenset({Kind.MEMBER_INVITED, Kind.ACCESS_GRANTED, Kind.DOCUMENT_FILED, Kind.DEPOSIT_RECEIVED})
 
