@@ -59,7 +59,8 @@ async def idle(unit: UnitOfWork, before: datetime, after: UUID, most: int) -> Se
 
 async def told_lately(unit: UnitOfWork) -> int:
     """How many owners were told something for the first time within a day."""
-    return (await unit.fetch(_TOLD_LATELY, unit.now - timedelta(days=1)))[0]["told"]
+    told: int = (await unit.fetch(_TOLD_LATELY, unit.now - timedelta(days=1)))[0]["told"]
+    return told
 
 
 async def is_idle(unit: UnitOfWork, account_id: UUID, before: datetime) -> bool:
