@@ -103,10 +103,14 @@ class Anchors:
                 return False
             last = await store.last(unit)
             number = last["number"] + 1 if last else 1
-            known = {head.chain: head for head in await store.heads(unit, number - 1)}
+            kept = set(await store.heads(unit, number - 1))
+            said, gone = await store.said(unit, number - 1)
+            known = {head.chain: head for head in said}
         found = await asyncio.gather(*(self._heads(service) for service in SERVICES))
         now = {head.chain: head for heads in found for head in heads}
-        broken = await self._broken(known, now)
+        # A chain that was gone before is broken since then, and not anew each day.
+        there = {chain: head for chain, head in known.items() if chain in now or chain not in gone}
+        broken = await self._broken(there, now)
         heads = anchors.followed(known, now, broken, number)
         tree = await asyncio.to_thread(_tree, tuple(heads))
         async with self._database.begin(_SELF) as unit:
@@ -119,7 +123,8 @@ class Anchors:
                 previous=anchors.digest(last["statement"]) if last else anchors.NOTHING,
                 root=tree.root, leaves=tree.size, keys=self._signers.public,
             )  # fmt: skip
-            moved = [head for head in heads if known.get(head.chain) != head]
+            back = gone & now.keys()
+            moved = [head for head in heads if head not in kept or head.chain in back]
             await store.keep(unit, today, number, text, self._signers.sign(text), moved)
         # Whoever collects logs elsewhere has a copy that nobody here can change.
         evidence.info("audit_anchored", number=number, day=str(today["day"]), digest=anchors.digest(text).hex())

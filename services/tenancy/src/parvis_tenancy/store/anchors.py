@@ -8,13 +8,23 @@ from uuid import UUID
 from asyncpg import Record
 
 from parvis_kit.unit import UnitOfWork
-from parvis_tenancy.domain.anchors import Head
+from parvis_tenancy.domain.anchors import Chain, Head
 
 #: One anchor at a time, in all replicas.
 _LOCK = 0x7061727669730005
 _HEADS = """
 SELECT DISTINCT ON (organisation_id, service) organisation_id, service, seq, digest, began, broken FROM anchored_heads
 WHERE anchor <= $1 ORDER BY organisation_id, service, anchor DESC"""
+#: What the next anchor says of each chain beside where it ends, whatever an older release wrote in between: that one
+#: says neither. A chain that it was the first to anchor has been there, for anchors that say so, since the next one.
+#: Gone: the newest row says of an end that was anchored before that the chain was broken then.
+_SAID = """
+SELECT DISTINCT ON (organisation_id, service) organisation_id, service, seq, digest,
+    CASE WHEN max(began) OVER w = 0 AND min(anchor) OVER w > s.number THEN $1 + 1 ELSE max(began) OVER w END AS began,
+    max(broken) OVER w AS broken, anchor = broken AND digest = lag(digest) OVER (w ORDER BY anchor) AS gone
+FROM anchored_heads, (SELECT min(number) AS number FROM anchors WHERE (statement::jsonb ->> 'version')::int > 1) s
+WHERE anchor <= $1 WINDOW w AS (PARTITION BY organisation_id, service)
+ORDER BY organisation_id, service, anchor DESC"""
 _KEEP = """
 INSERT INTO anchored_heads (organisation_id, service, anchor, seq, digest, began, broken)
 SELECT organisation_id, service, $1, seq, digest, began, broken
@@ -69,6 +79,13 @@ async def covering(unit: UnitOfWork, service: str, organisation_id: UUID, seq: i
 async def heads(unit: UnitOfWork, number: int) -> list[Head]:
     """All heads as an anchor covers them, in the order of its leaves."""
     return [Head(*row) for row in await unit.fetch(_HEADS, number)]
+
+
+async def said(unit: UnitOfWork, number: int) -> tuple[list[Head], set[Chain]]:
+    """All heads as the anchor behind `number` says them if nothing happens, and the chains that were gone already."""
+    rows = await unit.fetch(_SAID, number)
+    heads = [Head(*list(row)[:-1]) for row in rows]
+    return heads, {head.chain for head, row in zip(heads, rows, strict=True) if row["gone"]}
 
 
 async def broken(unit: UnitOfWork) -> int:
