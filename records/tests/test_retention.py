@@ -2,6 +2,7 @@
 
 import sys
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,6 +14,7 @@ from parvis_kit import audit
 from parvis_kit.caller import Caller
 from parvis_kit.ids import uuid7
 from parvis_records import retention
+from parvis_records.erasure import erase_details
 from parvis_records.retention import Retention, RetentionSettings, Term, apply, common, days, statement
 
 sys.path.append(str(Path(__file__).parents[2] / "kit" / "tests" / "sample"))
@@ -133,6 +135,54 @@ async def test_an_old_act_says_nothing_more_and_its_chain_holds(database, databa
     chain = await audit.verify(connection)
     assert [(each["act"], each["target_id"]) for each in said] == [("acts.erased", str(chain.erased))]
     assert (chain.problem, chain.erased > 0) == ("", True)
+    await connection.close()
+
+
+def in_one_part(found, seq, previous):
+    """As an older release sealed."""
+    whole = sha256(found["salt"] + audit.canonical(audit.content(found))).digest()
+    return whole, sha256(previous + seq.to_bytes(8) + whole).digest()
+
+
+async def one_part_and_two(database, connection, monkeypatch, older, newer):
+    """An organisation with acts that an older release sealed, and acts of this one."""
+    organisation_id = uuid7()
+    for count, digests in ((older, in_one_part), (newer, audit.digests)):
+        async with database.begin(SELF, organisation_id=organisation_id) as unit:
+            for number in range(count):
+                unit.record("note.made", target_kind="note", target_id=str(number), n="1")
+        with monkeypatch.context() as sealing:
+            sealing.setattr(audit, "digests", digests)
+            await audit.seal(connection)
+    return organisation_id
+
+
+async def by_erasure(unit):
+    return await erase_details(unit, "seq <= 4")
+
+
+async def by_retention(unit):
+    return await apply(
+        unit, Term("audit", "at", days(-1), "seq IS NULL OR seq > 4", blanks="details = NULL, salt = NULL")
+    )
+
+
+@pytest.mark.parametrize("erase", [by_erasure, by_retention])
+async def test_erasing_what_an_older_release_sealed_lets_nothing_newer_be_erased_in_silence(
+    database, database_urls, monkeypatch, erase
+):
+    connection = await asyncpg.connect(database_urls.service)
+    organisation_id = await one_part_and_two(database, connection, monkeypatch, older=3, newer=3)
+    async with database.begin(SELF, organisation_id=organisation_id) as unit:
+        assert await erase(unit) == 4
+    await audit.seal(connection)
+    async with database.begin(SELF, organisation_id=organisation_id) as unit:
+        said = await unit.fetch("SELECT target_id FROM audit WHERE act = 'acts.erased'")
+    chain = await audit.verify(connection, organisation_id)
+    assert ([each["target_id"] for each in said], chain.problem, chain.erased) == (["1"], "", 4)
+    async with database.begin(SELF, organisation_id=organisation_id) as unit:
+        await unit.fetch("UPDATE audit SET details = NULL, salt = NULL WHERE seq = 5")
+    assert (await audit.verify(connection, organisation_id)).problem == "more acts were erased than acts say"
     await connection.close()
 
 

@@ -21,7 +21,7 @@ from parvis_kit.audit import ERASED
 from parvis_kit.caller import Caller
 from parvis_kit.settings import ServiceSettings
 from parvis_kit.unit import Database, UnitOfWork
-from parvis_records.erasure import witness
+from parvis_records.erasure import COUNTED, witness
 from parvis_watch import jobs
 
 #: Days; more than a century is a mistake, and no moment to count from.
@@ -89,15 +89,17 @@ def statement(term: Term) -> str:
     but = f" AND NOT ({term.unless})" if term.unless else ""
     what = f"UPDATE {term.table} SET {term.blanks}" if term.blanks else f"DELETE FROM {term.table}"  # noqa: S608
     rows = f"SELECT ctid FROM {term.table} WHERE {term.column} < $1{but} LIMIT $2 FOR UPDATE SKIP LOCKED"  # noqa: S608
-    return f"{what} WHERE ctid = ANY(ARRAY({rows})) RETURNING 1"
+    told = COUNTED if term.table == "audit" else "true"
+    return f"{what} WHERE ctid = ANY(ARRAY({rows})) RETURNING {told} AS counted"
 
 
 async def apply(unit: UnitOfWork, term: Term, *, most: int = BATCH) -> int:
     """Applies a term to so many rows at most; how many they were."""
-    gone = len(await unit.fetch(statement(term), unit.now - term.kept, most))
+    rows = await unit.fetch(statement(term), unit.now - term.kept, most)
+    gone = len(rows)
     EXPIRED.labels(term.table).inc(gone)
     if term.table == "audit":
-        witness(unit, gone)
+        witness(unit, rows)
     if gone and term.owned:
         unit.record("records.expired", target_kind="table", target_id=term.table, rows=str(gone))
     return gone
