@@ -166,7 +166,11 @@ class Trail:
             self.wrong(f"{what} was changed")
         self.erased += erased
         self.unknown += erased and kind == 1
-        change = (erased and kind == VERSION) - (int(content["target_id"]) if content["act"] == "acts.erased" else 0)
+        said = str(content["target_id"]) if content["act"] == "acts.erased" else "0"
+        if not (said.isascii() and said.isdecimal() and said == said[:18]):
+            self.wrong(f"{what} says no number of erased acts")
+            said = "0"
+        change = (erased and kind == VERSION) - int(said)
         proven, whole = self.silently.get(service, (0, 0))
         self.silently[service] = proven + change * (seq <= self.newest.get(service, 0)), whole + change
         digest, day = self.heads.get(service, {}).pop(seq, (line["digest"], ""))
@@ -210,8 +214,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("file", type=argparse.FileType(encoding="utf-8"))
     parser.add_argument("--key", action="append", default=[], help="a public key of the operator, in hexadecimal")
-    usual = datetime.now(timezone.utc).date()  # noqa: UP017 - Python 3.9
-    usual -= timedelta(days=2)
+    usual = datetime.now(timezone.utc).date() - timedelta(days=2)  # noqa: UP017 - Python 3.9
     parser.add_argument("--until", type=date.fromisoformat, default=usual, help="the day that must be proven")
     options = parser.parse_args()
     trail = Trail(options.key, options.until.isoformat())

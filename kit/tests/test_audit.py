@@ -150,6 +150,19 @@ async def test_what_was_erased_in_silence_is_found(database, service, said):
     assert (await verify(service, organisation)).problem == "more acts were erased than acts say"
 
 
+@pytest.mark.parametrize("number", ["x", "-5", "", "²", "9" * 5000])
+async def test_an_act_that_says_no_number_of_erased_acts_is_a_problem_of_its_chain(
+    database, database_urls, service, number
+):
+    organisation = await sealed(database, service, 2)
+    async with database.begin(make_caller(organisation), organisation_id=organisation) as unit:
+        unit.record(ERASED, target_kind="acts", target_id=number)
+    for _ in ("not sealed yet", "sealed"):
+        found = {chain.organisation_id: chain for chain in await verify_all(database_urls.service)}
+        assert (found[organisation].seq, found[organisation].problem) == (3, "it says no number of erased acts")
+        await seal(service)
+
+
 @pytest.mark.parametrize("forgery", ["act", "who", "when", "content digest", "digest"])
 async def test_what_an_erased_act_was_stays_proven(database, service, superuser, forgery):
     organisation = await sealed(database, service, 4)

@@ -4,6 +4,7 @@ import copy
 import json
 from hashlib import sha256
 
+import pytest
 from test_verify_trail import KEY, LINES, entries, exported, is_proven, place_of, read, verified
 
 from parvis_kit import audit
@@ -24,6 +25,13 @@ def test_an_act_that_was_erased_in_silence_is_found():
     each = lines[place_of(lines, "billing", 5)]
     each |= {"salt": None, "content": audit.canonical(json.loads(each["content"]) | {"details": None}).decode()}
     assert verified(lines) == ["billing: more acts were erased than acts say"]
+
+
+@pytest.mark.parametrize("number", ["x", "-5", "²"])
+def test_an_act_that_says_no_number_is_named_and_the_rest_is_read(number):
+    lines = exported(erased={2}, witness={4: number})
+    told = ["{0}: act 4 says no number of erased acts", "{0}: more acts were erased than acts say"]
+    assert sorted(verified(lines)) == sorted(each.format(name) for each in told for name in ("billing", "tenancy"))
 
 
 def test_an_act_that_says_that_others_were_erased_counts_once_it_is_anchored():

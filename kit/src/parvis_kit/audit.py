@@ -39,6 +39,7 @@ ERASED = "acts.erased"  # its target is the number of acts that lost their detai
 
 _POLL = 1.0  # s
 _TWO = 2
+_NO_NUMBER = "it says no number of erased acts"
 _BATCH = 500
 _CONTENT = (
     "id", "organisation_id", "act", "target_kind", "target_id", "account_id", "membership_id", "actor", "service",
@@ -126,19 +127,21 @@ async def verify(connection: "asyncpg.Connection", organisation_id: UUID = NOBOD
                 return Chain(organisation_id, expected, "a row is missing")
             if found["previous"] != previous:
                 return Chain(organisation_id, expected, "it does not follow the row before it")
-            if not (kind := _kind(found, expected)):
-                return Chain(organisation_id, expected, "it was changed")
+            kind, said = _kind(found, expected), _witnessed(found)
+            if not kind or said < 0:
+                return Chain(organisation_id, expected, _NO_NUMBER if kind else "it was changed")
             erased += found["salt"] is None
-            silently += int(found["salt"] is None and kind == _TWO) - _witnessed(found)
+            silently += int(found["salt"] is None and kind == _TWO) - said
             previous = found["digest"]
-        head = await connection.fetchrow(
-            "SELECT seq, digest FROM audit_heads WHERE organisation_id = $1", organisation_id
-        )
+        query = "SELECT seq, digest FROM audit_heads WHERE organisation_id = $1"
+        head = await connection.fetchrow(query, organisation_id)
         if (head["seq"], head["digest"]) != (expected, previous) if head else expected:
             return Chain(organisation_id, expected + 1, "the chain does not end where its head says")
         fresh = await connection.fetch(_UNSEALED, organisation_id)
-        if silently > sum(map(_witnessed, fresh)):
-            return Chain(organisation_id, expected, "more acts were erased than acts say")
+        later = [_witnessed(each) for each in fresh]
+        if silently > sum(later) or -1 in later:
+            told = _NO_NUMBER if -1 in later else "more acts were erased than acts say"
+            return Chain(organisation_id, expected + (-1 in later), told)
     return Chain(organisation_id, expected, erased=erased, unsealed=len(fresh))
 
 
@@ -154,9 +157,7 @@ async def verify_all(url: str) -> list[Chain]:
 
 async def _seal_organisation(connection: "asyncpg.Connection", organisation_id: UUID) -> None:
     await connection.execute(_SET, str(organisation_id))
-    head = await connection.fetchrow(_HEAD, organisation_id, GENESIS)  # locks the head: one sealer per chain
-    if head is None:
-        raise RuntimeError("INSERT … RETURNING returned nothing")
+    (head,) = await connection.fetch(_HEAD, organisation_id, GENESIS)  # locks the head: one sealer per chain
     seq, previous = head["seq"], head["digest"]
     sealed: list[tuple[UUID, int, bytes, bytes, bytes]] = []
     for seq, found in enumerate(await connection.fetch(_UNSEALED, organisation_id), seq + 1):  # noqa: B020 - goes on
@@ -164,9 +165,8 @@ async def _seal_organisation(connection: "asyncpg.Connection", organisation_id: 
         previous = sealed[-1][-1]
     if sealed:
         await connection.execute(_SEAL, *(list(column) for column in zip(*sealed, strict=True)), organisation_id)
-        await connection.execute(
-            "UPDATE audit_heads SET seq = $2, digest = $3 WHERE organisation_id = $1", organisation_id, seq, previous
-        )
+        query = "UPDATE audit_heads SET seq = $2, digest = $3 WHERE organisation_id = $1"
+        await connection.execute(query, organisation_id, seq, previous)
 
 
 def content(found: "asyncpg.Record") -> dict[str, Any]:
@@ -197,7 +197,9 @@ def _kind(found: "asyncpg.Record", seq: int) -> int:
 
 
 def _witnessed(found: "asyncpg.Record") -> int:
-    return int(found["target_id"]) if found["act"] == ERASED else 0
+    """How many acts were erased by what a row says; -1: it says no number."""
+    said = found["target_id"] if found["act"] == ERASED else "0"
+    return int(said) if said.isascii() and said.isdecimal() and said == said[:18] else -1
 
 
 def _is_erased(found: "asyncpg.Record") -> bool:
