@@ -1,6 +1,5 @@
 """parvis.trail.v1.TrailService, the same in every service."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -37,7 +36,6 @@ _LINKS, _MOST_LINKS = 500, 1_000
 _HEADS, _MOST_HEADS = 1_000, 5_000
 _MOST_PLACES = 500
 _MOST_WORDS = 12
-_WAITS, _PAUSE = 50, 0.1  # s
 
 
 class TrailRpc:
@@ -68,13 +66,9 @@ class TrailRpc:
     async def ExportEntries(self, unit: "UnitOfWork", request: pb.ExportEntriesRequest) -> pb.ExportEntriesResponse:
         await self._authorise()
         size = min(request.page_size, _MOST_LINKS) if request.page_size > 0 else _LINKS
-        for _ in range(_WAITS):  # whoever reads that acts were erased reads the act that says so too
-            found = await entries.links(unit, request.after, size)
-            if not await entries.erases(unit):
-                break
-            await asyncio.sleep(_PAUSE)
-        else:
-            raise unavailable("service_unavailable")
+        found = await entries.links(unit, request.after, size)
+        if await entries.erases(unit):  # whoever reads that acts were erased reads the act that says so too
+            raise unavailable("service_unavailable", retry_after="1")
         more = await entries.links(unit, found[-1]["seq"] if found else request.after, 1)
         return pb.ExportEntriesResponse(links=map(_link, found), more=bool(more), length=await entries.length(unit))
 

@@ -1,5 +1,6 @@
 """The audit trail as files, written while they are read: none waits in memory, none that was cut off looks whole."""
 
+import asyncio
 import csv
 import io
 import json
@@ -8,12 +9,14 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from parvis.tenancy.v1 import journal_pb2
-from parvis.trail.v1 import trail_pb2
+from parvis.trail.v1 import trail_pb2, trail_pb2_grpc
 from parvis_kit.caller import Acting, acting_as
+from parvis_kit.errors import Kind, ServiceError, unavailable
 from parvis_web import trails
 from parvis_web.visit import OrganisationVisit
 
 _ROWS = 200
+_TRIES, _PAUSE = 60, 0.5  # s
 #: Separator of columns: French spreadsheets keep the comma for decimals.
 _SEPARATORS = {"fr": ";", "en": ","}
 
@@ -82,12 +85,28 @@ async def proof(visit: OrganisationVisit) -> AsyncIterator[bytes]:
     for service, stub in sorted(visit.clients.trails.items()):
         after, more = 0, True
         while more:
-            with acting_as(await as_reader(visit)):
-                chain = await stub.ExportEntries(trail_pb2.ExportEntriesRequest(after=after))
+            chain = await _links(visit, stub, after)
             yield b"".join(line(entry_of(service, each)) for each in chain.links)
             entries, more = entries + len(chain.links), chain.more
             after = chain.links[-1].seq if chain.links else after
     yield line({"kind": "end", "entries": entries, "anchors": anchors})
+
+
+async def _links(
+    visit: OrganisationVisit, stub: trail_pb2_grpc.TrailServiceStub, after: int
+) -> trail_pb2.ExportEntriesResponse:
+    """A page of a chain. A service that has just erased acts says to come again until the act that says so is sealed:
+    the wait is here, where it holds nothing of that service.
+    """
+    for left in reversed(range(_TRIES)):
+        try:
+            with acting_as(await as_reader(visit)):
+                return await stub.ExportEntries(trail_pb2.ExportEntriesRequest(after=after))
+        except ServiceError as error:
+            if not left or error.kind is not Kind.UNAVAILABLE or "retry_after" not in error.params:
+                raise
+        await asyncio.sleep(_PAUSE)
+    raise unavailable("service_unavailable")
 
 
 def anchor_of(proven: journal_pb2.ProvenAnchor) -> dict[str, object]:
