@@ -28,6 +28,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="PARVIS_", frozen=True, extra="ignore")
 
     database_url: SecretStr
+    anchor_keys: SecretStr = SecretStr("")
+    key_encryption_keys: SecretStr = SecretStr("")
+    web_client_secret: SecretStr = SecretStr("")
     smtp_url: SecretStr = SecretStr("smtp://me:short@relay:587")
     database_pool: int = 8
     trusted_proxies: str = "127.0.0.1"
@@ -160,8 +163,9 @@ def test_a_number_at_its_limits_is_taken(told, value):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("PARVIS_STORE_SECRET_KEY", f"tr0mb0ne,{GOOD}"),
-        ("PARVIS_STORE_SECRET_KEY", f"{GOOD},{'a' * 40}"),
+        ("PARVIS_ANCHOR_KEYS", f"tr0mb0ne,{GOOD}"),
+        ("PARVIS_KEY_ENCRYPTION_KEYS", f"{GOOD},{'a' * 40}"),
+        ("PARVIS_WEB_CLIENT_SECRET", f"{GOOD}, tr0mb0ne"),
         ("PARVIS_DATABASE_URL", "postgresql://parvis_billing:changeme@postgres:5432/parvis_billing"),
         ("PARVIS_STORE_SECRET_KEY", "tr0mb0ne"),
         ("PARVIS_STORE_SECRET_KEY", "0" * 40),
@@ -172,6 +176,12 @@ def test_a_weak_secret_is_refused_and_not_repeated(told, name, value):
     said = refusal()
     assert f"the secret in {name} is weak" in said
     assert value not in said
+
+
+def test_a_secret_that_is_no_list_may_have_commas_in_it(told):
+    secret = f"aB3,{GOOD[:28]}"
+    told({"PARVIS_STORE_SECRET_KEY": secret})
+    assert start.read(Settings, "billing", serves=True).store.secret_key.get_secret_value() == secret
 
 
 @pytest.mark.parametrize(

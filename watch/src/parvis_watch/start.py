@@ -26,6 +26,8 @@ SECRETS = Path("/run/secrets") if Path("/run/secrets").is_dir() else None
 SHORTEST = 16
 #: Different characters in it, at least.
 VARIETY = 6
+#: Secrets that are lists: while one takes another's place, both count. Any other may have commas in it.
+_LISTS = frozenset(("anchor_keys", "key_encryption_keys", "web_client_secret"))
 _REMEDY = "./parvis secrets makes good ones (docs/operations.md)"
 
 
@@ -130,7 +132,7 @@ def weak(settings: BaseModel) -> Iterator[str]:
                 secret = "" if parts.scheme.startswith("smtp") else parts.password or ""
                 several = [secret]
             else:
-                several = [each.strip() for each in secret.split(",")]  # while one takes another's place, both
+                several = [each.strip() for each in secret.split(",")] if name in _LISTS else [secret]
             yield from (
                 f"the secret in {(prefix + name).upper()} is weak: it has {len(each)} characters, "
                 f"{len(set(each))} different ones; {_REMEDY}"
