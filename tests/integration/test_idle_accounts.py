@@ -18,7 +18,7 @@ from parvis_kit.unit import Database
 KEPT = timedelta(days=1095)
 #: What is known of the account, and lies in the past the longer the more time passes: by its key.
 MOMENTS = {
-    "accounts": ("id", "created_at activated_at last_sign_in_at"),
+    "accounts": ("id", "created_at activated_at last_sign_in_at erasure_due_at"),
     "links": ("account_id", "created_at"),
     "erasures": ("account_id", "asked_at due_at"),
     "idle_notices": ("account_id", "told_at sent_at"),

@@ -150,7 +150,7 @@ def _waiting(name: str, told: Told) -> Iterator[tuple[str, str]]:
     if broken := told.value("parvis_audit_chains_broken"):
         yield (
             f"{broken:.0f} chains of the audit trail are not those that were anchored within the last week",
-            "After a restore that is so: keep its report. Otherwise somebody changed them: ./parvis verify-audit.",
+            "Was one service's database put back alone? Otherwise somebody changed them: ./parvis verify-audit.",
         )
     if (age := told.value("parvis_mails_waiting_oldest_seconds")) > MAIL_SECONDS:
         yield (
