@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from acts import create_client
-from people import CLAIRE, DESK, KARIM, PHONE
+from people import CLAIRE, DESK, KARIM, PHONE, until
 from playwright.sync_api import expect
 from test_account import english
 
@@ -34,7 +34,12 @@ def test_an_act_is_found_read_and_exported_at_a_desk(person, tag, tmp_path):
     found.first.focus()
     claire.page.keyboard.press("Enter")
     claire.reads_title("Claire Orsel a créé une fiche")
-    claire.sees(re.compile(r"Acte [\d\s]+ sur [\d\s]+"))
+
+    def sealed():
+        claire.page.reload()
+        return claire.page.get_by_text(re.compile(r"Acte\s[\d\s]+\ssur\s[\d\s]+")).first.is_visible()
+
+    until(sealed, "the sealing of the act")
     claire.follow("Tous les actes sur le même objet")
     claire.sees(f"Seulement ce qui concerne : {name}")
 
