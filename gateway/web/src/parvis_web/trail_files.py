@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from parvis.tenancy.v1 import journal_pb2
 from parvis.trail.v1 import trail_pb2, trail_pb2_grpc
 from parvis_kit.caller import Acting, acting_as
-from parvis_kit.errors import Kind, ServiceError, unavailable
+from parvis_kit.errors import Kind, ServiceError
 from parvis_web import trails
 from parvis_web.visit import OrganisationVisit
 
@@ -98,15 +98,16 @@ async def _links(
     """A page of a chain. A service that has just erased acts says to come again until the act that says so is sealed:
     the wait is here, where it holds nothing of that service.
     """
-    for left in reversed(range(_TRIES)):
+    left = _TRIES
+    while True:
         try:
             with acting_as(await as_reader(visit)):
                 return await stub.ExportEntries(trail_pb2.ExportEntriesRequest(after=after))
         except ServiceError as error:
+            left -= 1
             if not left or error.kind is not Kind.UNAVAILABLE or "retry_after" not in error.params:
                 raise
         await asyncio.sleep(_PAUSE)
-    raise unavailable("service_unavailable")
 
 
 def anchor_of(proven: journal_pb2.ProvenAnchor) -> dict[str, object]:
