@@ -1,5 +1,6 @@
 """A backup folder: what counts as a backup, what is kept, what is refused, each in one sentence."""
 
+import io
 import json
 import os
 from datetime import UTC, datetime, timedelta
@@ -142,7 +143,7 @@ def test_a_path_that_holds_no_backup_says_so(tmp_path):
 
 
 def test_without_a_key_nothing_is_done(monkeypatch):
-    monkeypatch.setattr("sys.stdin", open("/dev/null"))  # noqa: PTH123, SIM115
+    monkeypatch.setattr("sys.stdin", io.StringIO())  # no terminal
     with pytest.raises(BackupError, match="nobody said with what"):
         passphrase(None, new=True, environment={})
 
