@@ -12,7 +12,7 @@ from parvis.tenancy.v1 import events_pb2 as tenancy_events
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.ids import uuid7
 from parvis_kit.testing import eventually
-from parvis_notify.domain import NOBODY
+from parvis_notify.domain.deliveries import NOBODY
 from parvis_notify.holdings import HOLDINGS
 from parvis_notify.service.erasing import erase_mails
 from parvis_records.erasure import digest_of, erase

@@ -14,7 +14,8 @@ from parvis_kit import outbox
 from parvis_kit.errors import not_found
 from parvis_kit.ids import uuid7
 from parvis_kit.testing import eventually
-from parvis_notify.domain import LINK, NOBODY
+from parvis_notify.domain.deliveries import NOBODY
+from parvis_notify.domain.templates import LINK
 from parvis_notify.smtp import MailServer
 
 

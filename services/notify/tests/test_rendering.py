@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parvis_notify import domain, texts
-from parvis_notify.domain import LINK, Kind
+from parvis_notify import texts
+from parvis_notify.domain import kinds, templates
+from parvis_notify.domain.kinds import Kind
+from parvis_notify.domain.templates import LINK
 from parvis_notify.rendering import Words, envelope_message, render, wire_address
 
 ADDRESS = "https://portail.exemple.fr/o/armor/documents/1?a=1&b=2"
@@ -53,14 +55,14 @@ class Shape(HTMLParser):
 
 
 @pytest.mark.parametrize("kind", Kind)
-@pytest.mark.parametrize("locale", domain.LOCALES)
+@pytest.mark.parametrize("locale", kinds.LOCALES)
 def test_every_shipped_mail_says_the_same_in_text_and_html(kind, locale):
     text = texts.shipped(kind, locale)
-    values = domain.values_for(kind, {field.name: field.example(locale) for field in domain.FIELDS[kind]})
-    subject, body = domain.compose(locale, text.subject, text.body, values)
+    values = templates.values_for(kind, {field.name: field.example(locale) for field in kinds.FIELDS[kind]})
+    subject, body = templates.compose(locale, text.subject, text.body, values)
     mail = render(words(locale=locale, subject=subject, text=body, button=text.button), ADDRESS)
     seen = " ".join(" ".join(Shape(mail.html).text).split())
-    for part in domain.paragraphs(body):
+    for part in templates.paragraphs(body):
         assert part == LINK or " ".join(part.split()) in seen
     assert ADDRESS in mail.text
     assert "#" not in subject + body
@@ -82,7 +84,7 @@ def test_language_is_said_to_screen_readers():
 
 @given(st.text(max_size=80))
 def test_no_value_becomes_markup(value):
-    said = f"<b>{domain.plain(value)}</b> <script>x</script>"
+    said = f"<b>{templates.plain(value)}</b> <script>x</script>"
     said_everywhere = words(text=f"{said}\n\n{LINK}", subject=said, sender=said, because=said, button=said)
     tags = set(Shape(render(said_everywhere, ADDRESS).html).tags)
     assert {"b", "script"}.isdisjoint(tags)
@@ -90,7 +92,9 @@ def test_no_value_becomes_markup(value):
 
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_no_name_adds_a_header_or_a_recipient(name, subject):
-    sent = message(render(words(subject=domain.plain(subject) or "x"), ADDRESS), recipient_name=domain.plain(name))
+    sent = message(
+        render(words(subject=templates.plain(subject) or "x"), ADDRESS), recipient_name=templates.plain(name)
+    )
     assert [each.addr_spec for each in sent["To"].addresses] == ["zoe@client.example"]
     assert sent["Bcc"] is None
     assert sent["Message-ID"] == "<1@exemple.fr>"
@@ -121,7 +125,7 @@ def test_unusable_address_is_said(bad):
 
 
 @pytest.mark.parametrize("locale", ["fr", "en"])
-@pytest.mark.parametrize("kind", [domain.Kind.ERASURE_WAITS, domain.Kind.ACCOUNT_IDLE_KEPT])
+@pytest.mark.parametrize("kind", [kinds.Kind.ERASURE_WAITS, kinds.Kind.ACCOUNT_IDLE_KEPT])
 def test_of_several_organisations_and_whoever_asked_nothing_is_said_that_is_not_so(kind, locale):
     body = texts.shipped(kind, locale).body
     assert "#société#" in body

@@ -9,7 +9,8 @@ from parvis_kit import audit
 from parvis_kit.caller import Caller
 from parvis_kit.ids import uuid7
 from parvis_notify import retention
-from parvis_notify.domain import Kind, State
+from parvis_notify.domain.deliveries import State
+from parvis_notify.domain.kinds import Kind
 from parvis_notify.models import Attempt, Message
 from parvis_notify.settings import Settings
 from parvis_records.retention import Retention

@@ -6,7 +6,7 @@ from notify_stage import PORTAL, filed, invited
 from parvis.notify.v1 import notify_pb2 as pb
 from parvis_kit.errors import Kind, ServiceError
 from parvis_kit.ids import uuid7
-from parvis_notify.domain import Kind as MailKind
+from parvis_notify.domain.kinds import Kind as MailKind
 from parvis_notify.models import Model
 from parvis_notify.rpc import MessageRpc, TemplateRpc
 

@@ -16,7 +16,7 @@ from prometheus_client import REGISTRY
 
 from parvis_kit.testing import eventually, free_port
 from parvis_notify import store
-from parvis_notify.domain import Result
+from parvis_notify.domain.deliveries import Result
 from parvis_notify.smtp import MailServer, Postponed
 from parvis_watch import start
 

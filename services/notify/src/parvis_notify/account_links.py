@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from parvis.identity.v1 import events_pb2 as identity_events
 from parvis_kit.caller import Caller
-from parvis_notify.domain import NOBODY, Kind
+from parvis_notify.domain.deliveries import NOBODY
+from parvis_notify.domain.kinds import Kind
 from parvis_notify.service.composing import Announcement, Composer, Recipient
 
 if TYPE_CHECKING:

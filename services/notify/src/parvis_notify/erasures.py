@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 
 from parvis.identity.v1 import events_pb2 as identity_events
 from parvis_kit.caller import Caller
-from parvis_notify import domain
-from parvis_notify.domain import NOBODY, Kind
+from parvis_notify.domain import templates
+from parvis_notify.domain.deliveries import NOBODY
+from parvis_notify.domain.kinds import Kind
 from parvis_notify.service.composing import Announcement, Composer, Recipient
 
 if TYPE_CHECKING:
@@ -59,4 +60,4 @@ def _day(event: identity_events.ErasureChanged) -> str:
     if not event.HasField("due_at"):
         return ""
     at = event.due_at.ToDatetime(tzinfo=ZoneInfo("UTC")).astimezone(_ZONE)
-    return domain.day(at.date().isoformat(), domain.given_locale([event.locale]))
+    return templates.day(at.date().isoformat(), templates.given_locale([event.locale]))

@@ -12,8 +12,10 @@ from parvis.identity.v1 import events_pb2 as identity_events
 from parvis.tenancy.v1 import events_pb2 as tenancy_events
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.caller import Caller
-from parvis_notify import domain, store
-from parvis_notify.domain import NOBODY, Kind
+from parvis_notify import store
+from parvis_notify.domain import deliveries
+from parvis_notify.domain.deliveries import NOBODY
+from parvis_notify.domain.kinds import Kind
 from parvis_notify.models import Contact, Membership, Organisation
 from parvis_notify.service.composing import NO_ADVISER, Announcement, Composer, Recipient
 
@@ -49,7 +51,7 @@ class Events:
                 slug=told.slug,
                 name=told.name,
                 accent=told.accent,
-                mail=told.mail if domain.is_address(told.mail) else "",
+                mail=told.mail if deliveries.is_address(told.mail) else "",
                 time_zone=told.time_zone or "Europe/Paris",
                 version=envelope.version,
             ),
@@ -186,7 +188,7 @@ class Events:
             opened_at=await store.opened_at(unit, document_id, contact.id, version=document.version),
             leads_to_document=folder.link_to == documents_pb2.LINK_TARGET_DOCUMENT,
         )
-        mail = domain.address_for(_USES.get(folder.notify_to, "main"), contact.addresses)
+        mail = deliveries.address_for(_USES.get(folder.notify_to, "main"), contact.addresses)
         await self._composer.announce(unit, what, Recipient(contact.name, mail, contact.locale, str(contact.id)))
 
     async def deposit_received(

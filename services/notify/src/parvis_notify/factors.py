@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 
 from parvis.identity.v1 import events_pb2 as identity_events
 from parvis_kit.caller import Caller
-from parvis_notify import domain
-from parvis_notify.domain import NOBODY, Kind
+from parvis_notify.domain import templates
+from parvis_notify.domain.deliveries import NOBODY
+from parvis_notify.domain.kinds import Kind
 from parvis_notify.service.composing import Announcement, Composer, Recipient
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class FactorMails:
             await delivery.finish(unit)
 
     def _said(self, kind: Kind, delivery: "Delivery", event: identity_events.FactorsChanged) -> Announcement:
-        locale = domain.given_locale([event.locale])
+        locale = templates.given_locale([event.locale])
         values = {
             "prénom": event.given_name,
             "facteur": _CALLED.get((event.factor, locale), event.factor),
@@ -79,5 +80,5 @@ def _when(event: identity_events.FactorsChanged, locale: str) -> str:
     if not event.HasField("due_at"):
         return ""
     at = event.due_at.ToDatetime(tzinfo=ZoneInfo("UTC")).astimezone(_ZONE)
-    day = f"{'1er' if at.day == 1 and locale == 'fr' else at.day} {domain.MONTHS[locale][at.month - 1]} {at.year}"
+    day = f"{'1er' if at.day == 1 and locale == 'fr' else at.day} {templates.MONTHS[locale][at.month - 1]} {at.year}"
     return f"{day} à {at:%H:%M}" if locale == "fr" else f"{day} at {at:%H:%M}"

@@ -8,8 +8,9 @@ from uuid import UUID
 from parvis.identity.v1 import events_pb2 as identity_events
 from parvis.tenancy.v1 import events_pb2 as tenancy_events
 from parvis_kit.caller import Caller
-from parvis_notify import domain, store
-from parvis_notify.domain import Kind
+from parvis_notify import store
+from parvis_notify.domain import deliveries, templates
+from parvis_notify.domain.kinds import Kind
 from parvis_notify.service.composing import Announcement, Composer, Recipient
 
 if TYPE_CHECKING:
@@ -80,13 +81,13 @@ class FirmNotices:
         )
         told = [each for each in await store.memberships(unit, list(map(UUID, event.membership_ids))) if each.active]
         for each in told:
-            locale = domain.given_locale([each.locale])
+            locale = templates.given_locale([each.locale])
             changed = [_SETTINGS[name][locale] for name in event.values.get("what", "").split(",") if name in _SETTINGS]
             values = {
                 "prénom": each.given_name,
                 "société": face.name,
                 "messagerie": event.values.get("domain", ""),
-                "jour": domain.day(event.values.get("until", ""), locale),
+                "jour": templates.day(event.values.get("until", ""), locale),
                 "annuaire": event.values.get("provider", ""),
                 "contrôle": event.values.get("check", ""),
                 "suite": _counted(event.values.get("since", "")),
@@ -99,7 +100,7 @@ class FirmNotices:
 
     async def organisation_gone(self, delivery: "Delivery", event: tenancy_events.OrganisationGone) -> None:
         """Who administered an organisation hears that it is erased: by mails of no firm, since there is none left."""
-        async with self.database.begin(Caller("notify"), organisation_id=domain.NOBODY) as unit:
+        async with self.database.begin(Caller("notify"), organisation_id=deliveries.NOBODY) as unit:
             for each in event.administrators:
                 what = Announcement(
                     kind=Kind.ORGANISATION_ERASED,

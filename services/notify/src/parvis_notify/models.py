@@ -10,7 +10,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-from parvis_notify.domain import Kind, Result, State
+from parvis_notify.domain.deliveries import Result, State
+from parvis_notify.domain.kinds import Kind
 
 _INSTANT = TIMESTAMP(timezone=True)
 

@@ -17,7 +17,8 @@ import jinja2
 import jinja2.sandbox
 import mrml
 
-from parvis_notify.domain import LINK, accent_shades, facts, paragraphs
+from parvis_notify.domain.colours import accent_shades
+from parvis_notify.domain.templates import LINK, facts, paragraphs
 
 if TYPE_CHECKING:
     from datetime import datetime

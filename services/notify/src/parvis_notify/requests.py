@@ -7,8 +7,9 @@ from uuid import UUID
 from parvis.identity.v1 import events_pb2 as identity_events
 from parvis.tenancy.v1 import events_pb2 as tenancy_events
 from parvis.tenancy.v1 import tenancy_pb2
-from parvis_notify import domain, store
-from parvis_notify.domain import Kind
+from parvis_notify import store
+from parvis_notify.domain import templates
+from parvis_notify.domain.kinds import Kind
 from parvis_notify.service.composing import NO_ADVISER, Announcement, Composer, Recipient
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class RequestMails:
                 "prénom": event.given_name,
                 "société": face.name,
                 "motif": event.reason,
-                "jour": domain.day(event.again_on, domain.given_locale([event.locale])),
+                "jour": templates.day(event.again_on, templates.given_locale([event.locale])),
             },
             link=self.composer.address(face.slug) if kind in _INSIDE else f"{self.composer.public_url}/{page}",
         )

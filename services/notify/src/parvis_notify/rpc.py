@@ -10,8 +10,11 @@ from parvis.notify.v1 import notify_pb2 as pb
 from parvis_kit import paging
 from parvis_kit.errors import Violation, invalid, not_found
 from parvis_kit.ids import parse, parse_optional
-from parvis_notify import domain, store
-from parvis_notify.domain import LINK, Kind, State
+from parvis_notify import store
+from parvis_notify.domain import kinds
+from parvis_notify.domain.deliveries import State
+from parvis_notify.domain.kinds import Kind
+from parvis_notify.domain.templates import LINK
 from parvis_notify.service import templates
 from parvis_notify.service.templates import Wording
 
@@ -111,7 +114,7 @@ def _template(wording: Wording) -> pb.Template:
         customised=wording.customised,
         fields=[
             pb.MergeField(name=field.name, example=field.example(wording.locale), required=field.required)
-            for field in domain.FIELDS[wording.kind]
+            for field in kinds.FIELDS[wording.kind]
         ],
         version=wording.version,
     )

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
 from parvis_kit.text import like_pattern
-from parvis_notify.domain import Result, State
+from parvis_notify.domain.deliveries import Result, State
 from parvis_notify.models import Attempt, Contact, Membership, Message, Model, Organisation, Template
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from parvis_notify.domain import Kind
+from parvis_notify.domain.kinds import Kind
 
 
 @dataclass(frozen=True)

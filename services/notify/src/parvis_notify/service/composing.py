@@ -10,8 +10,10 @@ from uuid import UUID
 from parvis.notify.v1 import events_pb2
 from parvis_kit.bus import Retry
 from parvis_kit.text import search_key
-from parvis_notify import domain, store, texts
-from parvis_notify.domain import Kind, State
+from parvis_notify import store, texts
+from parvis_notify.domain import deliveries, kinds, templates
+from parvis_notify.domain.deliveries import State
+from parvis_notify.domain.kinds import Kind
 from parvis_notify.models import Contact, Message, Organisation
 
 if TYPE_CHECKING:
@@ -85,25 +87,25 @@ class Composer:
 
     async def announce(self, unit: "UnitOfWork", what: Announcement, to: Recipient, *, failed: str = "") -> None:
         """Writes the message and queues it; without a usable address it is kept as failed, with the reason."""
-        locale = domain.given_locale([to.locale])
+        locale = templates.given_locale([to.locale])
         shipped = texts.shipped(what.kind, locale)
         own = await store.template(unit, what.kind, locale)
-        values = domain.values_for(what.kind, {**what.values, "domaine": self.domain})
+        values = templates.values_for(what.kind, {**what.values, "domaine": self.domain})
         subject, body = shipped.subject, shipped.body
         if own is not None and own.customised:
             subject, body = own.subject, own.body
-        subject, text = domain.compose(locale, subject, body, values)
-        _, because = domain.compose(locale, "", shipped.because, values)
-        if not failed and not domain.is_address(to.mail):
+        subject, text = templates.compose(locale, subject, body, values)
+        _, because = templates.compose(locale, "", shipped.because, values)
+        if not failed and not deliveries.is_address(to.mail):
             failed = NO_ADDRESS
-        message_id = what.message_id or domain.derived_id(what.event_id, to.key or to.mail)
+        message_id = what.message_id or deliveries.derived_id(what.event_id, to.key or to.mail)
         message = Message(
             organisation_id=unit.organisation_id,
             id=message_id,
             kind=what.kind,
             state=State.FAILED if failed else State.PENDING,
             locale=locale,
-            recipient_name=domain.plain(to.name),
+            recipient_name=templates.plain(to.name),
             recipient_mail=to.mail,
             subject=subject,
             text=text,
@@ -141,7 +143,7 @@ def tell_settled(unit: "UnitOfWork", message: Message, *, sent: bool, reason: st
         document_id=str(message.document_id or ""),
     )
     unit.emit(told, aggregate_id=message.id, version=1)
-    if message.kind in domain.AWAITED:
+    if message.kind in kinds.AWAITED:
         notice = events_pb2.NoticeSettled(message_id=str(message.id), sent=sent)
         unit.emit(notice, aggregate_id=message.id)
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 
 from parvis_kit.unit import UnitOfWork
 from parvis_notify import store
-from parvis_notify.domain import NOBODY
+from parvis_notify.domain.deliveries import NOBODY
 
 
 async def erase_mails(unit: UnitOfWork, digests: Collection[str]) -> Mapping[str, int]:

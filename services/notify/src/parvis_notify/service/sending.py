@@ -16,8 +16,10 @@ from parvis_kit.bus import Retry
 from parvis_kit.caller import acting_for
 from parvis_kit.errors import Kind as ErrorKind
 from parvis_kit.errors import ServiceError
-from parvis_notify import domain, store
-from parvis_notify.domain import NOBODY, Kind, Result, State
+from parvis_notify import store
+from parvis_notify.domain import deliveries
+from parvis_notify.domain.deliveries import NOBODY, Result, State
+from parvis_notify.domain.kinds import Kind
 from parvis_notify.models import Message
 from parvis_notify.rendering import Words, envelope_message, render, wire_address
 from parvis_notify.service import counting
@@ -129,7 +131,7 @@ class Sender:
     async def _conclude(self, delivery: "Delivery", message: Message, number: int, outcome: Outcome) -> None:
         """Records the result, for as long as it takes PostgreSQL to come back from a restart."""
         deadline = asyncio.get_running_loop().time() + _PATIENCE
-        delay = domain.delay_after(number) if outcome.state is None else None
+        delay = deliveries.delay_after(number) if outcome.state is None else None
         while True:
             try:
                 async with delivery.begin() as unit:
@@ -152,7 +154,7 @@ class Sender:
     async def _settle(self, unit: "UnitOfWork", message: Message, outcome: Outcome) -> None:
         state, reason = _final(outcome)
         if state is State.SENT and await store.was_interrupted(unit, message.id):
-            reason = domain.MAYBE_SENT_TWICE
+            reason = deliveries.MAYBE_SENT_TWICE
         await store.settle(unit, message.id, state, reason)
         if message.kind == Kind.ERASURE_DONE:
             await store.forget(unit, message.id)

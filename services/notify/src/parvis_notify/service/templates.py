@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from parvis_kit.errors import Violation, conflict, invalid, precondition
-from parvis_notify import domain, store, texts
-from parvis_notify.domain import Kind
+from parvis_notify import store, texts
+from parvis_notify.domain import kinds, templates
+from parvis_notify.domain.kinds import Kind
 from parvis_notify.models import Template
 from parvis_notify.rendering import Mail, Words, render
 
@@ -28,7 +29,7 @@ class Wording:
 async def all_wordings(unit: "UnitOfWork") -> list[Wording]:
     """Every kind in every language."""
     own = {(row.kind, row.locale): row for row in await store.templates(unit)}
-    return [_wording(kind, locale, own.get((kind.value, locale))) for kind in Kind for locale in domain.LOCALES]
+    return [_wording(kind, locale, own.get((kind.value, locale))) for kind in Kind for locale in kinds.LOCALES]
 
 
 async def wording(unit: "UnitOfWork", kind: Kind, locale: str) -> Wording:
@@ -58,13 +59,13 @@ async def preview(unit: "UnitOfWork", new: Wording, public_url: str) -> Mail:
     """The mail that these words would make, with example values and the firm's face. INVALID as in `save`."""
     check(new)
     face = await store.organisation(unit)
-    examples = {field.name: field.example(new.locale) for field in domain.FIELDS[new.kind]}
+    examples = {field.name: field.example(new.locale) for field in kinds.FIELDS[new.kind]}
     if face is not None:
         examples["société"] = face.name
-    values = domain.values_for(new.kind, examples)
+    values = templates.values_for(new.kind, examples)
     shipped = texts.shipped(new.kind, new.locale)
-    subject, text = domain.compose(new.locale, new.subject, new.body, values)
-    _, because = domain.compose(new.locale, "", shipped.because, values)
+    subject, text = templates.compose(new.locale, new.subject, new.body, values)
+    _, because = templates.compose(new.locale, "", shipped.because, values)
     words = Words(
         locale=new.locale,
         sender=face.name if face else examples["société"],
@@ -80,9 +81,9 @@ async def preview(unit: "UnitOfWork", new: Wording, public_url: str) -> Mail:
 def check(new: Wording) -> None:
     """Raises INVALID invalid_template with a violation per problem, PRECONDITION not_customisable."""
     _require_locale(new.locale)
-    if new.kind not in domain.CUSTOMISABLE:
+    if new.kind not in kinds.CUSTOMISABLE:
         raise precondition("not_customisable")
-    problems = domain.template_problems(new.kind, new.subject, new.body)
+    problems = templates.template_problems(new.kind, new.subject, new.body)
     if problems:
         raise invalid("invalid_template", [Violation(each.field, each.reason, each.params) for each in problems])
 
@@ -103,7 +104,7 @@ async def _keep(unit: "UnitOfWork", new: Wording, *, customised: bool) -> Wordin
         )
         unit.add(row)
     row.subject = " ".join(new.subject.split())
-    row.body = "\n\n".join(domain.paragraphs(new.body))
+    row.body = "\n\n".join(templates.paragraphs(new.body))
     row.customised = customised
     row.version += 1
     row.changed_at = unit.now
@@ -120,5 +121,5 @@ def _wording(kind: Kind, locale: str, row: Template | None) -> Wording:
 
 
 def _require_locale(locale: str) -> None:
-    if locale not in domain.LOCALES:
-        raise invalid("malformed_request", [Violation("locale", "unknown", {"known": ", ".join(domain.LOCALES)})])
+    if locale not in kinds.LOCALES:
+        raise invalid("malformed_request", [Violation("locale", "unknown", {"known": ", ".join(kinds.LOCALES)})])

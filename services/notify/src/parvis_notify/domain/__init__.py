@@ -1,0 +1,1 @@
+"""Rules of notify, pure: nothing here reads a clock, a database or a network."""
