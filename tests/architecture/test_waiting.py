@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted(
     path
-    for place in ("watch", "kit", "advisers", "trail", "records", "services", "gateway", "deploy")
+    for place in ("french", "watch", "kit", "advisers", "trail", "records", "services", "gateway", "deploy")
     for path in (ROOT / place).rglob("src/**/*.py")
 )
 

@@ -5,12 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markupsafe import Markup, escape
 
-from parvis_ui.elision import elides
 from parvis_ui.translations import Words, words
 
 ACCESS, SEEN = "Access of %(name)s", "What %(name)s sees"
 FRENCH = {("", ACCESS): ("L’accès de %(name)s",), ("", SEEN): ("Ce que %(name)s voit",)}
-LETTERS = st.text(st.characters(categories=("L",)), max_size=8)
 
 
 @pytest.fixture(scope="module")
@@ -35,16 +33,6 @@ def test_de_and_que_are_shortened_before_a_vowel_and_a_mute_h(french, name):
 )
 def test_they_stay_whole_before_anything_else(french, name):
     assert french(ACCESS, name=name) == f"L’accès de {name}"
-
-
-@given(first=st.sampled_from("aeiouAEIOUéèêëàâîïôöùûüÉÈÊËÀÂÎÏÔÖÙÛÜ"), rest=LETTERS)
-def test_every_first_vowel_counts_with_and_without_its_accent(first, rest):
-    assert elides(f"{first}l{rest}")
-
-
-@given(first=st.sampled_from("bcdfgjklmnpqrstvwxzBCDFGJKLMNPQRSTVWXZçÇ0123456789"), rest=LETTERS)
-def test_no_consonant_and_no_figure_does(first, rest):
-    assert not elides(first + rest)
 
 
 @given(st.text())

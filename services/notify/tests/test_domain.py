@@ -67,7 +67,7 @@ def test_empty_template_is_refused():
 def test_accents_and_case_of_a_field_do_not_matter(name):
     assert reasons(Kind.DOCUMENT_FILED, f"De #{name}#", BODY) == []
     values = templates.values_for(Kind.DOCUMENT_FILED, {"société": "Armor"})
-    assert templates.compose("fr", f"De #{name}#", BODY, values)[0] == "De Armor"
+    assert templates.compose("fr", f"De #{name}#", BODY, values)[0] == "D’Armor"
 
 
 def test_number_sign_alone_is_text():
@@ -82,6 +82,25 @@ def test_value_that_looks_like_a_field_stays_text():
 def test_empty_name_leaves_no_gap():
     values = templates.values_for(Kind.MEMBER_INVITED, {})
     assert templates.compose("fr", "x", "Bonjour #prénom#,\n\n#lien#", values)[1] == f"Bonjour,\n\n{LINK}"
+
+
+@pytest.mark.parametrize(
+    ("firm", "said"),
+    [
+        ("Étude Martin", "parce qu’Étude Martin vous lit"),
+        ("Orsel", "parce qu’Orsel vous lit"),
+        ("Valmer", "parce que Valmer vous lit"),
+    ],
+)
+def test_que_and_de_are_shortened_before_the_name_that_is_filled_in(firm, said):
+    values = templates.values_for(Kind.DOCUMENT_FILED, {"société": firm})
+    assert templates.compose("fr", "parce que #société# vous lit", BODY, values)[0] == said
+    assert templates.compose("en", "parce que #société# vous lit", BODY, values)[0] == f"parce que {firm} vous lit"
+
+
+def test_a_field_without_a_value_leaves_no_word_shortened():
+    values = templates.values_for(Kind.DOCUMENT_FILED, {})
+    assert templates.compose("fr", "Dossier de #client# ouvert", BODY, values)[0] == "Dossier de ouvert"
 
 
 def test_french_punctuation_does_not_break():

@@ -85,7 +85,7 @@ def formatting() -> str:
 def types() -> str:
     """Mypy strict."""
     sources = [*sorted(ROOT.glob("services/*/src")), *sorted(ROOT.glob("gateway/*/src"))]
-    shared = [ROOT / place / "src" for place in ("watch", "kit", "advisers", "trail", "records")]
+    shared = [ROOT / place / "src" for place in ("french", "watch", "kit", "advisers", "trail", "records")]
     deployed = [ROOT / "deploy" / place / "src" for place in ("backup", "local")]
     sources = [*shared, *sources, *deployed, ROOT / "protos" / "hatch_build.py"]
     return _run("mypy", "--no-error-summary", *(str(path.relative_to(ROOT)) for path in sources))
@@ -118,7 +118,7 @@ def duplicates() -> str:
     seen = defaultdict[str, list[str]](list)
     for path in tracked():
         parts = path.relative_to(ROOT).parts
-        ours = {"services", "gateway", "watch", "kit", "advisers", "trail", "records", "deploy"}
+        ours = {"services", "gateway", "french", "watch", "kit", "advisers", "trail", "records", "deploy"}
         if parts[0] not in ours or path.suffix not in {".py", ".html", ".js"}:
             continue
         if _lines(path) >= SMALLEST_DUPLICATE:

@@ -22,6 +22,7 @@ PROGRAMS = {"pdftotext": "poppler-utils", "qpdf": "qpdf", "wrk": "wrk", "git": "
 # Each part is a pytest process of its own: what drives a browser and what drives an event loop do not mix.
 PARTS = {
     "unit": (
+        "french/tests",
         "watch/tests",
         "kit/tests",
         "advisers/tests",

@@ -8,6 +8,7 @@ from datetime import date
 from difflib import get_close_matches
 from typing import Final
 
+from parvis_french import SHORTENED, shortened
 from parvis_notify.domain.kinds import FIELDS, LINK_FIELD, LOCALES, Kind
 
 MONTHS: Final[Mapping[str, Sequence[str]]] = {
@@ -35,7 +36,9 @@ class Problem:
     params: Mapping[str, str]
 
 
-_MERGE = re.compile(r"(?P<space>[ \u00a0\u202f]?)#(?P<name>[^#\s]{1,40})#")
+_FIELD = r"#(?P<name>[^#\s]{1,40})#"
+_MERGE = re.compile(r"(?P<space>[ \u00a0\u202f]?)" + _FIELD)
+_AFTER_SHORTENED = re.compile(SHORTENED + _FIELD)
 
 
 def field_key(name: str) -> str:
@@ -110,6 +113,16 @@ def merge(text: str, values: Mapping[str, str]) -> str:
     return _MERGE.sub(value_of, text)
 
 
+def _elided(text: str, values: Mapping[str, str]) -> str:
+    """A French text before `merge`, with « d’ » and « qu’ » where the values want them."""
+
+    def chosen(found: re.Match[str]) -> str:
+        value = values.get(field_key(found["name"]), "")
+        return shortened(found["word"], found["space"], value) + f"#{found['name']}#"
+
+    return _AFTER_SHORTENED.sub(chosen, text)
+
+
 def values_for(kind: Kind, values: Mapping[str, str]) -> dict[str, str]:
     """Every merge field of the kind: `values` (by name) made plain, the link as its sign, what is not given empty."""
     given = {field_key(name): plain(value) for name, value in values.items()}
@@ -131,10 +144,8 @@ def facts(paragraph: str) -> list[tuple[str, str]]:
     return [(match[1], match[2]) for match in found if match] if all(found) else []
 
 
-def spaced(text: str, locale: str) -> str:
-    """French words with the spaces before `: ; ! ? »` and after `«` that do not break; other languages as they are."""
-    if locale != "fr":
-        return text
+def spaced(text: str) -> str:
+    """French words with the spaces before `: ; ! ? »` and after `«` that do not break."""
     return re.sub(r" (?=[:;!?»](?:\s|$))|(?<=«) ", "\u00a0", text)
 
 
@@ -147,11 +158,15 @@ def _given(part: str, values: Mapping[str, str]) -> str:
     return "\n".join(line for line, fact in lines if fact is None or values.get(field_key(fact["name"]), ""))
 
 
+def _said(text: str, locale: str, values: Mapping[str, str]) -> str:
+    return merge(_elided(spaced(text), values) if locale == "fr" else text, values)
+
+
 def compose(locale: str, subject: str, body: str, values: Mapping[str, str]) -> tuple[str, str]:
     """Subject and text of a message; the text has `LINK` where its link goes. `values` as `values_for` makes them."""
     parts = (_given(part, values) for part in paragraphs(body))
-    text = "\n\n".join(merge(spaced(part, locale), values) for part in parts if part)
-    return merge(spaced(plain(subject), locale), values).replace(LINK, "").strip()[:LONGEST_SUBJECT], text
+    text = "\n\n".join(_said(part, locale, values) for part in parts if part)
+    return _said(plain(subject), locale, values).replace(LINK, "").strip()[:LONGEST_SUBJECT], text
 
 
 def day(iso: str, locale: str) -> str:
