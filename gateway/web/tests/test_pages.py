@@ -1,5 +1,7 @@
 """The pages of organisations, people, profiles, the record, the account, customers, products and the first start."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from parvis.identity.v1 import identity_pb2
@@ -82,6 +84,13 @@ async def test_every_page_renders_and_costs_five_calls_at_most(suite: Suite, pat
     assert answer.status_code == 200, text_of(answer)
     assert len(suite.services.calls) <= 5
     assert "Content-Security-Policy" in answer.headers
+
+
+async def test_the_provider_sees_which_customer_closes_and_when(suite: Suite):
+    assert "Closes on" not in text_of(await suite.get("/o/durand/customers"))
+    answer = suite.services.answers["ListCustomers"]
+    answer.closes_at[ID].FromDatetime(datetime(2026, 12, 24, 9, tzinfo=UTC))
+    assert "Closes on 24 December 2026" in text_of(await suite.get("/o/durand/customers"))
 
 
 async def test_the_account_of_a_directory_offers_no_password(suite: Suite):

@@ -93,6 +93,18 @@ async def test_customers_are_paged_and_found_without_accents(stage, provider):
     assert (first.total, second.total, second.next_page_token) == (3, 3, "")
 
 
+async def test_the_provider_sees_which_customers_close_and_until_when(stage, provider):
+    stays = await stage.firm(provider, "Yprès Conseil")
+    leaves = await stage.firm(provider, "Yprès Paie")
+    closing = await leaves.call("CloseOrganisation", name="Yprès Paie")
+    page = await provider.call("ListCustomers", query="ypres")
+    assert [each.name for each in page.organisations] == ["Yprès Conseil", "Yprès Paie"]
+    assert dict(page.closes_at) == {str(leaves.organisation_id): closing.closes_at}
+    await leaves.call("ReopenOrganisation")
+    assert not (await provider.call("ListCustomers", query="ypres")).closes_at
+    assert str(stays.organisation_id) not in page.closes_at
+
+
 async def test_a_changed_record_reaches_the_face_and_the_others(stage, provider):
     admin = await stage.firm(provider, "Cabinet Bleu")
     record = await admin.call("GetOrganisation")

@@ -32,6 +32,7 @@ async def customers(visit: OrganisationVisit) -> Response:
     _frame, found = await visit.together(visit.clients.organisations.ListCustomers(request))
     context = {
         "customers": found.organisations,
+        "closes_at": dict(found.closes_at),
         "total": found.total,
         "next": changed(visit.address, after=found.next_page_token) if found.next_page_token else "",
         "query": query,

@@ -58,8 +58,7 @@ class OrganisationRpc:
     async def ListCustomers(
         self, unit: UnitOfWork, request: tenancy_pb2.ListCustomersRequest
     ) -> tenancy_pb2.ListCustomersResponse:
-        page, token, total = await organisations.customers(unit, request.query, request.page_size, request.page_token)
-        return tenancy_pb2.ListCustomersResponse(organisations=page, next_page_token=token, total=total)
+        return await organisations.customers(unit, request.query, request.page_size, request.page_token)
 
     async def CreateCustomer(
         self, unit: UnitOfWork, request: tenancy_pb2.CreateCustomerRequest

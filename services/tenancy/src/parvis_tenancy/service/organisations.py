@@ -91,14 +91,17 @@ def _my_organisation(row: Record) -> tenancy_pb2.MyOrganisation:
     )
 
 
-async def customers(
-    unit: UnitOfWork, query: str, page_size: int, page_token: str
-) -> tuple[list[tenancy_pb2.Organisation], str, int]:
-    """A page of customers by name, the token of the next page, and how many match."""
+async def customers(unit: UnitOfWork, query: str, page_size: int, page_token: str) -> tenancy_pb2.ListCustomersResponse:
+    """A page of customers by name, how many match, and which of the page are being closed."""
     size = paging.size(page_size)
     rows, total = await organisations.page_of_customers(unit, patterns(query), paging.cursor(page_token), size + 1)
     shown, token = paging.cut(rows, size, by_name(total))
-    return [messages.organisation(row) for row in shown], token, total
+    answer = tenancy_pb2.ListCustomersResponse(
+        organisations=map(messages.organisation, shown), next_page_token=token, total=total
+    )
+    for organisation_id, due_at in (await closings.closing_among(unit, [row["id"] for row in shown])).items():
+        answer.closes_at[str(organisation_id)].FromDatetime(due_at)
+    return answer
 
 
 async def create_customer(

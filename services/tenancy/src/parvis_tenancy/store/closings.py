@@ -50,6 +50,12 @@ async def closes_at(unit: UnitOfWork, organisation_id: UUID) -> datetime | None:
     return rows[0]["due_at"] if rows else None
 
 
+async def closing_among(unit: UnitOfWork, organisation_ids: Sequence[UUID]) -> dict[UUID, datetime]:
+    """From when on those of these organisations are erased that are being closed."""
+    query = "SELECT organisation_id, due_at FROM closings WHERE organisation_id = ANY($1) AND ended_at IS NULL"
+    return {row["organisation_id"]: row["due_at"] for row in await unit.fetch(query, organisation_ids)}
+
+
 async def due(unit: UnitOfWork) -> Closing | None:
     """One whose day has come, locked; those that another replica works on are left to it."""
     rows = await unit.fetch(_DUE, unit.now)
