@@ -40,6 +40,7 @@ async def customers(visit: OrganisationVisit) -> Response:
             Column(_("Name")),
             Column(_("SIREN"), wide=True),
             Column(_("Town")),
+            *([Column(_("State"))] if found.closes_at else []),
         ],
     }
     return visit.render("customers/list.html", context)
