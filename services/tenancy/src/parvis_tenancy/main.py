@@ -38,7 +38,7 @@ from parvis_tenancy.service import closings, counting, declaring, erasing, membe
 from parvis_tenancy.service.accounts import Identity
 from parvis_tenancy.service.anchoring import Anchors, Signers, trails_of
 from parvis_tenancy.service.asking import Asking
-from parvis_tenancy.service.deciding import Decisions
+from parvis_tenancy.service.product_decisions import Decisions
 from parvis_tenancy.settings import Settings
 from parvis_trail import COMMANDS as TRAIL
 from parvis_trail import CONTRACT, TrailRpc
