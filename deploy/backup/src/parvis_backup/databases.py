@@ -20,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 
 import asyncpg
 
+from parvis_backup.carrying import carried
 from parvis_backup.place import DATABASES
 from parvis_backup.problems import BackupError
 
@@ -98,9 +99,9 @@ async def revision(connection: asyncpg.Connection) -> str:
 def dump(url: str, snapshot: str, programs: Path | None) -> Iterator[bytes]:
     """What pg_dump writes of one database at the snapshot (its custom format, compressed)."""
     arguments = ["--format=custom", "--compress=gzip:1", f"--snapshot={snapshot}", "--lock-wait-timeout=60s"]
-    with TemporaryFile() as errors:
+    with TemporaryFile() as errors, carried(url) as reached:
         process = subprocess.Popen(
-            [_program("pg_dump", programs), *arguments, *_address(url)],
+            [_program("pg_dump", programs), *arguments, *_address(reached)],
             stdout=subprocess.PIPE,
             stderr=errors,
             env=_environment(url),
@@ -121,9 +122,9 @@ def dump(url: str, snapshot: str, programs: Path | None) -> Iterator[bytes]:
 def load(url: str, content: Iterable[bytes], programs: Path | None) -> None:
     """Restores a dump into an empty database, as the superuser: owners, rights and policies come along."""
     arguments = ["--format=custom", "--exit-on-error", "--single-transaction"]
-    with TemporaryFile() as errors:
+    with TemporaryFile() as errors, carried(url) as reached:
         process = subprocess.Popen(
-            [_program("pg_restore", programs), *arguments, *_address(url)],
+            [_program("pg_restore", programs), *arguments, *_address(reached)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=errors,
