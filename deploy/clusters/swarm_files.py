@@ -9,6 +9,13 @@ STORE = "PARVIS_STORE_INTERNAL_URL"
 TAKEN_OVER = ("image", "user", "read_only", "cap_drop", "healthcheck", "stop_grace_period", "logging", "secrets")
 
 
+#: Engines of your own: what their addresses say counts, unless you say more.
+ENGINES = {
+    "PGSSLMODE": "${PARVIS_DATABASE_SSLMODE:-prefer}",
+    "PARVIS_NATS_CA": "${PARVIS_NATS_CA:-none}",
+}
+
+
 def required(value: Any) -> Any:
     """A tree of docker-compose.yml in which variables that must be chosen have no default any more."""
     if isinstance(value, dict):
@@ -39,6 +46,7 @@ def swarm() -> Tree:
     for name in PROCESSES:
         service = compose["services"][name]
         environment = dict(service.get("environment", {}))
+        environment |= {key: value for key, value in ENGINES.items() if key in environment}
         if "PARVIS_PEERS" in environment:
             environment["PARVIS_PEERS"] = re.sub(r'"(\w+):9090"', r'"tasks.\1:9090"', environment["PARVIS_PEERS"])
         made = {key: service[key] for key in TAKEN_OVER if key in service}

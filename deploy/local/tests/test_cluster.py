@@ -32,7 +32,9 @@ FILES = {
 RESOURCES = [resource for resources in FILES.values() for resource in resources]
 OWN = list(yaml.safe_load_all((EXAMPLE / "backup.yml").read_text()))
 #: What the operator is asked for, and what the example says of the rest.
-SETTINGS = dict(re.findall(r"^#?((?:PARVIS|TRAEFIK)_\w+)=(.*)$", (EXAMPLE / "parvis.env").read_text(), re.MULTILINE))
+SETTINGS = dict(
+    re.findall(r"^#?((?:PARVIS_|TRAEFIK_|PGSSL)\w+)=(.*)$", (EXAMPLE / "parvis.env").read_text(), re.MULTILINE)
+)
 
 
 def of_kind(kind):

@@ -164,6 +164,38 @@ def test_no_secret_is_a_variable():
             assert not secret or str(value).startswith("/run/secrets/"), f"{name}: {variable}"
 
 
+WHO_CONNECTS = [
+    pytest.param(container, id=f"{path.stem}:{name}")
+    for path in [ROOT / "docker-compose.yml", *BESIDE]
+    for name, container in containers(yaml.safe_load(path.read_text())).items()
+    if networks(container) & {"database", "bus"} and name not in ENGINES
+]
+
+
+@pytest.mark.parametrize("container", WHO_CONNECTS)
+def test_whoever_reaches_postgresql_or_nats_asks_for_tls_and_believes_our_authority(container):
+    told = container["environment"]
+    mounted = {f"/run/secrets/{each if isinstance(each, str) else each['target']}" for each in container["secrets"]}
+    assert told["PGSSLMODE"] == "${PARVIS_DATABASE_SSLMODE:-verify-full}"
+    for name, variable in (("PGSSLROOTCERT", "PARVIS_DATABASE_CA"), ("PARVIS_NATS_CA", "PARVIS_NATS_CA")):
+        assert told[name].removeprefix(f"${{{variable}:-").removesuffix("}") in mounted
+
+
+def test_postgresql_and_nats_take_nobody_who_speaks_plainly():
+    told = (ROOT / "deploy" / "compose" / "pg_hba.conf").read_text().splitlines()
+    kinds = [line.split()[0] for line in told if line and not line.startswith("#")]
+    assert kinds == ["local", "hostssl"]
+    assert {"-cssl=on", "-chba_file=/etc/parvis/pg_hba.conf"} < set(MAIN["services"]["postgres"]["command"])
+    assert "handshake_first: true" in (ROOT / "deploy" / "compose" / "nats.conf").read_text()
+    for name in ("postgres", "nats"):
+        engine = MAIN["services"][name]
+        assert engine["entrypoint"][:3] == ["sh", "/etc/parvis/certified", {"nats": "nats-server"}.get(name, name)]
+        assert engine["init"] is True  # it has a child beside the engine
+        assert {f"{name}_certificate", f"{name}_key"} <= {
+            each["source"] for each in engine["secrets"] if isinstance(each, dict)
+        }
+
+
 def test_each_service_has_its_own_secrets_and_no_others():
     for service in DATABASES:
         for name in (service, f"{service}-migrate"):

@@ -3,7 +3,9 @@
 """
 
 import asyncio
+import logging
 import os
+import ssl
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine
@@ -20,6 +22,9 @@ from parvis_watch import start
 
 #: Seconds between two looks at the files.
 PAUSE = 1.0
+#: The file of the authority that NATS shows a certificate of; "none", or without it, the address alone decides.
+NATS_CA = "PARVIS_NATS_CA"
+_WRITTEN = 0.1  # s
 _REMEDY = "./parvis secrets --renew-certificates makes new ones; they are taken without a restart"
 _log = structlog.get_logger(__name__)
 
@@ -104,6 +109,27 @@ class Made(Generic[Thing]):
         return self._made[1]
 
 
+def _of_worth(record: logging.LogRecord) -> bool:
+    """Not what asyncio says at the end of each TLS connection of the client of NATS, which was made for plain ones."""
+    return "eof_received() has no effect" not in str(record.msg)
+
+
+class Believing(ssl.SSLContext):
+    """A client's: believes whom a file names at the moment of each handshake, and nobody whom it named before."""
+
+    _file: Path
+
+    @classmethod
+    def of(cls, file: Path) -> "Believing":
+        made = cls(ssl.PROTOCOL_TLS_CLIENT)
+        made._file = file
+        return made
+
+    def wrap_bio(self, *told: Any, **named: Any) -> ssl.SSLObject:
+        """What asyncio, and whoever is in its place, begins a handshake with."""
+        return ssl.create_default_context(cafile=str(self._file)).wrap_bio(*told, **named)
+
+
 class Address:
     """An address with a password in it, which `again` reads anew when the password is refused: whoever changes it
     writes the file first and the server next, and nobody notices.
@@ -125,7 +151,13 @@ class Address:
     async def connect(self, connect: Callable[[str], Awaitable[Thing]], refused: type[Exception]) -> Thing:
         """What `connect` gives for the address; raises what it raises."""
         try:
-            return await connect(self.url)
+            try:
+                return await connect(self.url)
+            except ssl.SSLCertVerificationError:
+                raise
+            except ssl.SSLError:  # the authority's file, at the moment in which it is written
+                await asyncio.sleep(_WRITTEN)
+                return await connect(self.url)
         except refused:
             if (url := self._again() or self.url) == self.url:
                 raise
@@ -135,14 +167,22 @@ class Address:
         return made
 
     def credentials(self) -> dict[str, Any]:
-        """`user` and `password`, as they are when they are asked for; nothing where the address has none."""
+        """For a client of NATS: `user` and `password`, as they are when they are asked for, nothing where the address
+        has none; and whom to believe. TLS is spoken from the first byte on then: a client that waits for the server's
+        word whether to speak it speaks plainly to whoever says nothing of it.
+        """
 
         def now() -> SplitResult:
             return urlsplit(self._again() or self.url)
 
-        if not urlsplit(self.url).username:
-            return {}
-        return {"user": lambda: unquote(now().username or ""), "password": lambda: unquote(now().password or "")}
+        told: dict[str, Any] = {}
+        if (authority := os.environ.get(NATS_CA, "none")) not in {"", "none"}:
+            told = {"tls": Believing.of(Path(authority)), "tls_handshake_first": True}
+            logging.getLogger("asyncio").addFilter(_of_worth)
+        if urlsplit(self.url).username:
+            told["user"] = lambda: unquote(now().username or "")
+            told["password"] = lambda: unquote(now().password or "")
+        return told
 
 
 def secret_now(variable: str, before: str) -> str:

@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlsplit
 
 import nats
 from nats.aio.client import Client
@@ -11,6 +10,7 @@ from nats.js.errors import APIError
 from nats.js.manager import JetStreamManager
 
 from parvis_backup.problems import BackupError
+from parvis_watch.papers import Address
 
 #: As long as outbox rows are kept: more cannot be published again.
 KEPT = timedelta(days=30)
@@ -73,6 +73,5 @@ async def refuse_unless_empty(url: str) -> None:
 
 async def _connect(url: str, seconds: int) -> Client:
     """One of the servers that the address names, with commas between them."""
-    parts = urlsplit(url)
-    told = {"user": parts.username, "password": parts.password} if parts.username else {}
+    told = Address.of(url).credentials()
     return await nats.connect(url.split(","), allow_reconnect=False, connect_timeout=seconds, **told)
