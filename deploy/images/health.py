@@ -5,16 +5,26 @@ Prints what the service answers, so that `docker inspect` tells what a container
 
 import http.client
 import os
+import ssl
 import sys
 
 SECONDS = 4.0
 
 
+def connect(host: str, port: int) -> http.client.HTTPConnection:
+    """Over TLS where the service speaks it; its certificate is one of the installation's authority."""
+    if os.environ.get("PARVIS_HTTP_TLS", "").lower() not in {"1", "true", "t", "yes", "y", "on"}:
+        return http.client.HTTPConnection(host, port, timeout=SECONDS)
+    believed = ssl.create_default_context(cafile=os.environ.get("PARVIS_TLS_CA", "/run/secrets/tls_ca"))
+    return http.client.HTTPSConnection(host, port, timeout=SECONDS, context=believed)
+
+
 def main() -> int:
     """0 when ready."""
     host, _, port = os.environ.get("PARVIS_HTTP_LISTEN", "0.0.0.0:8080").rpartition(":")
-    connection = http.client.HTTPConnection("127.0.0.1" if host in {"", "0.0.0.0"} else host, int(port), SECONDS)  # noqa: S104 - read, not bound
+    place = ("127.0.0.1" if host in {"", "0.0.0.0"} else host, int(port))  # noqa: S104 - read, not bound
     try:
+        connection = connect(*place)
         connection.request("GET", "/health/ready")
         answer = connection.getresponse()
         sys.stdout.write(answer.read(2000).decode(errors="replace") + "\n")

@@ -23,7 +23,8 @@ async def test_only_a_trusted_proxy_says_where_a_visitor_comes_from(peer, seen):
     async def app(scope, _receive, _send):
         found.append(scope["client"][0])
 
-    config = HttpServer(app, "127.0.0.1:0", trusted_proxies="10.1.0.0/16", grace=1).config
+    told = SimpleNamespace(http_listen="127.0.0.1:0", http_tls=False, trusted_proxies="10.1.0.0/16")
+    config = HttpServer(app, told, grace=1).config
     config.load()
     headers = [(b"x-forwarded-for", b"198.51.100.1, 203.0.113.7")]
     await config.loaded_app({"type": "http", "client": (peer, 1), "headers": headers, "scheme": "http"}, None, None)

@@ -297,7 +297,7 @@ def test_each_entry_stands_below_words():
 
 def test_defaults_in_the_example_are_the_defaults():
     said = dict(re.findall(r"^#(PARVIS_\w+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
-    given = ("LISTEN", "PROXIES", "HASHING_THREADS", "PASSWORD_SPECIAL", "PEERS", "STORE_REGION")
+    given = ("LISTEN", "HTTP_TLS", "PROXIES", "HASHING_THREADS", "PASSWORD_SPECIAL", "PEERS", "STORE_REGION")
     for each in settings_classes():
         for name, field in each.model_fields.items():
             variable = f"{each.model_config['env_prefix']}{name}".upper()

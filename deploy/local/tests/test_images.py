@@ -4,12 +4,15 @@ import http.server
 import importlib.util
 import json
 import re
+import ssl
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 
 import pytest
 
+from parvis_local.authority import identity_of, make_identities
 from parvis_local.layout import ROOT
 
 IMAGES = ROOT / "deploy" / "images"
@@ -97,10 +100,9 @@ def test_the_list_of_what_is_inside_names_packages_as_scanners_know_them(tmp_pat
     assert [each["purl"] for each in sbom.debian_packages(status)] == ["pkg:deb/debian/libc6@2.36-9?arch=amd64"]
 
 
-@pytest.fixture
-def service():
-    """Answers /health/ready as it is told."""
-    said = {"status": 200}
+@contextmanager
+def answering(said, context=None):
+    """The port of one that answers /health/ready as it is told, over TLS where there is a context."""
 
     class Answers(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
@@ -112,16 +114,26 @@ def service():
             pass
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    if context:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server.server_port, said
+    yield server.server_port
     server.shutdown()
     server.server_close()
 
 
-def health(port):
+@pytest.fixture
+def service():
+    """Answers /health/ready as it is told."""
+    said = {"status": 200}
+    with answering(said) as port:
+        yield port, said
+
+
+def health(port, **told):
     return subprocess.run(
         [sys.executable, "-I", "-S", IMAGES / "health.py"],
-        env={"PARVIS_HTTP_LISTEN": f"0.0.0.0:{port}"},
+        env={"PARVIS_HTTP_LISTEN": f"0.0.0.0:{port}", **told},
         capture_output=True,
         text=True,
         check=False,
@@ -140,3 +152,20 @@ def test_health_of_a_service_that_does_not_listen():
     nobody = health(1)
     assert nobody.returncode == 1
     assert "nothing answers on port 1" in nobody.stdout
+
+
+def test_health_is_asked_over_tls_where_the_service_speaks_it(service, tmp_path):
+    """A plain listener is not what it expects, nor one whose certificate another authority has signed."""
+    for name in ("ours", "another"):
+        (tmp_path / name).mkdir()
+        make_identities(("web",), tmp_path / name)
+    own = identity_of("web", tmp_path / "ours")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(own.certificate, own.key)
+    told = {"PARVIS_HTTP_TLS": "true", "PARVIS_TLS_CA": str(own.authority)}
+    with answering({"status": 200}, context) as port:
+        assert health(port, **told).returncode == 0
+        strange = health(port, **told | {"PARVIS_TLS_CA": str(tmp_path / "another" / "ca.pem")})
+        assert (strange.returncode, "certificate verify failed" in strange.stdout) == (1, True)
+        assert health(port).returncode == 1
+    assert health(service[0], **told).returncode == 1

@@ -1,8 +1,11 @@
 """Signing in against an identity that is played: what is sent, what is proven, what is refused."""
 
+import asyncio
 import time
 from base64 import b64decode, urlsafe_b64encode
+from contextlib import asynccontextmanager
 from hashlib import sha256
+from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
@@ -10,14 +13,21 @@ import httpx
 import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from parvis_kit.errors import Kind, ServiceError
-from parvis_watch import start
+from parvis_local.authority import identity_of, make_identities, renew_certificates
+from parvis_watch import papers, start
+from parvis_watch.http import HttpServer
 from parvis_web.relying_party import RelyingParty
 from parvis_web.testing import ORIGIN, Suite
 
 KEY = ECKey.generate_key("P-256", parameters={"kid": "k1", "use": "sig", "alg": "ES256"})
 OTHER = ECKey.generate_key("P-256", parameters={"kid": "k1", "use": "sig", "alg": "ES256"})
+HOST, SERVICES = "127.0.0.1", ("identity", "web")
 ACCOUNT, SESSION = UUID(int=1), UUID(int=2)
 
 
@@ -217,3 +227,87 @@ async def test_the_page_after_signing_out_takes_the_others_out_of_the_browser(su
 
     assert (answer.status_code, answer.headers.get("clear-site-data")) == (204, cleared)
     assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    make_identities(SERVICES, tmp_path)
+    return tmp_path
+
+
+class IdentityOnALine(PlayedIdentity):
+    """As an application that is asked over a line; `heard` counts what arrives."""
+
+    heard = 0
+
+    def application(self) -> Starlette:
+        async def answer(request: Request) -> JSONResponse:
+            self.heard += 1
+            asked = httpx.Request(
+                request.method, str(request.url), headers=request.headers.raw, content=await request.body()
+            )
+            said = self(asked)
+            return JSONResponse(said.json(), status_code=said.status_code)
+
+        return Starlette(routes=[Route("/{path:path}", answer, methods=["GET", "POST"])])
+
+
+@asynccontextmanager
+async def listening(identity, folder):
+    """The address of identity."""
+    own = identity_of("identity", folder)
+    told = SimpleNamespace(
+        http_listen=f"{HOST}:0", http_tls=True, trusted_proxies=HOST,
+        tls_ca=own.authority, tls_key=own.key, tls_certificate=own.certificate,
+    )  # fmt: skip
+    server = HttpServer(identity.application(), told, grace=1)
+    serving = asyncio.create_task(server.serve())
+    async with asyncio.timeout(20):
+        while not server.started:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.01)
+    try:
+        yield f"https://{HOST}:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await serving
+
+
+def party_of(settings, address, folder):
+    own = identity_of("web", folder)
+    files = {"tls_ca": own.authority, "tls_key": own.key, "tls_certificate": own.certificate}
+    return RelyingParty(settings.model_copy(update={"identity_internal_url": address, **files}))
+
+
+async def sign_in(party, identity):
+    _, attempt = party.begin("/")
+    identity.vouch(attempt.nonce)
+    return await party.finish(attempt, "code")
+
+
+async def test_a_code_is_redeemed_over_tls_while_the_authority_is_replaced(settings, folder, monkeypatch):
+    monkeypatch.setattr(papers, "PAUSE", 0.05)
+    identity = IdentityOnALine()
+    async with listening(identity, folder) as address:
+        party = party_of(settings, address, folder)
+        assert (await sign_in(party, identity)).refresh_token == "r"
+        renewing = asyncio.create_task(
+            asyncio.to_thread(renew_certificates, SERVICES, folder, new_authority=True, pause=1.0)
+        )
+        done = 0
+        while not renewing.done():
+            await sign_in(party, identity)
+            done += 1
+        await renewing
+        await sign_in(party, identity)
+    assert done
+
+
+async def test_a_stranger_in_the_place_of_identity_hears_nothing(settings, folder, tmp_path_factory):
+    another = tmp_path_factory.mktemp("another")
+    make_identities(SERVICES, another)
+    identity = IdentityOnALine()
+    async with listening(identity, another) as address:
+        with pytest.raises(ServiceError) as refused:
+            await sign_in(party_of(settings, address, folder), identity)
+    assert (refused.value.kind, refused.value.reason) == (Kind.UNAVAILABLE, "service_unavailable")
+    assert identity.heard == 0

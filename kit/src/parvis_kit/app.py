@@ -130,9 +130,7 @@ class Service(Generic[Settings]):
         self._standings = watch(self.probes, self.settings, self.database, self.bus, self.revocations)
         await start.unless_too_new(self.settings.service, self._standings.refuse())
         app = Watched(self.pages if role != "worker" else None, ready=self._failing, probes=self.probes)
-        http = HttpServer(
-            app, self.settings.http_listen, trusted_proxies=self.settings.trusted_proxies, grace=bus.GRACE
-        )
+        http = HttpServer(app, self.settings, grace=bus.GRACE)
         answering = asyncio.create_task(http.serve())
         tasks = [asyncio.create_task(for_ever(self.bus.listen))]
         if role != "worker" and self.settings.grpc_listen:

@@ -37,6 +37,8 @@ class ServiceSettings(BaseSettings):
     grpc_listen: str = ""
     #: host:port of HTTP: health, metrics, and the service's pages or REST where it has them.
     http_listen: str
+    #: Whether that listener speaks TLS, and nothing else, with this service's certificate.
+    http_tls: bool = False
     #: Who may say in X-Forwarded-For and -Proto whom a request is from: addresses or networks, comma-separated. The
     #: gateway's proxy and nobody else, or failed sign-ins of everybody would be counted as the proxy's.
     trusted_proxies: str = "127.0.0.1"

@@ -4,6 +4,7 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from functools import lru_cache
+from typing import Protocol
 
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -13,7 +14,10 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from parvis_watch.metrics import PAGE_SECONDS, PAGES, PAGES_NOW, origin
+from parvis_watch.papers import Papers
 from parvis_watch.probes import Probes
+from parvis_watch.start import Told
+from parvis_watch.tls import shown
 from parvis_watch.traces import edge, exporting
 
 #: What HTTP knows; everything else that somebody sends is one word, or strangers would make our series.
@@ -123,14 +127,22 @@ def _templates(app: Starlette) -> dict[int, str]:
     return {id(route.endpoint if isinstance(route, Route) else route.app): route.path for route in routes}
 
 
+class Listens(Told, Protocol):
+    """The part of a service's settings that says where and how it listens."""
+
+    http_listen: str
+    http_tls: bool
+    trusted_proxies: str
+
+
 class HttpServer(uvicorn.Server):
-    """Serves `app` at host:port; the address of a visitor is what a trusted proxy says it is.
+    """Serves `app`, over TLS alone where the settings say so; the address of a visitor is what a trusted proxy says.
 
     `grace`: seconds that running requests get when the process stops.
     """
 
-    def __init__(self, app: ASGIApp, listen: str, *, trusted_proxies: str, grace: float) -> None:
-        host, _, port = listen.rpartition(":")
+    def __init__(self, app: ASGIApp, settings: Listens, *, grace: float) -> None:
+        host, _, port = settings.http_listen.rpartition(":")
         super().__init__(
             uvicorn.Config(
                 app,
@@ -144,10 +156,13 @@ class HttpServer(uvicorn.Server):
                 log_config=None,
                 server_header=False,
                 proxy_headers=True,
-                forwarded_allow_ips=trusted_proxies,
+                forwarded_allow_ips=settings.trusted_proxies,
                 timeout_graceful_shutdown=int(grace),
             )
         )
+        if settings.http_tls:
+            self.config.load()  # which would leave it plain
+            self.config.ssl = shown(Papers(settings.tls_ca, settings.tls_key, settings.tls_certificate))
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -25,7 +25,9 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from parvis_kit.errors import invalid, unavailable
+from parvis_kit.tls import papers
 from parvis_watch.papers import secret_now
+from parvis_watch.tls import believing
 from parvis_web.settings import WebSettings
 
 #: Seconds that a person may take at the sign-in page.
@@ -71,6 +73,7 @@ class RelyingParty:
         self._told = settings.web_client_secret.get_secret_value()
         self._redirect = f"{self._issuer}/auth/callback"
         self._transport = transport
+        self._papers = papers(settings) if self._inside.startswith("https://") else None
         self._keys: KeySet | None = None
 
     @property
@@ -129,7 +132,7 @@ class RelyingParty:
     async def finish(self, attempt: Attempt, code: str) -> SignIn:
         """Redeems the code and proves the ID token. Raises INVALID sign_in_failed, UNAVAILABLE service_unavailable."""
         try:
-            async with httpx.AsyncClient(base_url=self._inside, transport=self._transport, timeout=8) as client:
+            async with self._client() as client:
                 # RFC 6749, 4.1.3; the client authenticates with HTTP Basic (2.3.1).
                 sent = await client.post(
                     "/oauth2/token",
@@ -157,6 +160,11 @@ class RelyingParty:
             id_token=answer["id_token"],
             locale=str(claims.get("locale", "")),
         )
+
+    def _client(self) -> httpx.AsyncClient:
+        """To identity's own listener, whose certificate is one of the installation's authority."""
+        believed = believing(self._papers) if self._papers else True
+        return httpx.AsyncClient(base_url=self._inside, transport=self._transport, verify=believed, timeout=8)
 
     async def _prove(self, client: httpx.AsyncClient, id_token: str, nonce: str) -> dict[str, Any]:
         """Claims of an ID token (OpenID Connect Core, 3.1.3.7). Keys are fetched again when it names an unknown one."""
