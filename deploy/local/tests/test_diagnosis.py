@@ -1,7 +1,11 @@
 """What the doctor says of the metrics that a process tells."""
 
+import asyncio
+import http.server
 import json
 import re
+import ssl
+import threading
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +15,7 @@ import yaml
 
 from parvis_backup.outcome import Outcome
 from parvis_local import diagnosis, tools
+from parvis_local.authority import identity_of, make_identities
 from parvis_local.diagnosis import Told, backups, examine, targets
 from parvis_local.layout import ROOT
 
@@ -156,12 +161,45 @@ def test_the_schedule_is_said_to_whoever_looks_for_a_late_backup(tmp_path):
 
 
 def test_targets_are_composes_own_names_unless_others_are_said():
-    assert targets("")["web"] == "http://web:8080"
+    assert targets("")["web"] == "https://web:8080"
     assert targets("web=http://10.0.0.3:8080/, identity=https://i.example") == {
         "web": "http://10.0.0.3:8080", "identity": "https://i.example",
     }  # fmt: skip
-    with pytest.raises(ValueError, match="NAME=http://HOST:PORT"):
+    with pytest.raises(ValueError, match="NAME=https://HOST:PORT"):
         targets("web")
+
+
+def test_a_process_is_asked_over_tls_by_its_name(tmp_path, monkeypatch):
+    """Whatever address leads to it; what another process or authority shows is no answer."""
+    make_identities(("identity", "web"), tmp_path)
+    monkeypatch.setattr(diagnosis, "AUTHORITY", tmp_path / "ca.pem")
+    own, context = identity_of("web", tmp_path), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(own.certificate, own.key)
+
+    class Answers(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"parvis_database_up 1\n")
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"https://127.0.0.1:{server.server_port}"
+    try:
+        said = asyncio.run(diagnosis.ask({"web": address, "identity": address}))
+        assert said["web"].value("parvis_database_up") == 1
+        assert "certificate verify failed" in said["identity"]
+        (tmp_path / "another").mkdir()
+        make_identities(("web",), tmp_path / "another")
+        monkeypatch.setattr(diagnosis, "AUTHORITY", tmp_path / "another" / "ca.pem")
+        assert "certificate verify failed" in asyncio.run(diagnosis.ask({"web": address}))["web"]
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 class Mounted(type(Path())):

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ import pytest
 from parvis_backup.outcome import Outcome
 from parvis_kit.testing import free_port
 from parvis_local import disks, doctor, tools
+from parvis_local.authority import identity_of, make_identities
 from parvis_local.diagnosis import Told
 from parvis_local.disks import Disks
 from parvis_local.layout import Layout
@@ -72,7 +74,7 @@ def test_of_backups_of_ones_own_nothing_is_told(folder, monkeypatch, said):
     parser, served = argparse.ArgumentParser(), []
     tools.add_disks(parser)
     monkeypatch.setattr(disks, "application", served.append)
-    monkeypatch.setattr(disks.uvicorn, "run", lambda *_, **__: None)
+    monkeypatch.setattr(disks.uvicorn.Server, "run", lambda _: None)
     disks.serve(parser.parse_args(said), {"store": folder}, folder)
     names = {family.name for family in served[0].collect()}
     assert names == {"parvis_disk_bytes", "parvis_disk_free_bytes", "parvis_probe_failed"}
@@ -119,11 +121,28 @@ def test_it_is_read_over_http_and_ends_when_told(tmp_path, folder):
         assert process.wait(60) in {0, -signal.SIGTERM}
 
 
-def answer(address):
+def test_in_containers_it_is_read_over_tls_alone(tmp_path, folder):
+    make_identities(("disks",), tmp_path)
+    own, port = identity_of("disks", tmp_path), free_port()
+    command = [sys.executable, "-m", "parvis_local.tools", "disks", "--volume", f"store={tmp_path}"]
+    told = {"PARVIS_HTTP_LISTEN": f"127.0.0.1:{port}", "PARVIS_HTTP_TLS": "true", "PARVIS_BACKUPS": str(folder)}
+    files = {"PARVIS_TLS_CA": own.authority, "PARVIS_TLS_KEY": own.key, "PARVIS_TLS_CERTIFICATE": own.certificate}
+    process = subprocess.Popen(command, env=os.environ | told | {name: str(file) for name, file in files.items()})
+    try:
+        believed = ssl.create_default_context(cafile=own.authority)
+        assert "parvis_disk_bytes" in answer(f"https://127.0.0.1:{port}/metrics", verify=believed)
+        with pytest.raises(httpx.TransportError):
+            httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False, timeout=30)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) in {0, -signal.SIGTERM}
+
+
+def answer(address, **options):
     """What is said there, once somebody says something."""
     for _ in range(600):
         try:
-            return httpx.get(address, trust_env=False, timeout=30).raise_for_status().text
+            return httpx.get(address, trust_env=False, timeout=30, **options).raise_for_status().text
         except httpx.TransportError:
             time.sleep(0.1)
     raise AssertionError(address)

@@ -3,6 +3,7 @@ process is asked for /metrics, and what it tells is judged here, without further
 """
 
 import asyncio
+import ssl
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,6 +26,8 @@ FIRST_ANCHOR_SECONDS = 900
 DISK_FREE = 0.05  # of a disk: below that there is no time left
 DAY = 86400
 PROCESSES = (*SERVICES, "web")
+#: Who signs the certificates that processes show, where one is mounted.
+AUTHORITY = Path("/run/secrets/tls_ca")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +64,28 @@ class Told:
 
 
 async def ask(targets: Mapping[str, str]) -> dict[str, Told | str]:
-    """What each process tells; why not, where it does not. `targets`: name → http://host:port."""
+    """What each process tells; why not, where it does not. `targets`: name → https://host:port."""
+    believed = _believed()
 
-    async def one(http: httpx.AsyncClient, address: str) -> Told | str:
+    async def one(http: httpx.AsyncClient, name: str, address: str) -> Told | str:
+        named = {"sni_hostname": name} if believed and name in PROCESSES else {}
         try:
-            answer = await http.get(f"{address}/metrics")
+            answer = await http.get(f"{address}/metrics", extensions=named)
             answer.raise_for_status()
             return Told.parse(answer.text)
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             return str(error) or type(error).__name__
 
-    async with httpx.AsyncClient(trust_env=False, timeout=8) as http:
-        answers = await asyncio.gather(*(one(http, address) for address in targets.values()))
+    async with httpx.AsyncClient(trust_env=False, timeout=8, verify=believed or True) as http:
+        answers = await asyncio.gather(*(one(http, *target) for target in targets.items()))
     return dict(zip(targets, answers, strict=True))
+
+
+def _believed() -> ssl.SSLContext | None:
+    """Processes of an installation show certificates of its own authority, each of its own name, whatever address leads
+    to it. None where no authority is mounted.
+    """
+    return ssl.create_default_context(cafile=AUTHORITY) if AUTHORITY.exists() else None
 
 
 def examine(name: str, told: Told | str, now: float) -> list[Finding]:
@@ -216,13 +228,13 @@ def backups(folder: Path, now: float) -> Finding:
 
 
 def targets(told: str) -> dict[str, str]:
-    """`identity=http://10.0.0.3:8080,web=…`; by default the names that compose gives."""
+    """`identity=https://10.0.0.3:8080,web=…`; by default the names that compose gives."""
     if not told:
-        return {name: f"http://{name}:8080" for name in PROCESSES}
+        return {name: f"https://{name}:8080" for name in PROCESSES}
     pairs = (each.partition("=") for each in told.split(",") if each)
     found = {name.strip(): address.strip().rstrip("/") for name, _, address in pairs}
     if wrong := [name for name, address in found.items() if not address.startswith(("http://", "https://"))]:
-        raise ValueError(f"No address for {', '.join(wrong)}: write NAME=http://HOST:PORT, commas between.")
+        raise ValueError(f"No address for {', '.join(wrong)}: write NAME=https://HOST:PORT, commas between.")
     return found
 
 

@@ -25,6 +25,8 @@ from starlette.routing import Route
 
 from parvis_backup import outcome
 from parvis_local.tools import looked_into
+from parvis_watch.papers import Papers
+from parvis_watch.tls import shown
 
 #: As deploy/compose/watch.yml mounts them.
 VOLUMES = {name: Path("/volumes") / name for name in ("postgres", "nats", "store", "backup")}
@@ -127,6 +129,19 @@ def application(disks: Disks) -> Starlette:
     return Starlette(routes=[Route("/metrics", metrics), Route("/health/ready", ready)])
 
 
+def listener(options: argparse.Namespace, app: Starlette) -> uvicorn.Server:
+    """Over TLS alone where PARVIS_HTTP_TLS says so, as the services. Raises ValueError."""
+    host, _, port = options.listen.rpartition(":")
+    if not port.isdecimal():
+        raise ValueError(f"--listen is HOST:PORT, and is {options.listen}")
+    config = uvicorn.Config(app, host=host or "127.0.0.1", port=int(port), log_level="warning", lifespan="off")
+    if os.environ.get("PARVIS_HTTP_TLS", "").lower() in {"1", "true", "t", "yes", "y", "on"}:
+        config.load()  # which would leave it plain
+        files = (f"PARVIS_TLS_{name}" for name in ("CA", "KEY", "CERTIFICATE"))
+        config.ssl = shown(Papers(*(Path(os.environ.get(name, f"/run/secrets/{name[7:].lower()}")) for name in files)))
+    return uvicorn.Server(config)
+
+
 def _named(text: str) -> tuple[str, Path]:
     name, _, folder = text.partition("=")
     if not (name.isidentifier() and folder):
@@ -138,8 +153,5 @@ def serve(options: argparse.Namespace, volumes: Mapping[str, Path], backups: Pat
     """Until SIGTERM; `volumes` and `backups` where nobody names others. Raises ValueError."""
     named = dict(map(_named, options.volume or ()))
     disks = Disks(named or volumes, looked_into(options.backups, backups))
-    host, _, port = options.listen.rpartition(":")
-    if not port.isdecimal():
-        raise ValueError(f"--listen is HOST:PORT, and is {options.listen}")
-    uvicorn.run(application(disks), host=host or "127.0.0.1", port=int(port), log_level="warning", lifespan="off")
+    listener(options, application(disks)).run()
     return 0

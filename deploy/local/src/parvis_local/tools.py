@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     databases = commands.add_parser("databases", help="make each service's database and roles (one-shot in compose)")
     databases.set_defaults(act=_databases)
     doctor = commands.add_parser("doctor", help="say what is wrong with the services that run, and what to do")
-    doctor.add_argument("--targets", default="", help="NAME=http://HOST:PORT, commas between; without, compose's own")
+    doctor.add_argument("--targets", default="", help="NAME=https://HOST:PORT, commas between; without, compose's own")
     add_backups_folder(doctor, f"folder of the backups (without, {BACKUPS} where it is mounted)")
     doctor.set_defaults(act=_doctor)
     disks = commands.add_parser("disks", help="tell Prometheus of the room on the volumes, and of the backups")
