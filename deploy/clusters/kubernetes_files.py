@@ -209,9 +209,9 @@ def deployment(name: str, service: Tree) -> Tree:
                          {"name": "operations", "containerPort": METRICS[name]}]  # fmt: skip
         spec["securityContext"]["sysctls"] = [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}]
     else:
-        probe = {"httpGet": {"path": "/health/ready", "port": "http"}}
-        made["livenessProbe"] = {"httpGet": {"path": "/health/live", "port": "http"}, "periodSeconds": 10,
-                                 "timeoutSeconds": 5, "failureThreshold": 6}  # fmt: skip
+        probe = {"httpGet": {"path": "/health/ready", "port": "http", "scheme": "HTTPS"}}
+        live = {"httpGet": {**probe["httpGet"], "path": "/health/live"}}
+        made["livenessProbe"] = {**live, "periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 6}
         made["ports"] = [{"name": "http", "containerPort": 8080}]
         if name != "web":
             made["ports"].append({"name": "grpc", "containerPort": 9090})
@@ -222,7 +222,11 @@ def deployment(name: str, service: Tree) -> Tree:
         {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway",
          "labelSelector": {"matchLabels": {"app": name}}}
     ]  # fmt: skip
-    metrics = {"prometheus.io/scrape": "true", "prometheus.io/port": str(METRICS[name])}
+    metrics = {
+        "prometheus.io/scrape": "true",
+        "prometheus.io/port": str(METRICS[name]),
+        "prometheus.io/scheme": "https",
+    }
     return resource("apps/v1", "Deployment", name, spec={
         **({"replicas": REPLICAS} if name == "traefik" else {}),
         "minReadySeconds": FOUND,

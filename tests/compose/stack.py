@@ -326,7 +326,8 @@ class Stack:
         peers = {name: f"{self.address(name, 'calls')}:9090" for name in json.loads(variables["PARVIS_PEERS"])}
         variables["PARVIS_PEERS"] = json.dumps(peers)
         variables.setdefault("PARVIS_WEB_CLIENT_ID", "web")
-        variables["PARVIS_IDENTITY_INTERNAL_URL"] = f"http://{self.address('identity', 'front')}:8080"
+        # Its listener is known by its name inside only; whoever is outside goes through the gateway.
+        variables["PARVIS_IDENTITY_INTERNAL_URL"] = self.addresses["portal"]
         return variables
 
     @contextmanager
@@ -338,9 +339,9 @@ class Stack:
             "PARVIS_PRODUCT_URL": address,
             "PARVIS_PRODUCT_CLIENT_FILE": str(self.folder / "product.json"),
             "PARVIS_PUBLIC_URL": self.addresses["portal"],
-            "PARVIS_IDENTITY_INTERNAL_URL": f"http://{self.address('identity', 'front')}:8080",
+            "PARVIS_IDENTITY_INTERNAL_URL": self.addresses["portal"],
         }
-        command = [str(VENV_BIN / "python"), "-c", "from parvis_local.product.main import main; main()"]
+        command = [str(VENV_BIN / "python"), "-c", _PRODUCT, str(Path(__file__).parent), str(self.certificate)]
         with (
             (self.folder / "product.log").open("wb") as log,
             subprocess.Popen(command, env=environment, stdout=log, stderr=log) as process,
@@ -350,6 +351,24 @@ class Stack:
                 yield
             finally:
                 process.terminate()
+
+
+#: The product, where no DNS knows the portal and no authority of the world vouches for it.
+_PRODUCT = """
+import functools, ssl, sys
+sys.path.insert(0, sys.argv[1])
+import httpx
+from stack import at_home
+trust = ssl.create_default_context(cafile=sys.argv[2])
+httpx.AsyncClient = functools.partial(httpx.AsyncClient, transport=at_home(trust))
+from parvis_local.product.main import main
+main()
+"""
+
+
+def at_home(trust: ssl.SSLContext) -> httpx.AsyncBaseTransport:
+    """Finds the portal by its name, as `Stack.client` does."""
+    return _HereAsync(verify=trust)
 
 
 def _without_ours() -> dict[str, str]:

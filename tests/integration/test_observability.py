@@ -119,10 +119,21 @@ def test_prometheus_and_alertmanager_understand_their_files(promtool, tmp_path_f
 
 def test_every_service_that_is_looked_for_is_expected():
     jobs = yaml.safe_load((FOLDER / "prometheus.yml").read_text())["scrape_configs"]
-    assert [job["job_name"] for job in jobs] == ["parvis", "traefik", "disks"]  # the last has an alert of its own
-    looked_for = [name for job in jobs[:2] for places in job["dns_sd_configs"] for name in places["names"]]
+    names = {job["job_name"]: [name for places in job["dns_sd_configs"] for name in places["names"]] for job in jobs}
+    assert names == {name: [name] for name in names}
+    *looked_for, last = names
+    assert last == "disks"  # which has an alert of its own
     assert [rule["labels"]["service"] for rule in GROUPS["expected"]] == looked_for
     assert {*SERVICES, "web"} <= set(looked_for)
+
+
+def test_everybody_is_asked_over_tls_and_by_their_name():
+    for job in yaml.safe_load((FOLDER / "prometheus.yml").read_text())["scrape_configs"]:
+        assert job["scheme"] == "https"
+        assert job["tls_config"] == {"ca_file": "/run/secrets/tls_ca", "server_name": job["job_name"]}
+        told = {each["target_label"]: each.get("replacement") for each in job["relabel_configs"]}
+        assert told.get("job", job["job_name"]) in {"parvis", "traefik", "disks"}  # what alerts and dashboards ask for
+        assert "service" in told
 
 
 def test_an_alert_that_is_tested_exists():

@@ -154,7 +154,26 @@ def test_traefik_keeps_the_one_configuration_and_changes_addresses_only():
     traefik = MAIN["services"]["traefik"]
     assert traefik["env_file"][0] == "gateway/traefik/traefik.env"
     changed = {name for name in traefik["environment"] if name in static_configuration()}
-    assert changed == {"TRAEFIK_ENTRYPOINTS_PORTAL_ADDRESS", "TRAEFIK_ENTRYPOINTS_STORE_ADDRESS"}
+    # `traefik healthcheck` asks plainly: it has an entry point of its own, on the container's loopback.
+    assert changed - {"TRAEFIK_PING_ENTRYPOINT"} == {
+        "TRAEFIK_ENTRYPOINTS_PORTAL_ADDRESS", "TRAEFIK_ENTRYPOINTS_STORE_ADDRESS",
+    }  # fmt: skip
+    assert traefik["environment"]["TRAEFIK_ENTRYPOINTS_HEALTH_ADDRESS"].startswith("127.0.0.1:")
+
+
+def test_whoever_listens_in_containers_speaks_tls_and_is_asked_over_it():
+    """But for the mail sink, which is for trying, at a port of this machine's loopback."""
+    for path in [ROOT / "docker-compose.yml", *BESIDE]:
+        for name, each in containers(yaml.safe_load(path.read_text())).items():
+            told = each.get("environment") or {}
+            if "PARVIS_HTTP_LISTEN" in told and name != "mail":
+                assert told["PARVIS_HTTP_TLS"] == "true", (path, name)
+            addresses = {key for key, value in told.items() if re.match(r"http://\w+:8080", str(value))}
+            assert addresses == set(), (path, name)
+    traefik = MAIN["services"]["traefik"]["environment"]
+    assert traefik["PARVIS_TLS_CA"] == "/run/secrets/tls_ca"
+    operations = {key: value for key, value in traefik.items() if key.startswith("TRAEFIK_ENTRYPOINTS_OPERATIONS")}
+    assert operations == {"TRAEFIK_ENTRYPOINTS_OPERATIONS_HTTP_TLS": "true"}
 
 
 def test_no_secret_is_a_variable():

@@ -4,6 +4,7 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from functools import lru_cache
+from pathlib import Path
 from typing import Protocol
 
 import uvicorn
@@ -16,7 +17,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from parvis_watch.metrics import PAGE_SECONDS, PAGES, PAGES_NOW, origin
 from parvis_watch.papers import Papers
 from parvis_watch.probes import Probes
-from parvis_watch.start import Told
 from parvis_watch.tls import shown
 from parvis_watch.traces import edge, exporting
 
@@ -127,12 +127,21 @@ def _templates(app: Starlette) -> dict[int, str]:
     return {id(route.endpoint if isinstance(route, Route) else route.app): route.path for route in routes}
 
 
-class Listens(Told, Protocol):
+class Listens(Protocol):
     """The part of a service's settings that says where and how it listens."""
 
-    http_listen: str
-    http_tls: bool
-    trusted_proxies: str
+    @property
+    def http_listen(self) -> str: ...
+    @property
+    def http_tls(self) -> bool: ...
+    @property
+    def trusted_proxies(self) -> str: ...
+    @property
+    def tls_ca(self) -> Path: ...
+    @property
+    def tls_key(self) -> Path: ...
+    @property
+    def tls_certificate(self) -> Path: ...
 
 
 class HttpServer(uvicorn.Server):

@@ -29,7 +29,7 @@ def shown(papers: "Papers") -> ssl.SSLContext:
         connection.context = newest[1]
 
     context = _showing(pems)
-    context.sni_callback = choose  # type: ignore[assignment] # asked without a name too
+    context.sni_callback = choose  # asked without a name too
     return context
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 AUTHORITY_DAYS = 3650
 SERVICE_DAYS = 825
 RENEW_BEFORE_DAYS = 60
+#: Its certificate is of its own name alone: it would show a browser that opens https://localhost this one.
+GATEWAY = "traefik"
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +200,9 @@ def _service(
     authority: x509.Certificate,
     authority_key: ec.EllipticCurvePrivateKey,
 ) -> x509.Certificate:
-    names = [x509.DNSName(service), x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    names: list[x509.GeneralName] = [x509.DNSName(service)]
+    if service != GATEWAY:
+        names += [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     purposes = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
     return (
         _builder(service, SERVICE_DAYS)

@@ -24,8 +24,8 @@ from parvis_local.authority import make_identities, renew_certificates, sign_mis
 from parvis_local.broker_users import configuration
 from parvis_local.credentials import DATABASES
 
-#: Who has a certificate of the installation's own authority: the services, and the engines.
-IDENTITIES = (*DATABASES, "store", "postgres", "nats")
+#: Who has a certificate of the installation's own authority: services, engines, and who else tells metrics.
+IDENTITIES = (*DATABASES, "store", "postgres", "nats", "traefik", "disks")
 #: NATS' list, which names whoever has an address of it.
 USERS = "nats_users.conf"
 #: Longer than browsers accept; a certificate that somebody trusts by hand may be.
