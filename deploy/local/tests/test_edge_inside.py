@@ -35,7 +35,7 @@ TRAEFIK = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"][
 #: What Traefik answers where nobody that it believes is behind it.
 SERVER_ERROR = 500
 #: Seconds between the steps of a new authority, as the command has them.
-PAUSE = 5.0
+PAUSE = 10.0
 
 
 @dataclass

@@ -41,7 +41,7 @@ def add_secrets(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     renewing.add_argument(
         "--new-authority", action="store_true", help="idem, by a new authority, in three steps: the old one is dropped"
     )
-    secrets.add_argument("--pause", type=_pause, default=5.0, help="seconds between these steps (copying to machines)")
+    secrets.add_argument("--pause", type=_pause, default=10.0, help="seconds between these steps (copying to machines)")
     secrets.set_defaults(act=_secrets)
 
 
