@@ -386,6 +386,21 @@ def until(look: Callable[[], bool], what: str, patience: float = 30.0) -> float:
     return time.monotonic() - began
 
 
+@contextmanager
+def named(stack: Stack, service: str) -> Iterator[None]:
+    """This machine finds a container under its name, which its certificate is for."""
+    ask, address = socket.getaddrinfo, stack.address(service, service)
+
+    def answer(host: Any, *more: Any, **options: Any) -> Any:
+        return ask(address if host == service else host, *more, **options)
+
+    socket.getaddrinfo = answer
+    try:
+        yield
+    finally:
+        socket.getaddrinfo = ask
+
+
 def in_a_thread(work: Coroutine[Any, Any, Answer]) -> Answer:
     """Runs a coroutine on a loop of its own: the browser's tests of the same run have the loop of this thread."""
     with ThreadPoolExecutor(1) as thread:

@@ -16,7 +16,7 @@ import asyncpg
 import pytest
 from engine import docker
 from images import images
-from stack import ENGINES, OURS, SERVICES, Stack, in_a_thread
+from stack import ENGINES, OURS, SERVICES, Stack, in_a_thread, named
 
 from parvis_backup import databases, objects
 from parvis_backup.command import place_of_settings
@@ -147,12 +147,12 @@ def place_of(stack: Stack) -> Place:
     """The project as its backup sees it, from this machine."""
     with pytest.MonkeyPatch.context() as told:
         told.setenv("PARVIS_DATABASE_SERVER", f"{stack.address('postgres', 'database')}:5432")
-        told.setenv("PARVIS_STORE_INTERNAL_URL", f"http://{stack.address('store', 'store')}:8333")
         return place_of_settings(stack.secrets)
 
 
 def content_of(stack: Stack) -> Content:
-    return in_a_thread(_content(place_of(stack)))
+    with named(stack, "store"):
+        return in_a_thread(_content(place_of(stack)))
 
 
 async def _content(place: Place) -> Content:

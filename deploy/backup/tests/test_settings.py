@@ -44,6 +44,22 @@ def test_a_missing_secret_is_named(secrets):
         place_of_settings(secrets)
 
 
+@pytest.mark.parametrize(
+    ("url", "told", "vouches"),
+    [
+        (None, None, "ca.pem"),
+        ("https://s3.firm.example", None, None),
+        ("https://s3.firm.example", "/run/secrets/store_ca", "/run/secrets/store_ca"),
+    ],
+)
+def test_who_vouches_for_the_store(secrets, monkeypatch, url, told, vouches):
+    for name, value in (("PARVIS_STORE_INTERNAL_URL", url), ("PARVIS_STORE_CA", told)):
+        monkeypatch.delenv(name, raising=False) if value is None else monkeypatch.setenv(name, value)
+    store = place_of_settings(secrets).store
+    assert store.url == (url or "https://store:8333")
+    assert store.authority == (None if vouches is None else secrets / vouches)
+
+
 @pytest.mark.parametrize(("text", "seconds"), [("30m", 1800), ("24h", 86400), ("7d", 604800)])
 def test_intervals_are_written_as_people_do(parser, text, seconds):
     assert parser.parse_args(["backup", "--every", text]).every == seconds

@@ -252,6 +252,17 @@ def test_nobody_waits_for_a_container_that_is_not_started(path):
             assert not missing, f"{name} waits for {awaited}, which only {missing} starts"
 
 
+def test_the_store_is_spoken_to_over_tls():
+    """How it is, and that it stays so when certificates change: test_store_tls.py."""
+    default = "${PARVIS_STORE_INTERNAL_URL:-https://store:8333}"
+    told = {name: MAIN["services"][name]["environment"] for name in ("documents", "billing", "backup")}
+    assert {each["PARVIS_STORE_INTERNAL_URL"] for each in told.values()} == {default}
+    assert MAIN["services"]["traefik"]["environment"]["PARVIS_STORE_BACKEND_URL"] == "https://store:8333"
+    for name in ("documents", "billing", "traefik", "backup"):
+        secrets = [each if isinstance(each, str) else each["source"] for each in MAIN["services"][name]["secrets"]]
+        assert "tls_ca" in secrets
+
+
 def test_a_backup_is_told_the_store_that_services_are_told():
     told, wanted = (MAIN["services"][name]["environment"] for name in ("backup", "documents"))
     names = {"PARVIS_STORE_INTERNAL_URL", "PARVIS_STORE_BUCKET", "PARVIS_STORE_REGION"}

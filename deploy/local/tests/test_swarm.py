@@ -62,7 +62,7 @@ def test_the_stack_has_no_default_for_what_must_be_chosen():
 def test_the_gateway_reaches_the_store_under_the_name_that_services_are_told():
     told = {name: STACK["services"][name]["environment"] for name in ("traefik", "documents")}
     address = told["documents"]["PARVIS_STORE_INTERNAL_URL"]
-    assert address == "${PARVIS_STORE_INTERNAL_URL:-http://store:8333}"
+    assert address == "${PARVIS_STORE_INTERNAL_URL:-https://store:8333}"
     assert told["traefik"]["PARVIS_STORE_BACKEND_URL"] == address
 
 

@@ -44,7 +44,6 @@ class Documents:
         self.refusals = []
         self.steps = []
         self.folder = uuid7()
-        self.http = httpx.AsyncClient(transport=httpx.MockTransport(self._store))
 
     def _step(self, name):
         self.steps.append(name)
@@ -79,6 +78,9 @@ class Documents:
         self._step("batch")
         found = [documents_pb2.Document(id=each, folder_template_id=str(self.folder)) for each in request.ids]
         return documents_pb2.BatchGetDocumentsResponse(documents=found)
+
+    def client(self):
+        return httpx.AsyncClient(transport=httpx.MockTransport(self._store))
 
     def _store(self, request):
         self._step("put")
@@ -143,7 +145,7 @@ class Suite:
         self.rpc = InvoiceRpc(self.records, self.typesetter)
         self.bus = Bus(broker, database, consumer="billing", back_off=(0.1,) * 5)
         self.index = AdviserIndex(database, self.tenancy.changes, project_customer)
-        events.subscribe(self.bus, Filer(self.typesetter, documents, documents, documents.http), self.index)
+        events.subscribe(self.bus, Filer(self.typesetter, documents, documents, documents.client), self.index)
         self.relay = Relay(database.url, broker, source="billing")
 
     @asynccontextmanager

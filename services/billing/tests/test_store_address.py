@@ -6,8 +6,8 @@ SIGNED = "https://files.firm.test:8443/parvis/a%2Fb%20c?partNumber=1&X-Amz-Signa
 
 
 def test_from_inside_the_host_that_was_signed_is_named():
-    address, headers = inside(SIGNED, "http://store:8333")
-    assert str(address) == "http://store:8333/parvis/a%2Fb%20c?partNumber=1&X-Amz-Signature=0f"
+    address, headers = inside(SIGNED, "https://store:8333")
+    assert str(address) == "https://store:8333/parvis/a%2Fb%20c?partNumber=1&X-Amz-Signature=0f"
     assert headers == {"Host": "files.firm.test:8443"}
 
 

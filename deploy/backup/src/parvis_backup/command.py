@@ -1,8 +1,9 @@
 """`backup`, `restore`, `verify`, `backups` and `restore-secrets` of parvis/tools: an installation of settings.
 
 Its engines: PARVIS_DATABASE_SERVER (host:port; PARVIS_DATABASE_SERVERS, such as {"parvis_billing": "host:port"}, for
-those elsewhere), PARVIS_DATABASE_SUPERUSER, PARVIS_STORE_INTERNAL_URL, PARVIS_STORE_BUCKET, PARVIS_STORE_REGION. Its
-secrets: files below /run/secrets, named as `./parvis secrets` names them.
+those elsewhere), PARVIS_DATABASE_SUPERUSER, PARVIS_STORE_INTERNAL_URL, PARVIS_STORE_BUCKET, PARVIS_STORE_REGION,
+PARVIS_STORE_CA (who vouches for the store, where that is not the installation's own authority). Its secrets: files
+below /run/secrets, named as `./parvis secrets` names them.
 """
 
 import argparse
@@ -27,6 +28,7 @@ from parvis_backup.problems import INCOMPLETE, BackupError
 from parvis_backup.restoring import prove, restore
 from parvis_backup.vault import Vault, complete, find, is_backup_folder, made_at
 from parvis_backup.verifying import verify
+from parvis_watch.vouching import authority_of
 
 SECRETS = Path("/run/secrets")
 FOLDER = Path("/volumes/backup")
@@ -76,6 +78,8 @@ def place_of_settings(secrets: Path = SECRETS) -> Place:
     account = os.environ.get("PARVIS_DATABASE_SUPERUSER", "postgres")
     password = quote(_secret(secrets, "database_superuser"), safe="")
 
+    store = os.environ.get("PARVIS_STORE_INTERNAL_URL", "https://store:8333")
+
     def database_url(name: str) -> str:
         return f"postgresql://{account}:{password}@{servers.get(name, server)}/{name}"
 
@@ -83,11 +87,12 @@ def place_of_settings(secrets: Path = SECRETS) -> Place:
         database_url=database_url,
         nats_url=_secret(secrets, "nats_url"),
         store=Store(
-            url=os.environ.get("PARVIS_STORE_INTERNAL_URL", "http://store:8333"),
+            url=store,
             bucket=os.environ.get("PARVIS_STORE_BUCKET", "parvis"),
             region=os.environ.get("PARVIS_STORE_REGION", "eu-west-3"),
             access_key=_secret(secrets, "store_access_key"),
             secret_key=_secret(secrets, "store_secret_key"),
+            authority=authority_of(store, os.environ.get("PARVIS_STORE_CA", ""), secrets / "ca.pem"),
         ),
         secrets={path.name: path for path in sorted(secrets.iterdir()) if path.is_file() and path != keys.MOUNTED},
     )

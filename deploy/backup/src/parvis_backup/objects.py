@@ -17,6 +17,7 @@ from minio.error import MinioException
 
 from parvis_backup.place import Store
 from parvis_backup.problems import BackupError
+from parvis_watch.vouching import Believed, Pools
 
 AT_ONCE = 8
 _PIECE = 1 << 20
@@ -24,6 +25,7 @@ _TYPE = "application/octet-stream"  # what a browser is told stands in the presi
 _VALID = timedelta(hours=12)
 _ATTEMPTS = 4
 _PAUSE = 0.5  # s before the second try; longer before each further one
+_AGAIN = urllib3.Retry(total=5, backoff_factor=0.2, status_forcelist=[500, 502, 503, 504])
 _AHEAD = 64 * AT_ONCE  # items whose results wait for an earlier one
 
 Item = TypeVar("Item")
@@ -44,8 +46,9 @@ class Objects:
     def __init__(self, store: Store) -> None:
         parts = urlsplit(store.url)
         self._bucket = store.bucket
-        self._http = urllib3.PoolManager(
-            num_pools=2, maxsize=2 * AT_ONCE, timeout=urllib3.Timeout(connect=10, read=300), retries=False
+        believed = Believed(store.authority)
+        self._http = Pools(
+            believed, num_pools=2, maxsize=2 * AT_ONCE, timeout=urllib3.Timeout(connect=10, read=300), retries=False
         )
         self._client = Minio(
             parts.netloc,
@@ -53,6 +56,7 @@ class Objects:
             secret_key=store.secret_key,
             secure=parts.scheme == "https",
             region=store.region,
+            http_client=Pools(believed, maxsize=2 * AT_ONCE, timeout=urllib3.Timeout(300), retries=_AGAIN),
         )
 
     def sizes(self) -> dict[str, int]:

@@ -10,13 +10,16 @@ DATABASES = ("identity", "tenancy", "documents", "notify", "billing", "web")
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """The object store: address of its S3, bucket, region, keys."""
+    """The object store: address of its S3, bucket, region, keys; the file of the authority that vouches for it, None
+    where everybody believes that one.
+    """
 
     url: str
     bucket: str
     region: str
     access_key: str
     secret_key: str = field(repr=False)
+    authority: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

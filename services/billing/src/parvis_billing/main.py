@@ -30,6 +30,7 @@ from parvis_records.closing import Closer
 from parvis_records.erasure import Listener
 from parvis_records.retention import Retention
 from parvis_trail import COMMANDS, CONTRACT, TrailRpc
+from parvis_watch.vouching import Believed, authority_of
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -50,12 +51,13 @@ async def wire(settings: Settings) -> Service[Settings]:
     service.offer(RECORDS, RecordsRpc(HOLDINGS, memberships_from(service.peers), settings=settings))
 
     documents = service.peers.channel("documents")
+    believed = Believed(authority_of(settings.store_internal_url, settings.store_ca, settings.tls_ca))
     filer = Filer(
         typesetter=typesetter,
         uploads=documents_pb2_grpc.UploadServiceStub(documents),
         documents=documents_pb2_grpc.DocumentServiceStub(documents),
         # The store's address says where it is: no proxy of the environment is asked.
-        http=httpx.AsyncClient(timeout=30, trust_env=False),
+        http=lambda: httpx.AsyncClient(timeout=30, trust_env=False, verify=believed.now()),
         store=settings.store_internal_url,
     )
     rights = tenancy_pb2_grpc.RightsServiceStub(service.peers.channel("tenancy"))

@@ -23,5 +23,7 @@ class Settings(RetentionSettings):
 
     #: Origin at which this service reaches the object store; empty: that of presigned addresses, as browsers do.
     store_internal_url: str = ""
+    #: File of the authority that vouches for the store there, as documents is told it.
+    store_ca: str = ""
     #: Pages are set in processes of their own, at most this many at once in one worker.
     typesetters: int = Field(default=2, ge=1, le=64)

@@ -37,7 +37,7 @@ from parvis_trail import COMMANDS, CONTRACT, TrailRpc
 async def wire(settings: Settings) -> Service[Settings]:
     """The service, ready to serve."""
     service = Service(settings)
-    objects = ObjectStore(settings.store, readers=settings.verifications)
+    objects = ObjectStore(settings.store, authority=settings.tls_ca, readers=settings.verifications)
     service.probes.add("store", StoreProbe(objects).look)
     contacts = Contacts(ask_tenancy(service.peers))
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -28,6 +29,7 @@ from parvis_documents.presigning import presign
 from parvis_documents.settings import StoreSettings
 from parvis_kit.errors import ServiceError, unavailable
 from parvis_kit.text import fold
+from parvis_watch.vouching import Believed, Pools, authority_of
 
 PART_EXPIRES: Final = timedelta(minutes=15)
 FORM_EXPIRES: Final = timedelta(hours=1)
@@ -84,15 +86,16 @@ class Form:
 
 
 class ObjectStore:
-    """One bucket. Made after any fork; connects with the first call."""
+    """One bucket. Made after any fork; connects with the first call. `authority`: the installation's own."""
 
-    def __init__(self, settings: StoreSettings, *, readers: int = 2) -> None:
+    def __init__(self, settings: StoreSettings, *, authority: Path | None = None, readers: int = 2) -> None:
         self._settings = settings
         self._bucket = settings.bucket
         self._url = settings.url.rstrip("/")
         self._keys = StoreKeys(settings)
-        self._inside = _client(settings, settings.internal_url, self._keys)
-        self._outside = _client(settings, settings.url, self._keys)
+        believed = Believed(authority_of(settings.internal_url, settings.ca, authority))
+        self._inside = _client(settings, settings.internal_url, self._keys, believed)
+        self._outside = _client(settings, settings.url, self._keys, believed)  # signs, and calls nobody
         self._calls = ThreadPoolExecutor(_CALLS, "store-call")
         self._readers = ThreadPoolExecutor(readers, "store-read")
 
@@ -372,7 +375,7 @@ def _without_accents(name: str) -> str:
     return "".join(folded if c.islower() else folded.upper() for c in name for folded in fold(c) or c)
 
 
-def _client(settings: StoreSettings, url: str, keys: StoreKeys) -> Minio:
+def _client(settings: StoreSettings, url: str, keys: StoreKeys, believed: Believed) -> Minio:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or parts.path.strip("/"):
         raise ValueError(f"The store's address must be an origin without a path, and is {url!r}.")
@@ -381,7 +384,8 @@ def _client(settings: StoreSettings, url: str, keys: StoreKeys) -> Minio:
         credentials=keys,
         secure=parts.scheme == "https",
         region=settings.region,
-        http_client=urllib3.PoolManager(
+        http_client=Pools(
+            believed,
             maxsize=_CALLS,
             timeout=urllib3.Timeout(connect=2, read=20),
             retries=urllib3.Retry(total=1, backoff_factor=0.2, status_forcelist=[500, 502, 503, 504]),

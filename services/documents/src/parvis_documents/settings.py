@@ -22,6 +22,9 @@ class StoreSettings(BaseSettings):
     url: str
     #: Origin for the calls of this service itself, past the proxy.
     internal_url: str
+    #: File of the authority that vouches for the store there. Empty: the installation's own where the store's name has
+    #: no dot, else those that everybody believes.
+    ca: str = ""
     access_key: str
     secret_key: SecretStr
     bucket: str = "parvis"

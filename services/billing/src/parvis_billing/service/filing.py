@@ -6,6 +6,7 @@ document.
 
 import asyncio
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -33,12 +34,12 @@ _PATIENCE = 10.0
 
 @dataclass(frozen=True)
 class Filer:
-    """Files closed invoices. `http` reaches the object store: at `store`, or as browsers do."""
+    """Files closed invoices. `http` makes a client for the object store: at `store`, or as browsers do."""
 
     typesetter: Typesetter
     uploads: "documents_pb2_grpc.UploadServiceStub"
     documents: "documents_pb2_grpc.DocumentServiceStub"
-    http: httpx.AsyncClient
+    http: Callable[[], httpx.AsyncClient]
     store: str = ""
 
     async def file(self, delivery: "Delivery", event: events_pb2.InvoiceClosed) -> None:
@@ -91,17 +92,18 @@ class Filer:
         return upload.document_id
 
     async def _send_parts(self, upload: documents_pb2.Upload, pdf: bytes) -> None:
-        for part in upload.parts:
-            if part.sent:
-                continue
-            start = (part.number - 1) * upload.part_size
-            try:
-                address, headers = inside(part.url, self.store)
-                answer = await self.http.put(address, content=pdf[start : start + part.size], headers=headers)
-            except httpx.HTTPError as error:
-                raise unavailable("store_unavailable", error=repr(error)) from error
-            if answer.is_error:
-                raise unavailable("store_refused", status=str(answer.status_code))
+        async with self.http() as http:
+            for part in upload.parts:
+                if part.sent:
+                    continue
+                start = (part.number - 1) * upload.part_size
+                try:
+                    address, headers = inside(part.url, self.store)
+                    answer = await http.put(address, content=pdf[start : start + part.size], headers=headers)
+                except httpx.HTTPError as error:
+                    raise unavailable("store_unavailable", error=repr(error)) from error
+                if answer.is_error:
+                    raise unavailable("store_refused", status=str(answer.status_code))
 
     async def _document(self, document_id: str) -> documents_pb2.Document:
         found = await self.documents.BatchGetDocuments(documents_pb2.BatchGetDocumentsRequest(ids=[document_id]))
