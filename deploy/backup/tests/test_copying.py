@@ -164,7 +164,7 @@ def test_a_backup_that_broke_off_is_gone_on_from_what_it_copied(vault, store, he
     assert (held.asked, tally.new, tally.objects) == (["key-5"], 1, 6)
     assert not (half / "identity.dump").exists()
     assert [each.key for each in vault.objects_of(backup)] == keys
-    vault.retain(0)
+    vault.retain(0, backup)
     assert not half.exists()
     assert prove(vault, backup).damaged == []
 
@@ -218,7 +218,7 @@ def test_a_list_that_is_damaged_does_not_end_backups(vault, store):
     second, tally = back_up(vault, store, 1, ["a"])
     assert (tally.objects, prove(vault, second).damaged) == (1, [])
     with pytest.raises(DamagedError):
-        vault.retain(0)
+        vault.retain(0, second)
     assert vault.object_file(vault.key.name("a")).exists()
 
 

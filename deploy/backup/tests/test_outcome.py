@@ -42,7 +42,7 @@ def failing(error):
 
 
 def test_a_folder_without_backups_says_so(folder, tmp_path):
-    assert find(folder) == find(tmp_path / "none") == outcome.Found(0.0, Outcome())
+    assert find(folder, MADE) == find(tmp_path / "none") == outcome.Found(0.0, Outcome())
 
 
 def test_what_a_backup_came_to_stands_beside_it(folder, monkeypatch):
@@ -53,7 +53,7 @@ def test_what_a_backup_came_to_stands_beside_it(folder, monkeypatch):
     last = Outcome(
         tried_at=MADE, period=3600, seconds=60, size=17, objects=2, copied=1, healed=3, problems=2
     )  # fmt: skip
-    assert find(folder) == outcome.Found(MADE, last)
+    assert find(folder, MADE) == outcome.Found(MADE, last)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_failure_is_told_in_words_of_ours_and_what_was_before_it_stays(folder,
     before = find(folder).last
     with pytest.raises(type(error)):
         kept(folder, 0, failing(error))
-    found = find(folder)
+    found = find(folder, MADE)
     assert found.made_at == MADE
     assert found.last == replace(before, failed=says, tried_at=found.last.tried_at)
     assert found.last.tried_at >= before.tried_at
@@ -87,7 +87,7 @@ def test_a_schedule_is_remembered_until_another_is_said(folder):
 def test_a_backup_is_late_two_hours_after_its_time(folder, monkeypatch, after, late):
     monkeypatch.setattr(outcome.time, "time", lambda: MADE)  # it took no time
     kept(folder, 3600, lambda: made(folder))
-    assert find(folder).is_late(MADE + after) is late
+    assert find(folder, MADE).is_late(MADE + after) is late
 
 
 @pytest.mark.parametrize(("age", "late"), [(86400 + 7200 + 2 * 9000, False), (86401 + 7200 + 2 * 9000, True)])
@@ -95,11 +95,23 @@ def test_a_backup_that_takes_hours_has_that_time_too(age, late):
     assert outcome.Found(MADE, Outcome(period=DAILY, seconds=9000)).is_late(MADE + age) is late
 
 
+def test_a_backup_of_the_future_is_not_the_newest_and_is_named(folder):
+    backup = made(folder).folder
+    ahead = folder / "2027-01-11T12-00-00Z"
+    ahead.mkdir()
+    (ahead / "manifest.json").touch()
+    found = find(folder, MADE + 60)
+    assert found == outcome.Found(MADE, Outcome(), (ahead,))
+    assert found.is_late(MADE + 10 * DAILY)
+    (backup / "manifest.json").unlink()
+    assert find(folder, MADE + 60) == outcome.Found(0.0, Outcome(), (ahead,))
+
+
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"unknown": 1}', json.dumps(asdict(Outcome()) | {"size": "many"})])
 def test_a_damaged_file_is_as_none(folder, content):
     made(folder)
     (folder / "outcome.json").write_text(content)
-    assert find(folder) == outcome.Found(MADE, Outcome())
+    assert find(folder, MADE) == outcome.Found(MADE, Outcome())
 
 
 def test_a_folder_in_other_use_is_left_as_it_is(tmp_path):
@@ -115,4 +127,4 @@ def test_a_backup_counts_where_its_outcome_cannot_be_written(folder, monkeypatch
 
     monkeypatch.setattr(outcome, "write_json", full)
     assert kept(folder, 0, lambda: made(folder)).manifest.objects == 2
-    assert find(folder).made_at == MADE
+    assert find(folder, MADE).made_at == MADE

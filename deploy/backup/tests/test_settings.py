@@ -1,7 +1,9 @@
 """What variables and files of secrets say of an installation in containers."""
 
 import argparse
-from datetime import UTC, datetime
+import json
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from types import SimpleNamespace
 
@@ -9,6 +11,7 @@ import pytest
 
 from parvis_backup import command
 from parvis_backup.command import add_commands, place_of_settings
+from parvis_backup.outcome import Outcome
 from parvis_backup.problems import BackupError
 
 
@@ -79,7 +82,7 @@ def test_a_wrong_interval_is_refused(parser, capsys, typed):
     assert "no time such as 30m, 24h or 7d" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("age", "waits"), [(None, 0), (3600, 82800), (90000, 0), (-9e6, 86400)])
+@pytest.mark.parametrize(("age", "waits"), [(None, 0), (3600, 82800), (90000, 0), (-60, 86400), (-9e6, 0)])
 def test_a_container_that_starts_again_waits_for_its_turn(tmp_path, monkeypatch, age, waits):
     if age is not None:
         folder = tmp_path / f"{datetime.fromtimestamp(1.8e9 - age, UTC):%Y-%m-%dT%H-%M-%SZ}"
@@ -143,7 +146,24 @@ def test_a_backup_that_failed_is_tried_again_in_ten_minutes(parser, tmp_path, mo
     assert "PostgreSQL cannot be reached. Again in 600 s." in capsys.readouterr().err
 
 
-def test_a_folder_whose_newest_backup_is_too_old_fails(parser, tmp_path, capsys):
+@pytest.mark.parametrize(("ages", "status"), [([], 1), ([35], 0), ([37], 1), ([50, 35], 0), ([37, -9000], 1)])
+def test_a_folder_whose_newest_backup_is_too_old_fails(parser, tmp_path, capsys, ages, status):
+    """By the hours that its name says: that of a folder changes whenever somebody copies it."""
+    for age in ages:
+        folder = tmp_path / f"{datetime.now(UTC) - timedelta(hours=age):%Y-%m-%dT%H-%M-%SZ}"
+        folder.mkdir()
+        (folder / "manifest.json").touch()
     options = parser.parse_args(["backups", str(tmp_path), "--not-older", "36h"])
-    assert options.act(options) == 1
-    assert "no backup that is young enough" in capsys.readouterr().err
+    assert options.act(options) == status
+    told = capsys.readouterr().err
+    assert ("no backup that is young enough" in told) == (status == 1)
+    assert ("1 backup of the future" in told) == (min(ages, default=0) < 0)
+
+
+def test_what_a_backup_took_is_no_part_of_its_age(parser, tmp_path):
+    folder = tmp_path / f"{datetime.now(UTC) - timedelta(hours=37):%Y-%m-%dT%H-%M-%SZ}"
+    folder.mkdir()
+    (folder / "manifest.json").touch()
+    (tmp_path / "outcome.json").write_text(json.dumps(asdict(replace(Outcome(), seconds=2 * 3600.0))))
+    options = parser.parse_args(["backups", str(tmp_path), "--not-older", "36h"])
+    assert options.act(options) == 0

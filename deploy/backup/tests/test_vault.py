@@ -21,7 +21,7 @@ def vault(tmp_path):
     return Vault.open_or_make(tmp_path / "backups", WORDS)
 
 
-def write(vault, hour, keys=(), *, schema="0001", finished=True):
+def write(vault, hour, keys=(), *, schema="0001", finished=True, ordered=False):
     """A backup with these objects, made `hour` hours after noon."""
     folder = vault.new(NOON + timedelta(hours=hour))
     lines, size = [], 0
@@ -35,7 +35,7 @@ def write(vault, hour, keys=(), *, schema="0001", finished=True):
     parts = {"objects.index": vault.key.seal("objects.index", lines, folder / "objects.index")}
     manifest = Manifest(
         at=NOON.isoformat(), exact=True, version="0.1.0", schemas={"billing": schema}, replay_since=NOON.isoformat(),
-        objects=len(keys), object_bytes=size, objects_new=len(keys), parts=parts,
+        objects=len(keys), object_bytes=size, objects_new=len(keys), parts=parts, ordered=ordered,
     )  # fmt: skip
     if finished:
         vault.finish(folder, manifest)
@@ -46,7 +46,7 @@ def test_a_backup_that_never_ended_is_refused_and_the_newest_whole_one_is_found(
     whole, half = write(vault, 0), write(vault, 1, finished=False)
     with pytest.raises(BackupError, match="half written"):
         vault.manifest(half)
-    assert find(vault.folder) == (vault.folder, whole)
+    assert find(vault.folder, NOON + timedelta(hours=2)) == (vault.folder, whole)
 
 
 def test_a_disk_with_nothing_on_it_but_its_own_folder_is_empty(tmp_path):
@@ -100,7 +100,7 @@ def test_the_newest_stay_and_with_them_the_objects_that_they_need(vault):
     write(vault, 0, ["only in the first", "shared"])
     write(vault, 1, finished=False)
     kept = [write(vault, 24 + hour, ["shared"]) for hour in range(3)][-1]
-    assert vault.retain(1) == (2, 1)
+    assert vault.retain(1, kept) == (2, 1)
     assert [each.key for each in prove(vault, kept).objects] == ["shared"]
     assert len(list((vault.folder / "objects").glob("*/*"))) == 1
 
@@ -109,14 +109,45 @@ def test_many_backups_on_one_day_leave_those_of_the_days_before(vault):
     """As containers do that start again and again, and people before each upgrade."""
     days = [write(vault, 24 * day) for day in range(4)]
     today = [write(vault, 73 + hour) for hour in range(5)]
-    vault.retain(3)
+    vault.retain(3, today[-1])
     assert vault.complete() == [days[1], days[2], *today[-3:]]
+
+
+YEAR = 24 * 365
+
+
+def test_backups_of_a_clock_that_was_wrong_push_out_no_other_and_stay(vault):
+    days = [write(vault, 24 * day, ["a"]) for day in range(5)]
+    ahead = [write(vault, YEAR + 24 * day) for day in range(3)]
+    made = write(vault, 120, ["a"])
+    assert vault.retain(2, made) == (3, 0)
+    assert vault.complete() == [*days[3:], made, *ahead]
+    assert [each.key for each in prove(vault, made).objects] == ["a"]
+
+
+def test_the_newest_backup_is_never_one_of_the_future(vault):
+    now, real = NOON + timedelta(hours=2), write(vault, 0)
+    ahead = write(vault, YEAR)
+    assert find(vault.folder, now) == (vault.folder, real)
+    assert find(ahead, now) == (vault.folder, ahead)  # whoever names it wants it
+
+
+def test_a_folder_with_backups_of_the_future_only_asks_which(vault):
+    first, last = write(vault, YEAR), write(vault, YEAR + 24)
+    with pytest.raises(BackupError, match=f"only 2 backups of the future .{first.name} to {last.name}.: a clock is"):
+        find(vault.folder, NOON)
+
+
+def test_what_is_known_of_objects_is_what_the_newest_backup_says(vault):
+    made = [write(vault, hour, [key], ordered=True) for hour, key in ((0, "a"), (1, "b"), (YEAR, "of the future"))]
+    assert [each.key for each in vault.known(vault.new(NOON + timedelta(hours=2)))] == ["b"]
+    assert vault.complete() == made
 
 
 def test_nothing_is_removed_where_all_are_kept_but_what_is_half_written(vault):
     first, second = write(vault, 0, ["a"]), write(vault, 1, ["b"])
     write(vault, 2, finished=False)
-    assert vault.retain(0) == (1, 0)
+    assert vault.retain(0, second) == (1, 0)
     assert vault.complete() == [first, second]
 
 

@@ -129,6 +129,18 @@ def test_a_backup_that_is_too_old_is_said(tmp_path, made, fine):
     assert backups(tmp_path, NOW).fine is fine
 
 
+@pytest.mark.parametrize(("others", "says"), [(["2026-11-22T02-00-00Z"], "one is 10 hours old"), ([], "no other one")])
+def test_a_backup_of_the_future_is_said(tmp_path, others, says):
+    for name in (*others, "2027-01-11T02-00-00Z"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "manifest.json").touch()
+    fact = backups(tmp_path, NOW)
+    assert not fact.fine
+    assert "1 backup of the future (2027-01-11T02-00-00Z): a clock is wrong, or was" in fact.text
+    assert says in fact.text
+    assert "rename each folder" in fact.advice
+
+
 def test_no_backup_at_all_is_said(tmp_path):
     assert not backups(tmp_path, NOW).fine
 

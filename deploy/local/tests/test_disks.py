@@ -61,6 +61,16 @@ def test_how_backups_stand_is_told(folder):
     assert found["parvis_backup_problems",] == 0
 
 
+def test_backups_of_a_clock_that_was_wrong_are_counted_apart(folder):
+    assert told({}, folder)["parvis_backup_ahead",] == 0
+    ahead = folder / "2999-01-11T02-00-00Z"
+    ahead.mkdir()
+    (ahead / "manifest.json").touch()
+    found = told({}, folder)
+    assert found["parvis_backup_ahead",] == 1
+    assert found["parvis_backup_complete_timestamp_seconds",] == 1795312800
+
+
 def test_that_there_is_no_backup_is_told(tmp_path):
     found = told({}, tmp_path)
     assert found["parvis_backup_complete_timestamp_seconds",] == 0

@@ -26,7 +26,7 @@ from parvis_backup.making import SHARE, Made, make
 from parvis_backup.place import Place, Store
 from parvis_backup.problems import INCOMPLETE, BackupError
 from parvis_backup.restoring import prove, restore
-from parvis_backup.vault import Vault, complete, find, is_backup_folder, made_at
+from parvis_backup.vault import Vault, complete, find, is_backup_folder, said_of
 from parvis_backup.verifying import verify
 from parvis_watch.vouching import authority_of
 
@@ -143,7 +143,7 @@ def _until_next(began: float, every: float) -> float:
 
 def _wait_for_its_turn(folder: Path, every: float) -> None:
     """A container that starts again makes no backup more than it should."""
-    wait = _until_next(max((made_at(each).timestamp() for each in complete(folder)), default=0.0), every)
+    wait = _until_next(outcome.find(folder, time.time()).made_at, every)
     if wait:
         print(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} the newest backup is young: the next one in {wait:.0f} s.")
         time.sleep(wait)
@@ -166,6 +166,8 @@ def _restore(options: argparse.Namespace) -> int:
     folder, backup = find(options.source)
     vault = Vault.open(folder, keys.passphrase(options.key_file, new=False))
     place, console = place_of_settings(), Console()
+    if options.source == folder:
+        report.left_out(console, folder)
     with progress.shown(console) as shows:
         done = asyncio.run(restore(place, vault, prove(vault, backup, shows), shows=shows))
     report.restored(console, done)
@@ -184,11 +186,12 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    found = complete(options.folder)
-    for each in found:
+    for each in complete(options.folder):
         print(each.name)
-    newest = max((each.stat().st_mtime for each in found), default=0.0)
-    if options.not_older and time.time() - newest > options.not_older:
+    found = outcome.find(options.folder)
+    if found.ahead:
+        print(f"{said_of(list(found.ahead))}. They count for nothing.", file=sys.stderr)
+    if options.not_older and time.time() - found.made_at - found.last.seconds > options.not_older:
         raise BackupError(f"{options.folder} holds no backup that is young enough.")
     return 0
 

@@ -77,7 +77,7 @@ async def make(place: Place, vault: Vault, *, keep: int = 0, shows: Shows | None
         show.step("removing what is no longer kept")
         made = Made(folder, manifest, renewed=tally.renewed)
         try:
-            removed, removed_objects = await asyncio.to_thread(vault.retain, keep)
+            removed, removed_objects = await asyncio.to_thread(vault.retain, keep, folder)
         except (DamagedError, OSError) as error:
             return replace(made, not_removed=str(error))
     return replace(made, removed=removed, removed_objects=removed_objects)

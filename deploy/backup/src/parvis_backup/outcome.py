@@ -8,12 +8,13 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_type_hints
 
 from parvis_backup.making import Made
 from parvis_backup.problems import BackupError
-from parvis_backup.vault import complete, is_backup_folder, made_at, write_json
+from parvis_backup.vault import is_backup_folder, made_at, told_apart, write_json
 
 DAILY = 86400.0
 #: Seconds by which a backup may be later than its schedule, beside twice what the last one took: it counts once it is
@@ -48,14 +49,17 @@ class Found:
 
     made_at: float
     last: Outcome
+    #: Complete backups that are dated in the future: nobody knows when they were made, and they count for nothing.
+    ahead: tuple[Path, ...] = ()
 
     def is_late(self, now: float) -> bool:
         return now - self.made_at > self.last.period + MARGIN + 2 * self.last.seconds
 
 
-def find(folder: Path) -> Found:
+def find(folder: Path, now: float | None = None) -> Found:
     """Of any folder. Raises OSError where it cannot be read."""
-    return Found(max((made_at(each).timestamp() for each in complete(folder)), default=0.0), _read(folder))
+    found, ahead = told_apart(folder, datetime.fromtimestamp(time.time() if now is None else now, UTC))
+    return Found(made_at(found[-1]).timestamp() if found else 0.0, _read(folder), tuple(ahead))
 
 
 def kept(folder: Path, period: float, make: Callable[[], Made]) -> Made:

@@ -1,13 +1,15 @@
 """What a backup or a restore came to, for a person."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
 from parvis_backup.making import Made
 from parvis_backup.restoring import Report
+from parvis_backup.vault import said_of, told_apart
 from parvis_backup.verifying import Verified
 
 _SHOWN = 20  # of the keys that are missing
@@ -32,6 +34,12 @@ def made(console: Console, done: Made) -> None:
     _say(console, str(done.folder), lines)
     _name(console, "objects are missing: the store lost or cannot read them", manifest.objects_missing)
     _name(console, "objects were deleted while this backup was made", manifest.objects_deleted, grave=False)
+
+
+def left_out(console: Console, folder: Path) -> None:
+    """Of a folder whose newest backup was asked for: those that nobody knows to be older or newer."""
+    if ahead := told_apart(folder, datetime.now(UTC))[1]:
+        _say(console, f"left out: {said_of(ahead)}. Name one to restore it.", [], mark="[yellow]![/yellow]")
 
 
 def restored(console: Console, done: Report) -> None:
@@ -65,8 +73,8 @@ def verified(console: Console, done: Verified) -> None:
     _name(console, f"{_DAMAGED}; backup --reread copies anew what the store still has", done.damaged)
 
 
-def _say(console: Console, title: str, lines: Sequence[str]) -> None:
-    console.print(f"[green]✓[/green] {title}", soft_wrap=True, highlight=False)
+def _say(console: Console, title: str, lines: Sequence[str], mark: str = "[green]✓[/green]") -> None:
+    console.print(f"{mark} {title}", soft_wrap=True, highlight=False)
     for line in lines:
         console.print(f"  {line}", soft_wrap=True, highlight=False)
 

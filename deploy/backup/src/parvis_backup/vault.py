@@ -18,7 +18,7 @@ from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from parvis_backup.problems import BackupError, DamagedError
@@ -27,6 +27,8 @@ from parvis_backup.sealing import DataKey, Sealed, new_lock, unlock
 
 FORMAT = 1
 ALWAYS = 3  # backups that stay whatever their day: several on one day leave yesterday's, and each other
+#: Clocks of two machines may differ so much. A backup that is dated later was made by a clock that was wrong.
+AHEAD = timedelta(hours=1)
 _LOCK = "parvis-backup.json"
 #: Of the disk itself, where the folder is the top of one.
 _DISKS_OWN = "lost+found"
@@ -188,7 +190,7 @@ class Vault:
         A key may come twice, and files may have changed since. `but`: the backup that is being made.
         """
         sources = [self._unfinished(but)]
-        for backup in reversed(self.complete()):
+        for backup in sorted(self.complete(), key=lambda each: (each < but, each), reverse=True):
             try:
                 if self.manifest(backup).ordered:
                     sources.append(self.objects_of(backup))
@@ -222,12 +224,13 @@ class Vault:
         except (DamagedError, OSError):
             return False
 
-    def retain(self, keep: int) -> tuple[int, int]:
-        """Removes backups (see `kept`; 0 for none), half-written ones, objects of none. Returns how many of both.
+    def retain(self, keep: int, made: Path) -> tuple[int, int]:
+        """Removes backups (see `kept_of`; 0 for none), half-written ones, objects of none. Returns how many of both.
 
-        Raises DamagedError where a list of objects cannot be read: then no object is removed.
+        `made`: the one that was just made. Raises DamagedError where a list of objects cannot be read: then no object
+        is removed.
         """
-        kept = kept_of(self.complete(), keep)
+        kept = kept_of(self.complete(), keep, made)
         gone = [folder for folder in _backups(self.folder) if folder not in kept]
         for folder in gone:
             (folder / _MANIFEST).unlink(missing_ok=True)  # first: from here on it is half written
@@ -261,13 +264,18 @@ def complete(folder: Path) -> list[Path]:
     return [each for each in _backups(folder) if (each / _MANIFEST).exists()]
 
 
-def kept_of(backups: list[Path], days: int) -> list[Path]:
-    """The newest backup of each of the newest `days` days that have one, and the newest three; 0: all. Oldest first."""
+def kept_of(backups: list[Path], days: int, made: Path) -> list[Path]:
+    """The newest backup of each of the newest `days` days that have one, and the newest three; 0: all. Oldest first.
+
+    `made`, the one that was just made, is the newest: what is dated later was made by a clock that was wrong, now or
+    then. Nobody knows how old it is, so it stays and takes no other's place.
+    """
     if days <= 0:
         return backups
-    newest = {made_at(each).date(): each for each in backups}
-    kept = {*(newest[day] for day in sorted(newest)[-days:]), *backups[-ALWAYS:]}
-    return [each for each in backups if each in kept]
+    known = [each for each in backups if each <= made]
+    newest = {made_at(each).date(): each for each in known}
+    gone = {*known[:-ALWAYS]} - {newest[day] for day in sorted(newest)[-days:]}
+    return [each for each in backups if each not in gone]
 
 
 def made_at(backup: Path) -> datetime:
@@ -275,10 +283,30 @@ def made_at(backup: Path) -> datetime:
     return datetime.strptime(backup.name, _NAME).replace(tzinfo=UTC)
 
 
-def find(path: Path) -> tuple[Path, Path]:
-    """(backup folder, backup) for a path to either: of a backup folder the newest that is complete."""
+def told_apart(folder: Path, now: datetime) -> tuple[list[Path], list[Path]]:
+    """The complete backups of a folder, and apart from them those that are dated in the future; oldest first."""
+    found = complete(folder)
+    ahead = [each for each in found if made_at(each) > now + AHEAD]
+    return found[: len(found) - len(ahead)], ahead
+
+
+def said_of(ahead: list[Path]) -> str:
+    """For a person: what is wrong with backups that are dated in the future."""
+    names = f"{ahead[0].name} to {ahead[-1].name}" if len(ahead) > 1 else ahead[0].name
+    one = len(ahead) == 1
+    return f"{len(ahead)} backup{'' if one else 's'} of the future ({names}): a clock is wrong, or was"
+
+
+def find(path: Path, now: datetime | None = None) -> tuple[Path, Path]:
+    """(backup folder, backup) for a path to either: of a backup folder the newest complete one up to now.
+
+    Raises BackupError.
+    """
     if (path / _LOCK).exists():
-        if not (found := complete(path)):
+        found, ahead = told_apart(path, now or datetime.now(UTC))
+        if not found and ahead:
+            raise BackupError(f"{path} holds only {said_of(ahead)}. Set the clock, or name the one that you mean.")
+        if not found:
             raise BackupError(f"{path} holds no complete backup.")
         return path, found[-1]
     if (path.parent / _LOCK).exists() and path.is_dir():

@@ -106,6 +106,8 @@ def restore_into(data: Path, source: Path, *, key_file: Path | None) -> int:
         found = "a suite runs there" if Suite(layout.data).is_running() else "it is not empty"
         raise BackupError(f"{layout.data}: {found}, and a restore overwrites nothing. Name an empty folder.")
     vault = Vault.open(folder, keys.passphrase(key_file, new=False))
+    if source == folder:
+        report.left_out(console, folder)
     done = _restore(console, vault, backup, layout)
     report.restored(console, done)
     console.print(f"\n  ./parvis up --data {layout.data}", soft_wrap=True, highlight=False)

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from parvis_backup import outcome
+from parvis_backup.vault import said_of
 from parvis_local.ports import SERVICES
 
 #: What the rules of deploy/observability/alerts.yml use too: the doctor and the alerts say the same.
@@ -203,15 +204,25 @@ def _dates(name: str, told: Told, now: float) -> Iterator[tuple[str, str]]:
 _MAKE = "Make one: ./parvis backup (docker-compose --profile backup up -d backup)."
 
 
+_RENAME = (
+    "They count for nothing. Is the clock right now (timedatectl)? Then rename each folder to when it was made, or remove "
+    "it: docs/operations.md, “Backup and restore”."
+)
+
+
 def backups(folder: Path, now: float) -> Finding:
     """How the backups in a folder stand: how old the newest complete one is, and how the last try went."""
     try:
-        found = outcome.find(folder)
+        found = outcome.find(folder, now)
     except OSError as error:
         advice = "Is what they lie on there, and may this account read it?"
         return Finding(fine=False, text=f"backups cannot be read: {error}", advice=advice)
     last = found.last
-    failed = f"; the last try, {_ago(now - last.tried_at)} ago, failed: {last.failed}" if last.failed else ""
+    failed = f"; the last try, {_ago(max(0, now - last.tried_at))} ago, failed: {last.failed}" if last.failed else ""
+    if found.ahead:
+        newest = f"the newest other one is {_ago(now - found.made_at)} old" if found.made_at else "there is no other one"
+        text = f"{folder} holds {said_of([*found.ahead])}; {newest}{failed}"
+        return Finding(fine=False, text=text, advice=_RENAME)
     if not found.made_at:
         text = f"there is no complete backup in {folder}{failed}"
         return Finding(fine=False, text=text, advice=_MAKE)

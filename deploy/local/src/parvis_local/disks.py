@@ -101,6 +101,7 @@ def _of_backups(found: outcome.Found) -> Iterator[GaugeMetricFamily]:
     last = found.last
     told: dict[str, tuple[str, float]] = {
         "complete_timestamp_seconds": ("When the last complete backup was made, 0: never", found.made_at),
+        "ahead": ("Complete backups that are dated in the future: a clock was wrong", len(found.ahead)),
         "tried_timestamp_seconds": ("When the last one was begun, complete or not", last.tried_at),
         "period_seconds": ("How often one is to be made", last.period),
         "failed": ("1 when the last try made none", bool(last.failed)),
