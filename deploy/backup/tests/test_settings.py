@@ -130,9 +130,16 @@ def test_backups_begin_at_intervals_however_long_they_take(parser, tmp_path, mon
     assert [later - earlier for earlier, later in pairwise(began)] == [max(86400, took)] * 2
 
 
-def test_a_backup_that_failed_is_tried_again_in_ten_minutes(parser, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (BackupError("PostgreSQL cannot be reached."), "PostgreSQL cannot be reached."),
+        (RuntimeError("row (claire@orsel.example)"), "no backup: RuntimeError, a fault of Parvis: report it."),
+    ],
+)
+def test_a_backup_that_failed_is_tried_again_in_ten_minutes(parser, tmp_path, monkeypatch, capsys, error, says):
     def back_up_once(*_):
-        raise BackupError("PostgreSQL cannot be reached.")
+        raise error
 
     clock = Clock()
     monkeypatch.setattr(command, "time", clock)
@@ -143,7 +150,7 @@ def test_a_backup_that_failed_is_tried_again_in_ten_minutes(parser, tmp_path, mo
     with pytest.raises(KeyboardInterrupt):
         options.act(options)
     assert clock.slept == [600] * 3
-    assert "PostgreSQL cannot be reached. Again in 600 s." in capsys.readouterr().err
+    assert f"{says} Again in 600 s." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("ages", "status"), [([], 1), ([35], 0), ([37], 1), ([50, 35], 0), ([37, -9000], 1)])

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from parvis_backup import vault as vaults
 from parvis_backup.keys import passphrase, write_secrets
 from parvis_backup.problems import BackupError, DamagedError, WrongKeyError
 from parvis_backup.restoring import prove
@@ -64,9 +65,44 @@ def test_a_folder_of_another_account_is_said_to_be_one(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_full_disk_is_said_before_the_first_backup(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(vaults, "write_json", full)
+    with pytest.raises(BackupError, match="There is no room on the disk of"):
+        Vault.open_or_make(tmp_path, WORDS)
+
+
 def test_another_passphrase_opens_nothing(vault):
     with pytest.raises(WrongKeyError, match="not the one that this backup folder was made with"):
         Vault.open(vault.folder, WORDS + "!")
+
+
+SCRYPT = {"n": 1 << 16, "r": 8, "p": 1}
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["[1]", "7", '"text"', "{", "[" * 100_000, '{"format": 1}', b"\xff\x00"]
+    + [{"scrypt": each} for each in (SCRYPT | {"n": 1 << 40}, SCRYPT | {"p": 1 << 30}, SCRYPT | {"n": "a"}, [1], None)]
+    + [{"salt": 1}, {"salt": "zz"}, {"key": ""}, {"key": None}],
+    ids=repr,
+)
+def test_a_lock_that_is_damaged_is_said_to_be(vault, content):
+    file = vault.folder / "parvis-backup.json"
+    if isinstance(content, dict):
+        content = json.dumps(json.loads(file.read_text()) | content)
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(DamagedError, match="is damaged: bring it back from a copy"):
+        Vault.open(vault.folder, WORDS)
+
+
+def test_a_lock_that_cannot_be_read_is_named(vault):
+    (vault.folder / "parvis-backup.json").unlink()
+    (vault.folder / "parvis-backup.json").mkdir()
+    with pytest.raises(BackupError, match=r"parvis-backup\.json cannot be read: Is a directory"):
+        Vault.open(vault.folder, WORDS)
 
 
 def test_a_manifest_that_was_changed_is_refused(vault):

@@ -126,11 +126,12 @@ def _backup(options: argparse.Namespace) -> int:
         try:
             status = _back_up_once(place, passphrase, options)
             wait = _until_next(began, options.every)
-        except BackupError as error:
+        except Exception as error:  # a container that ends here starts again, with a whole dump each time
             if not options.every:
                 raise
             wait = min(_AGAIN, options.every)
-            print(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} no backup: {error} Again in {wait:g} s.", file=sys.stderr)
+            why = error if isinstance(error, BackupError) else f"{type(error).__name__}, a fault of Parvis: report it."
+            print(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} no backup: {why} Again in {wait:g} s.", file=sys.stderr)
         if not options.every:
             return status
         time.sleep(wait)

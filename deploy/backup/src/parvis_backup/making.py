@@ -11,7 +11,7 @@ from pathlib import Path
 from parvis_backup import broker, databases, objects
 from parvis_backup.copying import copy, write_wanted
 from parvis_backup.place import DATABASES, Place
-from parvis_backup.problems import DamagedError
+from parvis_backup.problems import DamagedError, in_words
 from parvis_backup.progress import Quiet, Shows, counted
 from parvis_backup.sealing import Sealed
 from parvis_backup.vault import Manifest, Vault
@@ -42,7 +42,7 @@ async def make(place: Place, vault: Vault, *, keep: int = 0, shows: Shows | None
     no backup, and the next one goes on from it.
     """
     show = shows or Quiet()
-    with vault.alone():
+    with in_words(vault.folder), vault.alone():
         replay_since = await broker.oldest_unhandled(place.nats_url)
         folder = vault.new(datetime.now(UTC))
         async with databases.common_mark(place.database_url) as mark:

@@ -1,5 +1,13 @@
 """What goes wrong, in one sentence for a person: what happened, what it means, what to do next."""
 
+import errno
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import asyncpg
+
 #: Status of a command that did all that could be done, and named what is missing or damaged.
 INCOMPLETE = 3
 
@@ -14,3 +22,32 @@ class WrongKeyError(BackupError):
 
 class DamagedError(BackupError):
     """A part of a backup is missing, cut off or changed."""
+
+
+@contextmanager
+def in_words(folder: Path) -> Iterator[None]:
+    """What a disk or PostgreSQL does in the middle of a backup to `folder` becomes a BackupError.
+
+    In words of ours: what a database says of an error quotes rows, and this stands in files and logs.
+    """
+    try:
+        yield
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+        raise BackupError(
+            f"PostgreSQL ended its work for the backup ({type(error).__name__}): its log says why. Nothing was "
+            "made; the next try goes on from what was copied."
+        ) from error
+    except OSError as error:
+        raise BackupError(_of_system(error, folder)) from error
+
+
+def _of_system(error: OSError, folder: Path) -> str:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return (
+            f"There is no room on the disk of {folder} ({error.strerror}): make room there, or keep fewer backups. "
+            "The next try goes on from what was copied."
+        )
+    if error.filename is None and isinstance(error, ConnectionError | TimeoutError | ssl.SSLError):
+        return f"A connection broke ({type(error).__name__}): do PostgreSQL, NATS and the store run? Try again."
+    place = error.filename or folder
+    return f"{place}: {error.strerror or type(error).__name__}. Look at that disk, and whether this account may use it."

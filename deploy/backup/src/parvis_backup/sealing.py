@@ -24,6 +24,7 @@ from parvis_backup.problems import BackupError, DamagedError, WrongKeyError
 
 CHUNK = 1 << 20
 SCRYPT = {"n": 1 << 16, "r": 8, "p": 1}  # 64 MiB and a fifth of a second
+_MOST = 16 * 8 << 16  # n·r·p: sixteen times that
 SHORTEST = 16  # characters of a passphrase
 _FORMAT = b"PARVIS\x00\x01"
 _SALT = 32
@@ -119,7 +120,7 @@ def new_lock(passphrase: str) -> tuple[dict[str, Any], DataKey]:
 
 
 def unlock(lock: Mapping[str, Any], passphrase: str) -> DataKey:
-    """The data key. Raises WrongKeyError."""
+    """The data key. Raises WrongKeyError; DamagedError for a lock that no release has written."""
     try:
         salt, sealed = bytes.fromhex(lock["salt"]), bytes.fromhex(lock["key"])
         stretched = _stretched(passphrase, salt, **lock["scrypt"])
@@ -134,6 +135,9 @@ def unlock(lock: Mapping[str, Any], passphrase: str) -> DataKey:
 
 
 def _stretched(passphrase: str, salt: bytes, *, n: int, r: int, p: int) -> bytes:
+    """Raises ValueError for more than any release has asked for: it would take all memory of the machine."""
+    if n * r * p > _MOST:
+        raise ValueError(f"scrypt of {n}, {r}, {p}")
     return Scrypt(salt, 32, n, r, p).derive(passphrase.encode())
 
 

@@ -20,8 +20,9 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
-from parvis_backup.problems import BackupError, DamagedError
+from parvis_backup.problems import BackupError, DamagedError, in_words
 from parvis_backup.progress import Step
 from parvis_backup.sealing import DataKey, Sealed, new_lock, unlock
 
@@ -85,12 +86,7 @@ class Vault:
     @classmethod
     def open(cls, folder: Path, passphrase: str) -> "Vault":
         """Raises BackupError where there is none, WrongKeyError for another passphrase."""
-        try:
-            lock = json.loads((folder / _LOCK).read_text())
-        except FileNotFoundError:
-            raise BackupError(f"{folder} is no backup folder: it has no {_LOCK}.") from None
-        except ValueError:
-            raise DamagedError(f"{folder / _LOCK} is damaged: bring it back from a copy.") from None
+        lock = _lock_of(folder)
         if lock.get("format") != FORMAT:
             raise BackupError(f"{folder} was made by another release (format {lock.get('format')}): use that release.")
         return cls(folder, unlock(lock, passphrase))
@@ -98,18 +94,19 @@ class Vault:
     @classmethod
     def open_or_make(cls, folder: Path, passphrase: str) -> "Vault":
         """Makes the folder at its first backup. Raises BackupError for a weak passphrase or a folder in other use."""
-        if (folder / _LOCK).exists():
-            return cls.open(folder, passphrase)
-        if folder.exists() and any(each.name != _DISKS_OWN for each in folder.iterdir()):
-            raise BackupError(f"{folder} holds other things: choose an empty folder, or one that holds backups.")
-        lock, key = new_lock(passphrase)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            folder.chmod(0o700)
-        except PermissionError as error:
-            raise BackupError(f"{folder} is not this account's ({error.strerror}): {_OURS}") from error
-        (folder / "objects").mkdir(exist_ok=True)
-        write_json(folder / _LOCK, {"format": FORMAT, **lock})
+        with in_words(folder):
+            if (folder / _LOCK).exists():
+                return cls.open(folder, passphrase)
+            if folder.exists() and any(each.name != _DISKS_OWN for each in folder.iterdir()):
+                raise BackupError(f"{folder} holds other things: choose an empty folder, or one that holds backups.")
+            lock, key = new_lock(passphrase)
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                folder.chmod(0o700)
+            except PermissionError as error:
+                raise BackupError(f"{folder} is not this account's ({error.strerror}): {_OURS}") from error
+            (folder / "objects").mkdir(exist_ok=True)
+            write_json(folder / _LOCK, {"format": FORMAT, **lock})
         return cls(folder, key)
 
     @contextmanager
@@ -253,6 +250,22 @@ class Vault:
             for folder, names in needed.items():
                 needed[folder] = array("Q", sorted(set(names)))
         return needed
+
+
+def _lock_of(folder: Path) -> dict[str, Any]:
+    """What opens the data key, as it stands there. Raises BackupError."""
+    file = folder / _LOCK
+    try:
+        lock = json.loads(file.read_text())
+    except FileNotFoundError:
+        raise BackupError(f"{folder} is no backup folder: it has no {_LOCK}.") from None
+    except OSError as error:
+        raise BackupError(f"{file} cannot be read: {error.strerror}.") from error
+    except (ValueError, RecursionError):
+        lock = None
+    if not isinstance(lock, dict):
+        raise DamagedError(f"{file} is damaged: bring it back from a copy.")
+    return lock
 
 
 def is_backup_folder(path: Path) -> bool:

@@ -205,8 +205,8 @@ _MAKE = "Make one: ./parvis backup (docker-compose --profile backup up -d backup
 
 
 _RENAME = (
-    "They count for nothing. Is the clock right now (timedatectl)? Then rename each folder to when it was made, or remove "
-    "it: docs/operations.md, “Backup and restore”."
+    "They count for nothing. Is the clock right now (timedatectl)? Then rename each folder to when it was made, or "
+    "remove it: docs/operations.md, “Backup and restore”."
 )
 
 
@@ -220,7 +220,9 @@ def backups(folder: Path, now: float) -> Finding:
     last = found.last
     failed = f"; the last try, {_ago(max(0, now - last.tried_at))} ago, failed: {last.failed}" if last.failed else ""
     if found.ahead:
-        newest = f"the newest other one is {_ago(now - found.made_at)} old" if found.made_at else "there is no other one"
+        newest = (
+            f"the newest other one is {_ago(now - found.made_at)} old" if found.made_at else "there is no other one"
+        )
         text = f"{folder} holds {said_of([*found.ahead])}; {newest}{failed}"
         return Finding(fine=False, text=text, advice=_RENAME)
     if not found.made_at:
