@@ -17,6 +17,8 @@ def parsed(*typed):
     ("typed", "says"),
     [
         (["--since", "yesterday"], "'yesterday' is no moment such as 2026-11-01"),
+        (["--since", "0001-01-01T00:00+14:00"], "'0001-01-01T00:00+14:00' is no moment such as"),
+        (["--until", "9999-12-31T23:00-14:00"], "'9999-12-31T23:00-14:00' is no moment such as"),
         (["--organisation", "orsel"], "'orsel' is no identifier"),
         (["--account", "1"], "'1' is no identifier"),
         (["--limit", "-3"], "'-3' is no number from 1"),
@@ -27,6 +29,10 @@ def test_what_cannot_be_meant_is_refused(typed, says, capsys):
     with pytest.raises(SystemExit):
         parsed(*typed)
     assert says in capsys.readouterr().err
+
+
+def test_a_moment_with_a_zone_is_that_moment():
+    assert parsed("--until", "2026-11-01T08:00+01:00").until.isoformat() == "2026-11-01T07:00:00+00:00"
 
 
 def test_a_moment_without_a_zone_is_utc():

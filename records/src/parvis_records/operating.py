@@ -1,8 +1,10 @@
 """What the commands about erasures have in common, whether of a person or of an organisation."""
 
 import argparse
+import gzip
 import re
 import sys
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
 
 _DIGEST: Final = re.compile(r"\b[0-9a-f]{64}\b")
 _LONGEST: Final = 365
+_GZIP: Final = b"\x1f\x8b"
 
 
 def say(text: str, status: int) -> int:
@@ -20,13 +23,29 @@ def say(text: str, status: int) -> int:
     return status
 
 
+class UnreadError(ValueError):
+    """A file says nothing that is asked of it; the message, for whoever named it, says why."""
+
+
 def digests(file: str, said: str = "erased") -> set[str]:
-    """The digests of a file ("-": on standard input) in lines of nothing else, or of something that ends in this word:
-    a log, or a list of erasures, names those too that were taken back.
+    """The digests of a file ("-": on standard input; gzip is read too) in lines of nothing else, or of
+    something that ends in this word: a log, or a list of erasures, names those too that were taken back.
+
+    Raises UnreadError, also where it has none.
     """
-    text = Path(file).read_text() if file != "-" else sys.stdin.read()
+    name = "standard input" if file == "-" else file
+    try:
+        found = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        text = (gzip.decompress(found) if found.startswith(_GZIP) else found).decode()
+    except UnicodeDecodeError:
+        raise UnreadError(f"{name} is no text: name the log itself, as it is or packed with gzip.") from None
+    except (OSError, EOFError, zlib.error) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise UnreadError(f"{name} cannot be read: {why}.") from error
     lines = [line for line in text.splitlines() if re.search(rf"{said}\b", line) or _DIGEST.fullmatch(line.strip())]
-    return set(_DIGEST.findall("\n".join(lines)))
+    if not (named := set(_DIGEST.findall("\n".join(lines)))):
+        raise UnreadError(f"{name} has no line with a digest (64 characters) that says …{said}: is it the right log?")
+    return named
 
 
 def days(text: str) -> int:

@@ -1,5 +1,6 @@
 """An account that is to be erased waits, is kept by signing in, and leaves nothing when its day has come."""
 
+import re
 from datetime import timedelta
 from types import SimpleNamespace
 from uuid import UUID
@@ -199,3 +200,11 @@ def test_of_a_log_those_are_erased_again_that_were_erased(tmp_path):
     file.write_text("\n".join(line % (name * 64) for name, line in lines.items()))
     assert operating.digests(str(file)) == {name * 64 for name in "136"}
     assert operating.digests(str(file), "account_kept") == {name * 64 for name in "26"}
+
+
+@pytest.mark.parametrize(("command", "said"), [(erasing.erase_again, "erased"), (erasing.keep_again, "account_kept")])
+async def test_a_log_that_says_nothing_is_refused_before_anything_is_asked(tmp_path, capsys, command, said):
+    (tmp_path / "log").write_text(f"account_closed {'1' * 64}\n")
+    for name, says in (("none", "cannot be read: No such file"), ("log", f"has no line with a digest .* …{said}:")):
+        assert await command(None, SimpleNamespace(file=str(tmp_path / name))) == 1
+        assert re.search(f"^{tmp_path / name} {says}.* Nothing was changed.$", capsys.readouterr().out)

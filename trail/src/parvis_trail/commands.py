@@ -76,9 +76,9 @@ def _count(text: str) -> int:
 def _moment(text: str) -> datetime:
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):  # before the year 1, or after 9999
         raise argparse.ArgumentTypeError(f"{text!r} is no moment such as 2026-11-01 or 2026-11-01T08:00Z") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 #: For `parvis_kit.app.run`.

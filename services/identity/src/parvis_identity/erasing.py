@@ -17,7 +17,7 @@ from parvis_kit.app import Command
 from parvis_kit.caller import Caller
 from parvis_kit.client import Peers
 from parvis_kit.unit import Database
-from parvis_records.operating import days, digests, say, tell
+from parvis_records.operating import UnreadError, days, digests, say, tell
 
 _SELF = Caller("identity")
 
@@ -75,7 +75,11 @@ async def list_erasures(settings: Settings, _: argparse.Namespace) -> int:
 
 async def erase_again(settings: Settings, arguments: argparse.Namespace) -> int:
     """Erases the accounts that a restore brought back, of digests in a file or on standard input; the exit status."""
-    found, database = digests(arguments.file), _database(settings)
+    try:
+        found = digests(arguments.file)
+    except UnreadError as error:
+        return say(f"{error} Nothing was changed.", 1)
+    database = _database(settings)
     try:
         return await again(database, found)
     finally:
@@ -93,7 +97,11 @@ async def again(database: Database, wanted: Collection[str]) -> int:
 
 async def keep_again(settings: Settings, arguments: argparse.Namespace) -> int:
     """Keeps the accounts that their owners had kept before a restore, of digests in a file; the exit status."""
-    found, database = digests(arguments.file, "account_kept"), _database(settings)
+    try:
+        found = digests(arguments.file, "account_kept")
+    except UnreadError as error:
+        return say(f"{error} Nothing was changed.", 1)
+    database = _database(settings)
     try:
         return await kept(database, found)
     finally:

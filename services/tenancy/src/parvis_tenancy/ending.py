@@ -10,7 +10,7 @@ from typing import Final
 from parvis_kit.app import Command
 from parvis_kit.caller import Caller
 from parvis_kit.unit import Database
-from parvis_records.operating import days, digests, say, tell
+from parvis_records.operating import UnreadError, days, digests, say, tell
 from parvis_tenancy.domain.states import OrganisationKind
 from parvis_tenancy.service import closings
 from parvis_tenancy.settings import Settings
@@ -62,7 +62,11 @@ async def listed(database: Database) -> int:
 
 async def erase_again(settings: Settings, arguments: argparse.Namespace) -> int:
     """Erases the organisations that a restore brought back, of digests in a file or on standard input."""
-    found, database = digests(arguments.file), _database(settings)
+    try:
+        found = digests(arguments.file)
+    except UnreadError as error:
+        return say(f"{error} Nothing was changed.", 1)
+    database = _database(settings)
     try:
         return await again(database, found)
     finally:
