@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from parvis_local import trails
+from parvis_local import command, trails
 from parvis_local.ports import SERVICES
 
 
@@ -67,7 +67,37 @@ def test_acts_of_all_services_stand_in_one_order(played, tmp_path, capsys):
     assert played[0][0][1:] == ["trail", "--limit=3", "--act", "sign_in.failed"]
 
 
-@pytest.mark.parametrize("act", [trails.verify, lambda suite: trails.show(suite, [], 1)])
+def test_the_keys_of_the_anchors_are_said(played, tmp_path, capsys):
+    _, answers = played
+    lines = [{"event": "audit_anchors_verified"}, {"event": "audit_anchor_key", "public_key": "ab" * 32}]
+    answers["tenancy", "verify-anchors"] = (0, "\n".join(map(json.dumps, lines)))
+    assert trails.verify(Played(tmp_path)) == 0
+    assert f"✓ tenancy: anchors\n  signed by the public key {'ab' * 32}\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("typed", "ran"),
+    [
+        ("run identity erasures", ["parvis_identity", "erasures"]),
+        (
+            "run identity erase-account -- orsel --confirm orsel",
+            ["parvis_identity", "erase-account", "orsel", "--confirm", "orsel"],
+        ),
+        ("run tenancy -- verify-anchors --all", ["parvis_tenancy", "verify-anchors", "--all"]),
+        ("run tenancy", ["parvis_tenancy", "--help"]),  # without a command it would be the service itself
+    ],
+)
+def test_a_command_of_a_service_is_run_as_the_suite_runs_it(played, tmp_path, monkeypatch, typed, ran):
+    monkeypatch.setattr(command, "Suite", lambda _: Played(tmp_path))
+    played[1][ran[0].removeprefix("parvis_"), ran[1]] = (2, "")
+    options = command.parse(typed.split())
+    assert options.act(options) == 2
+    assert played[0] == [ran]
+
+
+@pytest.mark.parametrize(
+    "act", [trails.verify, lambda suite: trails.show(suite, [], 1), lambda suite: trails.run(suite, "identity", ["x"])]
+)
 def test_without_a_suite_it_says_what_to_do(tmp_path, capsys, act):
     assert act(Played(tmp_path, running=False)) == 1
     assert "./parvis up" in capsys.readouterr().out

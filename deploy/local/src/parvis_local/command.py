@@ -12,6 +12,7 @@ from parvis_backup.arguments import add_next, how_many
 from parvis_local import display
 from parvis_local.ending import ended
 from parvis_local.layout import DEFAULT_DATA
+from parvis_local.ports import SERVICES
 from parvis_local.suite import Suite, SuiteFailed
 from parvis_local.tools import add_backups_folder, add_dead_letters, add_disks, add_secrets, looked_into
 
@@ -121,6 +122,15 @@ def _add_trail(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", 
     )  # fmt: skip
     trail.add_argument("--limit", type=int, default=200, help="the newest ones (default: 200)")
     trail.set_defaults(act=_trail)
+
+    run = commands.add_parser(
+        "run", parents=[where], help="a command of one service, such as `run identity erasures`",
+        epilog="What stands after -- goes to it: ./parvis run identity erase-account -- NAME --confirm NAME. "
+        "./parvis run identity -- --help lists them.",
+    )  # fmt: skip
+    run.add_argument("service", choices=SERVICES)
+    run.add_argument("name", nargs="?", default="", metavar="command")
+    run.set_defaults(act=_run)
 
 
 def _add_backup(
@@ -233,6 +243,13 @@ def _trail(options: argparse.Namespace) -> int:
     return trails.show(Suite(options.data), options.passed_on, options.limit)
 
 
+def _run(options: argparse.Namespace) -> int:
+    from parvis_local import trails  # noqa: PLC0415
+
+    command = [*filter(None, [options.name]), *options.passed_on] or ["--help"]  # none at all is the service itself
+    return trails.run(Suite(options.data), options.service, command)
+
+
 def _test(options: argparse.Namespace) -> int:
     from parvis_local import testing  # noqa: PLC0415
 
@@ -268,7 +285,6 @@ def _disks(options: argparse.Namespace) -> int:
 
 def _dead_letters(options: argparse.Namespace) -> int:
     from parvis_local import dead_letters  # noqa: PLC0415
-    from parvis_local.ports import SERVICES  # noqa: PLC0415
 
     suite = Suite(options.data)
     if not suite.is_running():

@@ -10,6 +10,7 @@ ROOT = Path(__file__).resolve().parents[4]
 VENV_BIN = ROOT / ".venv" / "bin"
 DEFAULT_DATA = ROOT / ".parvis"
 DEFAULT_PORT = 8600
+_OF_OTHERS = 0o077
 
 
 def python_of(tree: Path) -> str:
@@ -98,10 +99,17 @@ class Layout:
         return found
 
     def make(self) -> None:
-        """Makes the folders. The data folder can be traversed by others: PostgreSQL may run as another user."""
+        """Makes the folders, and what is secret its owner's alone, also where a copy or somebody had opened it to all.
+
+        The data folder can be traversed by others: PostgreSQL may run as another user.
+        """
         for folder in (self.data, self.logs, self.run):
             folder.mkdir(parents=True, exist_ok=True)
         self.data.chmod(0o711)
         self.logs.chmod(0o700)
         self.run.chmod(0o700)
         self.secrets.mkdir(mode=0o700, exist_ok=True)
+        self.secrets.chmod(0o700)
+        for file in self.secrets.iterdir():
+            if file.is_file() and file.stat().st_mode & _OF_OTHERS:
+                file.chmod(file.stat().st_mode & ~_OF_OTHERS)

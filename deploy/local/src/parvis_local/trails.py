@@ -1,10 +1,10 @@
-"""`./parvis verify-audit` and `./parvis trail`: the audit trails of all services, by the commands that each has."""
+"""`./parvis verify-audit`, `./parvis trail` and `./parvis run`: commands that each service has, told where it is."""
 
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from parvis_local.ports import SERVICES
 from parvis_local.suite import Suite
@@ -20,7 +20,10 @@ def verify(suite: Suite, *, everything: bool = False) -> int:
     wrong = 0
     for service in SERVICES:
         wrong += _told(f"{service}: chains", _run(suite, service, "verify-audit"))
-    wrong += _told("tenancy: anchors", _run(suite, "tenancy", "verify-anchors", *["--all"] * everything))
+    anchors = _run(suite, "tenancy", "verify-anchors", *["--all"] * everything)
+    wrong += _told("tenancy: anchors", anchors)
+    for key in _keys(anchors.stdout):
+        print(f"  signed by the public key {key}")
     print(
         "Everything is as it was written." if not wrong else f"{wrong} of {len(SERVICES) + 1} checks found something."
     )
@@ -43,6 +46,25 @@ def show(suite: Suite, options: Sequence[str], limit: int) -> int:
     for line in sorted(found, key=lambda line: str(json.loads(line)["at"]), reverse=True)[:limit]:
         print(line)
     return 0
+
+
+def run(suite: Suite, service: str, command: Sequence[str]) -> int:
+    """Runs a command of a service as the suite runs it, in this terminal; the command's status."""
+    if not suite.is_running():
+        print(_NO_SUITE.format(suite.layout.data))
+        return 1
+    environment = os.environ | suite.environment(service)
+    return subprocess.run(
+        [sys.executable, "-m", f"parvis_{service}", *command], env=environment, check=False
+    ).returncode
+
+
+def _keys(lines: str) -> Iterator[str]:
+    """The public keys of the anchors, as `verify-anchors` logs them."""
+    for line in lines.splitlines():
+        told = json.loads(line) if line.startswith("{") else {}
+        if told.get("event") == "audit_anchor_key":
+            yield told["public_key"]
 
 
 def _run(suite: Suite, service: str, *command: str) -> subprocess.CompletedProcess[str]:
