@@ -190,3 +190,69 @@ def test_a_start_without_secrets_says_which_are_missing(tmp_path, capsys, monkey
     (tmp_path / "store_security").touch()
     assert main(["prepared"]) == 1
     assert "missing: nats_users.conf, store_security" in capsys.readouterr().out
+
+
+def test_what_is_empty_is_named_and_nothing_is_made_of_it(tmp_path):
+    make_secrets(tmp_path, Places())
+    (tmp_path / "setup_token").chmod(0o600)
+    for name in ("setup_token", "billing_nats_url", "notify.pem"):
+        (tmp_path / name).write_text("\n")
+    for name in ("setup_token_sha256", "nats_users.conf"):
+        (tmp_path / name).unlink()
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(SecretsThere, match=f"billing_nats_url, setup_token, notify.pem: empty in {tmp_path}"):
+        make_secrets(tmp_path, Places(), missing=True)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_token_that_was_used_may_be_emptied(tmp_path):
+    make_secrets(tmp_path, Places())
+    (tmp_path / "setup_token").chmod(0o600)
+    (tmp_path / "setup_token").write_text("")
+    assert make_secrets(tmp_path, Places(), missing=True) == []
+
+
+@pytest.mark.parametrize("url", ["junk", "nats://nats:4222", "nats://parvis@nats:4222", "nats://[", "nats://:a@nats:1"])
+@pytest.mark.parametrize("name", ["nats_url", "billing_nats_url"])
+def test_nobody_gets_a_user_without_a_name_and_a_password(tmp_path, name, url):
+    make_secrets(tmp_path, Places())
+    (tmp_path / name).write_text(url)
+    (tmp_path / "nats_users.conf").unlink()
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(ValueError, match=f"^{name} is no address such as nats://user:password@host"):
+        make_secrets(tmp_path, Places(), missing=True)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "missing", "says"),
+    [
+        ("setup_token_sha256", "guess", "anchor_keys", "setup_token_sha256 is no SHA-256"),
+        ("public.key.pem", "guess", "public.pem", "public.key.pem is no key without a password"),
+    ],
+)
+def test_what_is_broken_is_named(tmp_path, name, content, missing, says):
+    make_secrets(tmp_path, Places())
+    (tmp_path / name).write_text(content)
+    (tmp_path / missing).unlink()
+    with pytest.raises(ValueError, match=says):
+        make_secrets(tmp_path, Places(), missing=True)
+    assert not (tmp_path / missing).exists()
+
+
+@pytest.mark.parametrize("told", ["host:99999", "host:0", "a:1,b:65536", "a:1,", "a"])
+@pytest.mark.parametrize("name", ["postgres", "nats"])
+def test_a_port_that_is_none_is_refused(name, told):
+    with pytest.raises(ValueError, match=f"--{name} is HOST:PORT"):
+        Places(**{name: told})
+
+
+def test_several_servers_are_taken():
+    assert Places(postgres="a:5432,[::1]:65535").postgres == "a:5432,[::1]:65535"
+
+
+@pytest.mark.parametrize("renewing", ["--renew-certificates", "--new-authority"])
+def test_new_certificates_with_something_else_are_refused(tmp_path, capsys, renewing):
+    typed = ["secrets", "--out", str(tmp_path), renewing, "--missing", "--hosts", "portal.test"]
+    assert main(typed) == 1
+    assert "--missing, --hosts: not with new certificates, which change nothing else" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """The first start, customers, and the record of an organisation."""
 
 import asyncio
+import hashlib
 import time
 from dataclasses import replace
 
@@ -8,12 +9,21 @@ import pytest
 from tenancy_stage import SETUP_TOKEN, refused
 
 from parvis.tenancy.v1 import events_pb2, tenancy_pb2
-from parvis_kit.errors import Kind
+from parvis_kit.errors import Kind, ServiceError
+from parvis_tenancy.service import set_up
 
 
 async def test_a_wrong_token_makes_nobody(stage):
     with refused(Kind.FORBIDDEN, "setup_token_wrong"):
         await stage.as_service("web").call("SetUp", setup_token="guess", organisation_name="X", mail="x@x.example")
+
+
+async def test_no_token_makes_nobody_whatever_hash_somebody_has_set():
+    """That of nothing: an empty file was hashed."""
+    nothing = hashlib.sha256(b"").hexdigest()
+    request = tenancy_pb2.SetUpRequest(setup_token="", organisation_name="X", mail="x@x.example")
+    with pytest.raises(ServiceError, match="setup_token_wrong"):
+        await set_up.set_up(None, None, nothing, request)
 
 
 async def test_the_first_start_happens_once(stage, provider):

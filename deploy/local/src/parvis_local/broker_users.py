@@ -60,12 +60,20 @@ def permissions(service: str) -> dict[str, Sequence[str]]:
 
 
 def configuration(operator_url: str, services: Mapping[str, str]) -> str:
-    """The file of users, from the addresses of the operator and of each service."""
+    """The file of users, from the addresses of the operator and of each service. Raises ValueError for one that names
+    no user: NATS would let anybody in as somebody who may do all.
+    """
 
-    def known(url: str) -> tuple[str, str]:
-        parts = urlsplit(url)
-        return parts.username or "", parts.password or ""
+    def known(name: str, url: str) -> tuple[str, str]:
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            parts = urlsplit("")
+        if not (parts.username and parts.password):
+            raise ValueError(f"{name} is no address such as nats://user:password@host:4222. Nothing was changed.")
+        return parts.username, parts.password
 
-    told = users(known(operator_url), {name: known(url)[1] for name, url in services.items()})
+    passwords = {name: known(f"{name}_nats_url", url)[1] for name, url in services.items()}
+    told = users(known("nats_url", operator_url), passwords)
     lines = ",\n  ".join(json.dumps(each) for each in told)
     return f"authorization {{ users: [\n  {lines}\n] }}\n"

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -34,6 +35,7 @@ _PRIVATE, _MOUNTED = 0o400, 0o644
 
 
 _SERVER = r"([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:]+\]):[0-9]{1,5}"
+_LAST_PORT = 65535
 _HOST = r"(?=.{1,64}$)[A-Za-z0-9](-*[A-Za-z0-9])*(\.[A-Za-z0-9](-*[A-Za-z0-9])*)*"
 _SMTP = r"smtps?://\S+"
 
@@ -51,8 +53,10 @@ class Places:
 
     def __post_init__(self) -> None:
         for name in ("postgres", "nats"):
-            if not re.fullmatch(f"{_SERVER}(,{_SERVER})*", getattr(self, name)):
-                raise ValueError(f"--{name} is HOST:PORT, commas between several, not {getattr(self, name)!r}.")
+            servers = getattr(self, name)
+            ports = [int(each.rpartition(":")[2]) for each in servers.split(",") if re.fullmatch(_SERVER, each)]
+            if len(ports) < len(servers.split(",")) or not all(0 < port <= _LAST_PORT for port in ports):
+                raise ValueError(f"--{name} is HOST:PORT, commas between several, not {servers!r}.")
         if not re.fullmatch(_SMTP, self.smtp):
             raise ValueError("--smtp is an address such as smtp://user:password@host:587 (or smtps://).")
         if wrong := [host for host in self.hosts if not re.fullmatch(_HOST, host)]:
@@ -93,6 +97,7 @@ def make_secrets(folder: Path, places: Places, *, missing: bool = False) -> list
             "with them cannot be read with others. To make only what is missing: --missing; to start afresh, choose "
             "another folder with --out."
         )
+    _refuse_empty(folder, [*there, *certificates])
     _refuse_without_authority(folder)
     folder.chmod(0o700)
     stays = {*there}
@@ -110,6 +115,21 @@ def make_secrets(folder: Path, places: Places, *, missing: bool = False) -> list
         for path in set(folder.iterdir()) - before:
             path.unlink()
         raise
+
+
+def _refuse_empty(folder: Path, there: Sequence[str]) -> None:
+    """What another secret is made of must hold one. The token of the first administrator may be emptied once used."""
+    used = {"setup_token"} if "setup_token_sha256" in there else set()
+    if empty := [name for name in there if name not in used and not (folder / name).read_bytes().strip()]:
+        raise SecretsThere(
+            f"{', '.join(empty)}: empty in {folder}. Nothing was changed. Bring back what stood there from a copy; "
+            "where nothing was made with it yet, remove the file, and --missing makes another."
+        )
+    file = folder / "setup_token_sha256"
+    if file.name in there and not re.fullmatch(r"[0-9a-fA-F]{64}", file.read_text(errors="replace").strip()):
+        raise SecretsThere(
+            f"{file} is no SHA-256 (64 digits). Nothing was changed. Remove it: --missing makes it anew."
+        )
 
 
 def _refuse_without_authority(folder: Path) -> None:
@@ -272,7 +292,10 @@ def _key() -> str:
 
 
 def _public_certificate(key_pem: bytes, hosts: Sequence[str]) -> str:
-    key = serialization.load_pem_private_key(key_pem, None)
+    try:
+        key = serialization.load_pem_private_key(key_pem, None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise ValueError("public.key.pem is no key without a password: bring it back, or remove it.") from None
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise ValueError("public.key.pem holds another kind of key than was made here: make its certificate yourself.")  # noqa: TRY004 - for a person
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hosts[0])])

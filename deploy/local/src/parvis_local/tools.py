@@ -85,6 +85,9 @@ def _secrets(options: argparse.Namespace) -> int:
         print('Mount a folder, or they end with this container: docker run -v "$PWD/secrets:/secrets" … --out /secrets')
         return 1
     if options.renew_certificates or options.new_authority:
+        told = [f"--{name}" for name in ("missing", "hosts", "postgres", "nats", "smtp") if getattr(options, name)]
+        if told:
+            raise ValueError(f"{', '.join(told)}: not with new certificates, which change nothing else. Say it alone.")
         return secret_files.renew(options.out, new_authority=options.new_authority, pause=options.pause)
     chosen = {name: value for name in ("postgres", "nats", "smtp") if (value := getattr(options, name))}
     if options.hosts:

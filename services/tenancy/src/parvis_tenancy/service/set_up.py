@@ -24,7 +24,7 @@ async def set_up(
     The link is in the answer, since no mail server is configured yet: no invitation is announced.
     """
     given = hashlib.sha256(request.setup_token.encode()).hexdigest()
-    if not token_sha256 or not hmac.compare_digest(given, token_sha256.lower()):
+    if not token_sha256 or not request.setup_token or not hmac.compare_digest(given, token_sha256.lower()):
         raise forbidden("setup_token_wrong")
     if await organisations.provider_exists(unit):
         raise precondition("already_set_up")
