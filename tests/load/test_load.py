@@ -7,6 +7,7 @@ and holds memory flat. Times are shown, and decide nothing here: they are of the
 import asyncio
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -18,10 +19,13 @@ import psutil
 import pytest
 from machine import percentile
 from report import Figure, show
-from visitors import ACTS, FIRM, Habits, Place, Tally, Visitor
+from series import all_invoices, wrong_numbers
+from visitors import ACTS, FIRM, HERE, Habits, Place, Tally, Visitor
 
+from parvis.billing.v1 import billing_pb2, billing_pb2_grpc
 from parvis.documents.v1 import documents_pb2, documents_pb2_grpc
 from parvis.tenancy.v1 import tenancy_pb2, tenancy_pb2_grpc
+from parvis_kit.testing import eventually
 from parvis_local.demo.portal import Person
 
 FULL = os.environ.get("PARVIS_FULL") == "1"
@@ -32,6 +36,8 @@ WARMING, MEASURED = (120, 300) if FULL else (5, 15)
 HABITS = Habits(90, 5, (1, 1, 1, 120)) if FULL else Habits(4, 1, (1, 1, 1, 10))
 #: Of the whole, that memory may have grown between the first and the last third of the time that is measured.
 GROWTH = 0.05
+#: Seconds after which the PDF of the last invoice is certainly filed.
+FILED_WITHIN = 120
 SERVICES = ("identity", "tenancy", "documents", "notify", "billing", "web")
 SEED = int(os.environ.get("PARVIS_LOAD_SEED", "0"))
 
@@ -103,10 +109,46 @@ async def test_everybody_is_answered_and_all_that_was_accepted_is_there(
     assert min(tally.done[each] for each in ("pages", "uploads", "closed")) > 0
     assert await filed(portal, administrator, firm_id, place) >= tally.filed
     assert len(tally.filed) == tally.done["uploads"]
-    assert len(tally.closed) == tally.done["closed"]
+    await invoices_are_there(portal, administrator, firm_id, place, tally)
     assert memory.unseen(began + WARMING, ended) == []
     if FULL:
         assert {part: grown for part, grown in growth(memory).items() if grown > GROWTH} == {}
+
+
+@pytest.fixture
+async def visitor(portal, accounts, place):
+    visitor = Visitor(portal.url, accounts[0], place, Tally(), random.Random(SEED))
+    await visitor.sign_in()
+    yield visitor
+    await visitor.leave()
+
+
+async def test_a_close_that_is_refused_is_an_error_and_not_accepted(visitor):
+    draft = await visitor.draft()
+    await visitor.close(*draft)
+    assert (visitor.tally.errors, visitor.tally.closed) == ([], {draft[0]})
+    visitor.tally.closed.clear()
+    await visitor.close(*draft)
+    [error] = visitor.tally.errors
+    assert error.startswith(f"POST {HERE}/invoices/{draft[0]}/close: refused: ")
+    assert visitor.tally.closed == set()
+
+
+async def test_a_page_that_lacks_a_part_is_an_error(suite, place, visitor):
+    suite.kill("documents", signal.SIGSTOP)
+    try:
+        page = await visitor.get(f"{HERE}/contacts/{place.contact_id}")
+    finally:
+        suite.kill("documents", signal.SIGCONT)
+    assert page.is_success
+    [error] = visitor.tally.errors
+    assert error.startswith(f"GET {HERE}/contacts/{place.contact_id}: a part is missing: ")
+
+
+def test_a_number_that_is_missing_or_was_given_twice_is_seen():
+    given = ["F2026-00001", "F2026-00003", "F2025-00001", "F2025-00002", "F2025-00002", ""]
+    invoices = [billing_pb2.Invoice(number=number) for number in given]
+    assert wrong_numbers(invoices) == ["F2025-00002: 2 times", "F2026-00002: 0 times"]
 
 
 async def test_a_watch_that_dies_ends_the_work():
@@ -245,3 +287,27 @@ async def filed(portal, administrator, firm_id, place):
         token = listed.next_page_token
         if not token:
             return found
+
+
+async def invoices_are_there(portal, administrator, firm_id, place, tally):
+    """Every close that was accepted is a filed invoice of the client now, with its PDF; no number is missing, none was
+    given twice.
+    """
+    billing = billing_pb2_grpc.InvoiceServiceStub(portal.peers.channel("billing"))
+
+    async def page(request):
+        async with administrator.acting_for(firm_id):
+            return await billing.ListInvoices(request)
+
+    async def all_filed():
+        found = {each.id: each for each in await all_invoices(page)}
+        assert tally.closed - found.keys() == set()
+        ours = [found[each] for each in tally.closed]
+        return found if all(each.state == billing_pb2.INVOICE_STATE_FILED for each in ours) else None
+
+    found = await eventually(all_filed, within=FILED_WITHIN)
+    assert {found[each].contact_id for each in tally.closed} == {place.contact_id}
+    documents = {found[each].document_id for each in tally.closed}
+    assert len(documents) == len(tally.closed)
+    assert documents <= await filed(portal, administrator, firm_id, place)
+    assert wrong_numbers(list(found.values())) == []

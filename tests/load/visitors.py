@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import httpx
+from failing import failure
 
 from parvis_local.demo.portal import Form
 from parvis_local.demo.story import PASSWORD
@@ -75,7 +76,7 @@ class Visitor:
     """See the module."""
 
     def __init__(self, url: str, identifier: str, place: Place, tally: Tally, chance: random.Random) -> None:
-        self._url, self._identifier, self._place, self._tally = url, identifier, place, tally
+        self._url, self._identifier, self._place, self.tally = url, identifier, place, tally
         self._chance = chance
         self._http = httpx.AsyncClient(timeout=60, trust_env=False, verify=False, follow_redirects=True)  # noqa: S501 - http
         self._csrf = ""
@@ -92,9 +93,13 @@ class Visitor:
                 await asyncio.sleep(self._chance.uniform(0.5, 1.5) * habits.pause)
                 await self._do(self._chance.choices(ACTS, habits.weights)[0])
         except (httpx.HTTPError, LookupError) as error:
-            self._tally.errors.append(f"{self._identifier}: {error!r}")
+            self.tally.errors.append(f"{self._identifier}: {error!r}")
         finally:
-            await self._http.aclose()
+            await self.leave()
+
+    async def leave(self) -> None:
+        """Closes the browser."""
+        await self._http.aclose()
 
     async def _do(self, act: str) -> None:
         if act == "upload":
@@ -117,7 +122,7 @@ class Visitor:
         if page.url.path != f"{HERE}/":
             raise LookupError(f"the sign-in ended at {page.url}")
         self._csrf = _CSRF.search(page.text)[1]
-        self._tally.done["signed in"] += 1
+        self.tally.done["signed in"] += 1
 
     async def sign_out(self) -> None:
         await self._send("sign-out", "POST", "/auth/sign-out", data={"csrf": self._csrf})
@@ -125,7 +130,7 @@ class Visitor:
     async def get(self, path: str) -> httpx.Response:
         """A page of the portal."""
         page = await self._send("page", "GET", path)
-        self._tally.done["pages"] += 1
+        self.tally.done["pages"] += 1
         return page
 
     async def upload(self) -> None:
@@ -143,13 +148,17 @@ class Visitor:
             await asyncio.sleep(0.5)
             state = await self._send("upload", "GET", f"{HERE}/uploads/{plan['upload_id']}")
         if state.json()["state"] == "filed":
-            self._tally.filed.add(state.json()["href"].rpartition("/")[2])
+            self.tally.filed.add(state.json()["href"].rpartition("/")[2])
         else:
-            self._tally.errors.append(f"{name}: {state.text}")
-        self._tally.done["uploads"] += 1
+            self.tally.errors.append(f"{name}: {state.text}")
+        self.tally.done["uploads"] += 1
 
     async def close_an_invoice(self) -> None:
         """Writes a draft, and closes it: it has its number."""
+        await self.close(*await self.draft())
+
+    async def draft(self) -> tuple[str, str]:
+        """Writes one; its id and its version."""
         line = {"description": "Charge", "quantity": "1", "unit": "u", "unit_price": "10", "vat_rate": "20"}
         draft = {f"lines[1].{name}": value for name, value in line.items()} | {
             "act": "save", "version": "0", "contact_id": self._place.contact_id, "payment_days": "30",
@@ -162,10 +171,15 @@ class Visitor:
         version = _VERSION.search(page.text)
         if version is None:
             raise LookupError(f"the draft cannot be closed: {page.url}")
-        told = {"version": version[1], "csrf": self._csrf}
-        await self._send("form", "POST", f"{HERE}/invoices/{found[1]}/close", data=told)
-        self._tally.closed.add(found[1])
-        self._tally.done["closed"] += 1
+        return found[1], version[1]
+
+    async def close(self, invoice_id: str, version: str) -> None:
+        """Closes a draft: accepted when its page does not say why it was refused."""
+        told = {"version": version, "csrf": self._csrf}
+        answer = await self._send("form", "POST", f"{HERE}/invoices/{invoice_id}/close", data=told)
+        self.tally.done["closed"] += 1
+        if not failure(answer):
+            self.tally.closed.add(invoice_id)
 
     async def _send(self, kind: str, method: str, path: str, **told: object) -> httpx.Response:
         """One request, with the redirects that follow it; its time counts, and so does what is no success."""
@@ -174,8 +188,8 @@ class Visitor:
         headers = {"Origin": self._url, "X-CSRF": self._csrf} if method != "GET" and ours else {}
         began = time.perf_counter()
         answer = await self._http.request(method, address, headers=headers, **told)
-        self._tally.seconds.setdefault(kind, []).append(time.perf_counter() - began)
-        if answer.is_error:
-            self._tally.errors.append(f"{method} {path}: {answer.status_code} {answer.text[:200]}")
+        self.tally.seconds.setdefault(kind, []).append(time.perf_counter() - began)
+        if why := failure(answer):
+            self.tally.errors.append(f"{method} {path}: {why}")
             answer.raise_for_status()
         return answer

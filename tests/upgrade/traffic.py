@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import httpx
+from failing import failure
 
 RATE = 50
 #: Requests that wait at once, at most: beyond, the machine is slower than the rate, and the rate falls.
@@ -60,20 +61,18 @@ class Traffic:
         csrf = re.search(r'name="csrf" value="([^"]+)"', listed.text)[1]
         cheap = ["/.well-known/openid-configuration", "/oauth2/jwks", "/.well-known/authzen-configuration", "/login"]
         pages = [f"/o/{self.slug}/", contact, f"/o/{self.slug}/documents", f"/o/{self.slug}/invoices",
-                 f"/o/{self.slug}/messages"]  # fmt: skip
-        there = [page for page in pages if (await http.get(page, headers=inside)).status_code == httpx.codes.OK]
-        assert len(there) >= 3, there
+                 f"/o/{self.slug}/notifications"]  # fmt: skip
         asked = []
         for place in range(20):
             if place % 10 == 9:
                 asked.append(("POST", f"/o/{self.slug}/factor-later", True, {"csrf": csrf}))
             elif place % 4 == 0:
-                asked.append(("GET", there[(place // 4) % len(there)], True, None))
+                asked.append(("GET", pages[(place // 4) % len(pages)], True, None))
             else:
                 asked.append(("GET", cheap[place % len(cheap)], False, None))
         for method, path, signed_in, form in {each[1]: each for each in asked}.values():
             answer = await self._send(http, method, path, signed_in=signed_in, form=form)
-            assert answer.status_code < httpx.codes.BAD_REQUEST, (path, answer.status_code)
+            assert not failure(answer), (path, failure(answer))
         return asked
 
     async def _send(self, http, method, path, *, signed_in, form):
@@ -87,6 +86,5 @@ class Traffic:
             self.failed.append(f"{method} {path}: {error!r}")
             return
         self.answered[answer.status_code] += 1
-        # A part of a page that could not be had is said on the page: it is answered, and failed.
-        if answer.status_code >= httpx.codes.BAD_REQUEST or 'class="notice tone-off"' in answer.text:
-            self.failed.append(f"{method} {path}: {answer.status_code} {answer.text[-300:]!r}")
+        if why := failure(answer):
+            self.failed.append(f"{method} {path}: {why}")
