@@ -13,6 +13,7 @@ import httpx
 
 from parvis.billing.v1 import billing_pb2, billing_pb2_grpc
 from parvis.documents.v1 import documents_pb2, documents_pb2_grpc
+from parvis.notify.v1 import notify_pb2_grpc
 from parvis.tenancy.v1 import tenancy_pb2, tenancy_pb2_grpc
 from parvis_kit.errors import Kind, ServiceError
 from parvis_local.demo.portal import Person, Portal
@@ -34,6 +35,7 @@ class Story:
     invoice_id: str = ""
     number: str = ""
     deposit_id: str = ""
+    message_ids: list[str] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
 
     @property
@@ -70,6 +72,7 @@ class Driver:
         self.documents = documents_pb2_grpc.DocumentServiceStub(channel("documents"))
         self.uploads = documents_pb2_grpc.UploadServiceStub(channel("documents"))
         self.invoices = billing_pb2_grpc.InvoiceServiceStub(channel("billing"))
+        self.messages = notify_pb2_grpc.MessageServiceStub(channel("notify"))
 
     async def close(self) -> None:
         await self._http.aclose()
