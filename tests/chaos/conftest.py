@@ -1,6 +1,5 @@
-"""The driver of these tests stands beside them. Five hundred faults want disks of their own, which nobody else has."""
+"""The driver of these tests stands beside them. Faults want disks of their own, which nobody else has."""
 
-import os
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -9,18 +8,17 @@ import pytest
 
 for folder in ("bench", "chaos"):
     sys.path.insert(0, str(Path(__file__).parents[1] / folder))
-import disks  # noqa: E402 - it stands beside this file
-
-FULL = os.environ.get("PARVIS_FULL") == "1"
+import clocks  # noqa: E402 - they stand beside this file
+import disks  # noqa: E402
 
 
 @pytest.fixture(scope="session")
 def suite_data(suite_data):
-    with disks.mounted(suite_data) if FULL and disks.can_be_had() else nullcontext():
+    with disks.mounted(suite_data) if disks.can_be_had() else nullcontext():
         yield suite_data
 
 
 @pytest.fixture(scope="session")
 def suite_replicas():
     """Where the clock of one replica is wrong, another's is right."""
-    return FULL
+    return clocks.can_be_had()

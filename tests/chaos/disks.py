@@ -5,6 +5,7 @@ still without anybody else of this machine noticing. Needs root of a Linux machi
 import os
 import shutil
 import subprocess
+import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,8 +23,30 @@ def _run(*command):
 
 
 def can_be_had():
-    """Whether this machine lets us mount a file."""
-    return os.geteuid() == 0 and Path("/dev/loop-control").exists() and shutil.which("mkfs.ext4") is not None
+    """Whether this machine lets us mount a file: it is tried, since root of a container may not."""
+    if os.geteuid() != 0 or not Path("/dev/loop-control").exists() or shutil.which("mkfs.ext4") is None:
+        return False
+    with tempfile.TemporaryDirectory() as folder:
+        image, place = Path(folder) / "image", Path(folder) / "place"
+        try:
+            _mount(image, place, 2**22)
+        except (OSError, subprocess.CalledProcessError):
+            return False
+        _run("umount", str(place))
+    return True
+
+
+def throttles_can_be_had():
+    """Whether this machine lets us say how often a device is written to."""
+    return os.access(THROTTLES, os.W_OK)
+
+
+def _mount(image, place, size):
+    with image.open("wb") as file:
+        file.truncate(size)
+    place.mkdir()
+    _run("mkfs.ext4", "-q", "-m", "0", str(image))
+    _run("mount", "-o", "loop", str(image), str(place))
 
 
 @contextmanager
@@ -34,12 +57,8 @@ def mounted(data):
     done = []
     try:
         for part in PARTS:
-            image, folder = images / part, data / part
-            with image.open("wb") as file:
-                file.truncate(SIZE)
-            folder.mkdir()
-            _run("mkfs.ext4", "-q", "-m", "0", str(image))
-            _run("mount", "-o", "loop", str(image), str(folder))
+            folder = data / part
+            _mount(images / part, folder, SIZE)
             done.append(folder)
             (folder / "lost+found").rmdir()  # initdb wants an empty folder
         yield

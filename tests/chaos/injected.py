@@ -84,13 +84,18 @@ class Faults:
         why = {}
         if not all(disk.there for disk in self._disks.values()):
             why |= dict.fromkeys(("disk full", "disk slow", "disk still"), "no disks of their own")
-        elif not disks.THROTTLES.exists():
+        elif not disks.throttles_can_be_had():
             why["disk slow"] = "no throttling of devices"
         if not network.can_be_had():
             why["cut"] = "no right to drop packets"
         if not clocks.can_be_had() or not self._suite.ports.replicas:
             why["clock wrong"] = "no compiler, or no second replicas"
         return why
+
+    @property
+    def unseen(self):
+        """Kinds that can be had here, and were not injected yet."""
+        return OFTEN.keys() - self.missing.keys() - self.injected.keys()
 
     def _turns(self):
         """Kinds, each as often as OFTEN says."""

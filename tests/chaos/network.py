@@ -15,8 +15,17 @@ _GROUPS = next((each for each in (Path("/sys/fs/cgroup/unified"), Path("/sys/fs/
 
 
 def can_be_had():
-    """Whether this machine lets us drop packets."""
-    return os.geteuid() == 0 and _GROUPS is not None and shutil.which("iptables") is not None
+    """Whether this machine lets us drop packets: it is tried, since root of a container may not."""
+    if os.geteuid() != 0 or _GROUPS is None or shutil.which("iptables") is None:
+        return False
+    with subprocess.Popen(["sleep", "60"]) as somebody:
+        try:
+            with cut(somebody.pid, 9):
+                return True
+        except (OSError, subprocess.CalledProcessError):
+            return False
+        finally:
+            somebody.kill()
 
 
 @contextmanager
