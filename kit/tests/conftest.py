@@ -28,10 +28,10 @@ def service_package() -> str:
 
 @pytest.fixture
 async def broker(nats_url):
-    """A connection to a broker that knows nothing of the tests before."""
+    """A connection to a broker that knows nothing of the tests before. Not a new stream: relays would feed it."""
     client = await nats.connect(nats_url)
     try:
-        await client.jsm().delete_stream("PARVIS")
+        await client.jsm().purge_stream("PARVIS")
     except NotFoundError:
         pass
     finally:

@@ -14,10 +14,11 @@ from stage import ME, count_effect, effects, emit, once_each, rows
 
 from parvis.identity.v1.events_pb2 import AccountActivated, SessionEnded
 from parvis_kit.broker import Broker
-from parvis_kit.bus import Bus, Retry, is_transient, replay_dead_letters
+from parvis_kit.bus import Bus, Retry, is_transient
 from parvis_kit.errors import invalid, unavailable
 from parvis_kit.ids import uuid7
 from parvis_kit.testing import eventually, running
+from parvis_local.dead_letters import replay_dead_letters
 
 
 def consumer_of(broker, database, **options):

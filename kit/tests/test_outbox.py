@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import nats
+import nats.js.errors
 import pytest
 from stage import ME, emit, rows
 
@@ -16,6 +17,7 @@ from parvis_kit.broker import Broker
 from parvis_kit.ids import uuid7
 from parvis_kit.outbox import Relay
 from parvis_kit.testing import eventually, running
+from parvis_watch import refill
 
 
 async def sent(database, ids):
@@ -116,19 +118,122 @@ async def relay_connected(urls):
     return bool(found)
 
 
-async def test_a_stream_that_was_lost_is_made_again_and_replayed(database, database_urls, broker, nats_url):
+async def test_what_a_lost_stream_held_is_sent_again_by_itself(database, database_urls, broker, nats_url):
+    """Also what left while nobody consumed, and by whichever relay finds it: one that ran, or one that starts."""
+    ids = await emit(database, 30)
+    await rows(database, "DELETE FROM outbox WHERE NOT id = ANY($1)", ids)  # of other tests
+    for replica in range(2):
+        async with running(Relay(database_urls.service, broker, source="sample").run):
+            await eventually(lambda: leaves(nats_url, ids))
+            if replica == 0:
+                await lose(nats_url)
+                await eventually(lambda: leaves(nats_url, ids))
+        await lose(nats_url)  # nobody runs
+
+
+async def test_what_a_lost_stream_held_is_sent_again_once_by_several_relays(database, database_urls, broker, nats_url):
+    second = Broker(nats_url, name="relay-test-2")
+    works = [Relay(database_urls.service, each, source="sample").run for each in (broker, second)]
+    async with running(*works):
+        ids = await emit(database, 300)
+        await eventually(lambda: leaves(nats_url, ids))
+        await lose(nats_url)
+        ids += await emit(database, 300)
+        await eventually(lambda: leaves(nats_url, ids))
+        await asyncio.sleep(2 * refill._EVERY)
+        found = [each for each in await stored(nats_url) if each in set(map(str, ids))]
+    await second.close()
+    assert sorted(found) == sorted(map(str, ids))
+
+
+async def test_a_row_that_is_marked_late_was_published_into_the_stream_before(
+    database, database_urls, broker, nats_url
+):
+    """Its relay stood still between the acknowledgement and the mark, and another one had fed the new stream."""
+    await broker.client()  # the first stream
+    [message_id] = await emit(database)
+    relay = await asyncpg.connect(database_urls.service)
+    claim = relay.transaction()
+    await claim.start()
+    await relay.fetch("SELECT FROM outbox WHERE id = $1 FOR UPDATE", message_id)
+    await lose(nats_url)
+    with suppress(nats.js.errors.NotFoundError):
+        await broker.made()
+    await broker.made()  # another stream
+    await relay.execute("UPDATE outbox SET sent_at = now() WHERE id = $1", message_id)
+    await claim.commit()
+    await relay.close()
+
+    async with running(Relay(database_urls.service, broker, source="sample").run):
+        await eventually(lambda: leaves(nats_url, [message_id]))
+
+
+async def test_nothing_is_sent_again_where_the_stream_is_the_same(database, database_urls, broker):
+    async with running(Relay(database_urls.service, broker, source="sample").run):
+        ids = await emit(database, 3)
+        await eventually(lambda: sent(database, ids))
+    before = await marks(database, ids)
+    async with running(Relay(database_urls.service, broker, source="sample").run):
+        later = await emit(database)
+        await eventually(lambda: sent(database, later))
+    assert await marks(database, ids) == before
+
+
+async def test_what_waited_for_its_next_attempt_is_shown_where_nobody_says_it_again(
+    database, database_urls, broker, nats_url
+):
+    """Revived by an operator, older than outboxes keep; what is younger comes again from its outbox."""
+    old, young = outbox.first_id_at(datetime.now(UTC) - timedelta(days=50)), uuid7()
+    connection = await asyncpg.connect(database_urls.service)
+    for each in (old, young):
+        await connection.execute(LETTER, each)
+    await broker.client()
+    await lose(nats_url)
+
+    async with running(Relay(database_urls.service, broker, source="sample").run):
+        await eventually(lambda: rows(database, "SELECT FROM dead_letters WHERE id = $1 AND dead_at IS NOT NULL", old))
+
+    assert await connection.fetchval("SELECT dead_at FROM dead_letters WHERE id = $1", young) is None
+    await connection.execute("DELETE FROM dead_letters WHERE id = ANY($1)", [old, young])
+    await connection.close()
+
+
+LETTER = """
+INSERT INTO dead_letters (id, consumer, subject, payload, headers, error, attempts, failed_at, replayed_at)
+VALUES ($1, 'sample', 'parvis.x.v1.Y', '', '{}', 'Sample', 0, now() - interval '1 hour', now())"""
+
+
+async def lose(nats_url):
+    """As a broker whose disk went: the stream and all that it had acknowledged."""
+    client = await nats.connect(nats_url)
+    await client.jsm().delete_stream("PARVIS")
+    await client.close()
+
+
+async def leaves(nats_url, ids):
+    with suppress(nats.js.errors.NotFoundError):
+        return set(map(str, ids)) <= set(await stored(nats_url))
+    return False
+
+
+async def marks(database, ids):
+    return await rows(database, "SELECT id, sent_at FROM outbox WHERE id = ANY($1) ORDER BY id", ids)
+
+
+async def test_an_operator_has_events_sent_again(database, database_urls, broker, nats_url):
+    """However long they had waited before they were sent: since when the broker lacks them is what he knows."""
     started = datetime.now(UTC)
     async with running(Relay(database_urls.service, broker, source="sample").run):
-        ids = await emit(database, 30)
+        ids = await emit(database, 3)
         await eventually(lambda: sent(database, ids))
         client = await nats.connect(nats_url)
-        await client.jsm().delete_stream("PARVIS")
+        await client.jsm().purge_stream("PARVIS")
         await client.close()
         connection = await asyncpg.connect(database_urls.service)
-        assert await outbox.replay(connection, started - timedelta(seconds=1)) >= 30
+        await connection.execute("UPDATE outbox SET created_at = now() - interval '2 days' WHERE id = ANY($1)", ids)
         await connection.close()
-        await eventually(lambda: sent(database, ids))
-    assert set(map(str, ids)) <= set(await stored(nats_url))
+        assert await refill.command(database_urls.service, started - timedelta(seconds=1)) == 0
+        await eventually(lambda: leaves(nats_url, ids))
 
 
 async def test_what_a_relay_published_but_has_not_marked_yet_is_replayed_too(database, database_urls, broker):
@@ -138,7 +243,7 @@ async def test_what_a_relay_published_but_has_not_marked_yet_is_replayed_too(dat
     claim = relay.transaction()
     await claim.start()
     await relay.fetch("SELECT FROM outbox WHERE id = $1 FOR UPDATE", message_id)
-    replaying = asyncio.create_task(outbox.replay(operator, started))
+    replaying = asyncio.create_task(refill.replay(operator, started))
     await asyncio.sleep(0.2)
     await relay.execute("UPDATE outbox SET sent_at = now() WHERE id = $1", message_id)
     await claim.commit()
@@ -157,7 +262,7 @@ async def test_whose_clock_is_far_behind_is_replayed_too(database, database_urls
     async with database.begin(ME) as unit:
         await outbox.append(unit.driver, [behind])
         await unit.driver.execute("UPDATE outbox SET sent_at = now() WHERE id = $1", behind["id"])
-    await outbox.replay(connection, started)
+    await refill.replay(connection, started)
     assert not await sent(database, [behind["id"]])
     await connection.execute("DELETE FROM outbox WHERE id = $1", behind["id"])
     await connection.close()

@@ -8,16 +8,12 @@ import contextlib
 import shutil
 import signal
 from collections import Counter
-from datetime import UTC, datetime, timedelta
 from itertools import cycle
 
-import asyncpg
 import clocks
 import disks
 import network
 import psutil
-
-from parvis_kit import outbox
 
 SERVICES = ("identity", "tenancy", "documents", "notify", "billing")
 #: What is killed, and what stands still.
@@ -39,8 +35,6 @@ CUT = (
 LASTING = (0.3, 3.0)
 #: Seconds by which a clock is wrong.
 WRONG = (-600, -90, -30, -3, 3, 30, 90, 600)
-#: How much the outboxes say again: all that can be on its way.
-SAID_AGAIN = timedelta(minutes=5)
 #: How often each kind, of all.
 OFTEN = {
     "kill": 3,
@@ -184,28 +178,10 @@ class Faults:
         await asyncio.to_thread(self._suite.kill, part, signal.SIGINT)
 
     async def _lose(self, part):
-        """The broker's disk is lost with all that it had acknowledged; then the outboxes say it again, as
-        docs/operations.md does.
-        """
+        """The broker's disk is lost with all that it had acknowledged; the outboxes say it again by themselves."""
         await asyncio.to_thread(self._suite.wait_healthy, part, "postgres")
-        since = datetime.now(UTC) - SAID_AGAIN
         async with self._one["nats"], self._one["signals of nats"]:
             pid = await asyncio.to_thread(self._suite.kill, part, signal.SIGSTOP)
             await asyncio.to_thread(shutil.rmtree, self._suite.layout.data / part / "jetstream", ignore_errors=True)
             await asyncio.to_thread(self._suite.kill, part)
         await asyncio.to_thread(self._suite.wait_healthy, part, after=pid)
-        for service in SERVICES:
-            await self._say_again(service, since)
-
-    async def _say_again(self, service, since):
-        """Until it works: the database may be in trouble of its own."""
-        async with asyncio.timeout(60):
-            while True:
-                with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                    connection = await asyncpg.connect(self._suite.superuser_url(service), timeout=20)
-                    try:
-                        await outbox.replay(connection, since)
-                    finally:
-                        connection.terminate()
-                    return
-                await asyncio.sleep(0.2)

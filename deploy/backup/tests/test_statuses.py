@@ -3,6 +3,8 @@
 import argparse
 import asyncio
 from contextlib import nullcontext
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,7 +15,7 @@ from parvis_backup import command, making, report
 from parvis_backup.making import Made
 from parvis_backup.problems import INCOMPLETE
 from parvis_backup.progress import Quiet
-from parvis_backup.restoring import Report
+from parvis_backup.restoring import Report, published_again_since
 from parvis_backup.vault import Manifest
 
 
@@ -87,3 +89,10 @@ def test_a_restore_says_what_did_not_come_back(found, whole):
     assert "their numbers are given again" in text
     assert "everybody signs in once more" in text
     assert ("damaged or missing in the backup folder" in text) == ("objects_damaged" in found)
+
+
+@pytest.mark.parametrize(("ago", "since"), [(timedelta(minutes=5), timedelta(days=30)), (timedelta(60), timedelta(60))])
+def test_what_left_late_or_for_a_service_that_never_ran_is_published_again(ago, since):
+    """Where consumers were at the mark says nothing of either: all that a new broker is fed counts, or more."""
+    made = replace(manifest(objects_missing=[], objects_deleted=[]), replay_since=(datetime.now(UTC) - ago).isoformat())
+    assert abs(datetime.now(UTC) - published_again_since(made) - since) < timedelta(minutes=1)

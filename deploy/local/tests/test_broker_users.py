@@ -90,7 +90,7 @@ async def test_a_service_publishes_and_hears_what_it_needs(identity):
     async with asyncio.timeout(20):
         await first.wait()
         await second.wait()
-    assert await identity.stream_bytes() > 0
+    assert (await identity.stream())["state"]["bytes"] > 0
     assert (await puller.stands()).num_pending == 0
     for task in running:
         task.cancel()

@@ -11,7 +11,8 @@
         return service
 
 Commands of every service: (none) serves, with `--role api`, `worker` or `all`; `migrate` brings the schema to its
-newest revision; `verify-audit` checks every chain; and those that a service adds (`Command`).
+newest revision; `verify-audit` checks every chain; `replay-events` sends events again; and those that a service adds
+(`Command`).
 """
 
 import argparse
@@ -43,7 +44,7 @@ from parvis_kit.server import Confirm, GrpcServer
 from parvis_kit.settings import ServiceSettings
 from parvis_kit.tokens import FetchKeys, TokenVerifier
 from parvis_kit.unit import Database
-from parvis_watch import start
+from parvis_watch import refill, start
 from parvis_watch.http import HttpServer, Watched
 from parvis_watch.jobs import for_ever
 from parvis_watch.logs import configure_logs, evidence
@@ -240,6 +241,8 @@ def run(
                 asyncio.run(upgrade_schema(f"parvis_{name}", url))
             case "verify-audit":
                 sys.exit(uvloop.run(_verify(url)))
+            case "replay-events":
+                sys.exit(asyncio.run(refill.command(url, refill.told(arguments.since))))
             case command:
                 sys.exit(uvloop.run(own[command].run(settings, arguments)))
 

@@ -97,9 +97,19 @@ class Broker:
         over.set_result(None)
         return over
 
-    async def stream_bytes(self) -> int:
-        """Size of the stream."""
-        return (await (await self.client()).jsm(timeout=2).stream_info(STREAM)).state.bytes
+    async def stream(self) -> dict[str, Any]:
+        """What the server says of the stream. Raises what it says where there is none."""
+        reply = await (await self.client()).request(f"$JS.API.STREAM.INFO.{STREAM}", timeout=2)
+        told: dict[str, Any] = json.loads(reply.data)
+        if "error" in told:
+            self.doubt()
+            raise APIError.from_error(told["error"])
+        return told
+
+    async def made(self) -> tuple[str, timedelta]:
+        """Which stream there is, by when it was made, and how old it is: both by the server's clock."""
+        told = await self.stream()
+        return told["created"], datetime.fromisoformat(told["ts"]) - datetime.fromisoformat(told["created"])
 
     async def close(self) -> None:
         """Sends what is buffered, then hangs up."""

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
-import asyncpg
 import nats.errors
 import structlog
 from google.protobuf.message import Message
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
 
     from parvis_kit.unit import Database, UnitOfWork
 
-__all__ = ["Bus", "Delivery", "Envelope", "Retry", "is_transient", "replay_dead_letters"]
+__all__ = ["Bus", "Delivery", "Envelope", "Retry", "is_transient"]
 
 BACK_OFF = (5.0, 30.0, 120.0, 600.0, 3600.0)  # s; one attempt more than pauses
 GRACE = 8.0  # s that running handlers and requests get when the process stops
@@ -50,9 +49,11 @@ _log = structlog.get_logger(__name__)
 _Event = TypeVar("_Event", bound=Message)
 _Run = Callable[[Envelope, bytes], Awaitable[None]]
 
-_ENTER = "INSERT INTO inbox (message_id, consumer) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING message_id"
+#: Nothing that failed before is left: also where it was handled already, and where a new stream counts from one.
+_ENTER = """
+WITH forgotten AS (DELETE FROM dead_letters WHERE id = $1 AND consumer = $2)
+INSERT INTO inbox (message_id, consumer) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING message_id"""
 _HANDLED = "SELECT FROM inbox WHERE message_id = $1 AND consumer = $2"
-_FORGET = "DELETE FROM dead_letters WHERE id = $1 AND consumer = $2"
 _FAIL = """
 INSERT INTO dead_letters (id, consumer, subject, payload, headers, organisation_id, error, attempts)
 VALUES ($1, $2, $3, $4, $5, $6, $7, 1)
@@ -60,11 +61,6 @@ ON CONFLICT (id, consumer) DO UPDATE SET
     error = excluded.error, attempts = dead_letters.attempts + 1, failed_at = now(),
     dead_at = CASE WHEN dead_letters.attempts + 1 > $8 THEN now() END
 RETURNING attempts"""
-_DEAD = """
-SELECT id, subject, payload, headers FROM dead_letters
-WHERE consumer = $1 AND dead_at IS NOT NULL AND ($2::uuid[] IS NULL OR id = ANY($2)) ORDER BY id"""
-_REVIVE = """
-UPDATE dead_letters SET attempts = 0, dead_at = NULL, replayed_at = now() WHERE id = $1 AND consumer = $2"""
 
 
 class Retry(Exception):
@@ -146,6 +142,7 @@ class Bus:
             event = event_class.FromString(payload)
             async with self.begin(envelope) as unit:
                 if await unit.fetch(_HANDLED, envelope.id, self.name):
+                    await self.enter(unit, envelope)
                     return
             delivery = Delivery(envelope, self)
             await handler(delivery, event)
@@ -206,11 +203,7 @@ class Bus:
 
     async def enter(self, unit: "UnitOfWork", envelope: Envelope) -> bool:
         """Remembers the message in the unit's transaction; False when it was handled before."""
-        if not await unit.fetch(_ENTER, envelope.id, self.name):
-            return False
-        if envelope.delivered > 1 or ONLY in envelope.headers:  # only then may there be a failure to forget
-            await unit.fetch(_FORGET, envelope.id, self.name)
-        return True
+        return bool(await unit.fetch(_ENTER, envelope.id, self.name))
 
     async def probe(self) -> None:
         """Says how far the consumer is behind the stream. Raises while the broker cannot be reached."""
@@ -218,7 +211,7 @@ class Bus:
             found = await self._puller.stands()
             QUEUE_LAG.set(found.num_pending or 0)
             QUEUE_OPEN.set(found.num_ack_pending or 0)
-        STREAM_BYTES.set(await self.broker.stream_bytes())
+        STREAM_BYTES.set((await self.broker.stream())["state"]["bytes"])
 
     def _register(self, event_class: type[_Event], run: _Run) -> None:
         subject = subject_of(event_class)
@@ -329,26 +322,3 @@ def is_transient(error: BaseException | None) -> bool:
             return True
         error = getattr(error, "orig", None) or error.__cause__
     return False
-
-
-async def replay_dead_letters(url: str, broker: Broker, consumer: str, only: Sequence[object] | None = None) -> int:
-    """Delivers the dead letters of `consumer` to it again (`only` these), with all attempts anew. Returns how many.
-
-    `url` is the service's database. The letters go through the stream; other consumers leave them alone. The broker
-    is closed at the end.
-    """
-    connection = await asyncpg.connect(url)
-    try:
-        letters = await connection.fetch(_DEAD, consumer, only)
-        for letter in letters:
-            stamp = f"{letter['id']}.{consumer}.{datetime.now(UTC).timestamp()}"
-            headers = {**json.loads(letter["headers"]), MESSAGE_ID: stamp, ONLY: consumer}
-            # Marked first: the other way round, a quick success would be followed by a mark on nothing. Together: what
-            # could not be published stays a dead letter.
-            async with connection.transaction():
-                await connection.execute(_REVIVE, letter["id"], consumer)
-                await broker.publish(letter["subject"], letter["payload"], headers)
-    finally:
-        await connection.close()
-        await broker.close()
-    return len(letters)

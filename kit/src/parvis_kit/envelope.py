@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from parvis_watch.refill import AGAIN
+
 if TYPE_CHECKING:
     from google.protobuf.message import Message
     from nats.aio.msg import Msg
@@ -38,8 +40,9 @@ def subject_of(event: "Message | type[Message]") -> str:
 
 def headers(row: Mapping[str, Any], source: str) -> dict[str, str]:
     """The headers of an outbox row; its own (trace context) never override an attribute."""
+    own = json.loads(row["headers"])
     attributes = {
-        MESSAGE_ID: str(row["id"]),
+        MESSAGE_ID: str(row["id"]) + own.get(AGAIN, ""),
         "content-type": "application/protobuf",
         "ce-specversion": "1.0",
         "ce-id": str(row["id"]),
@@ -51,7 +54,7 @@ def headers(row: Mapping[str, Any], source: str) -> dict[str, str]:
     }
     if row["organisation_id"] is not None:
         attributes["ce-organisation"] = str(row["organisation_id"])
-    return {**json.loads(row["headers"]), **attributes}
+    return {**own, **attributes}
 
 
 def open_envelope(message: "Msg") -> Envelope:

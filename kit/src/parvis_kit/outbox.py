@@ -2,7 +2,8 @@
 
 A claim is a transaction that locks unsent rows (`FOR UPDATE SKIP LOCKED`): the lock is the lease, and it ends with the
 relay that holds it. Rows are found by being unsent, never by a position, so a transaction that commits late loses
-nothing. A row that was published but not marked is published again under the same message id.
+nothing. A row that was published but not marked is published again under the same message id. So is what a broker has
+lost (`parvis_watch.refill`).
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from parvis_kit.ids import uuid7
 from parvis_kit.postgres import first_id_at, keep_connected
 from parvis_watch import jobs
 from parvis_watch.metrics import PUBLISHED
+from parvis_watch.refill import KEPT, Refill
 from parvis_watch.traces import carried, edge
 
 if TYPE_CHECKING:
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from parvis_kit.broker import Broker
     from parvis_watch.papers import Address
 
-KEPT = timedelta(days=30)  # as long as the stream: rows replay what a broken broker lost
 INBOX_KEPT = timedelta(days=40)  # longer than any row that could come again
 LARGEST = 512 * 1024  # bytes; half of what NATS takes: an event says what happened, it carries no file
 
@@ -73,15 +74,6 @@ async def append(connection: "asyncpg.Connection", rows: Iterable[Mapping[str, A
     await connection.executemany(_APPEND, [tuple(each.values()) for each in rows])
 
 
-async def replay(connection: "asyncpg.Connection", since: datetime) -> int:
-    """Marks the rows of `since` and later unsent, after a broker lost them; inboxes absorb what was not lost."""
-    # A relay may have published rows before the loss and mark them sent only now: it is waited for.
-    await connection.execute("SELECT FROM outbox WHERE sent_at IS NULL FOR UPDATE")
-    # By the database's clock: ids are made by the clock of whoever made them.
-    mark = "UPDATE outbox SET sent_at = NULL WHERE created_at >= $1 AND sent_at IS NOT NULL"
-    return int((await connection.execute(mark, since)).split()[-1])
-
-
 class Relay:
     """Publishes the outbox of one service's database, in as many replicas as there are.
 
@@ -99,6 +91,7 @@ class Relay:
         self._wake = asyncio.Event()
         self._beaten = 0.0
         self._pruned = 0.0
+        self._refill = Refill(broker.made)
 
     async def run(self) -> None:
         """Until cancelled. Survives restarts of PostgreSQL and NATS."""
@@ -112,6 +105,7 @@ class Relay:
         connection.add_termination_listener(wake)
         while True:
             await self._broker.client()  # nothing is claimed while there is nobody to tell
+            await self._refill.look(connection, self._broker.lost(), asyncio.get_running_loop().time())
             self._wake.clear()
             if await self._publish_batch(connection) == _BATCH:
                 continue
@@ -137,7 +131,8 @@ class Relay:
                 raise ConnectionError("NATS went away before it acknowledged.")
             results = publishing.result()
             sent = [each["id"] for each, result in zip(rows, results, strict=True) if result is None]
-            await connection.execute("UPDATE outbox SET sent_at = clock_timestamp() WHERE id = ANY($1)", sent)
+            # Since when it may have been published: the transaction began before that.
+            await connection.execute("UPDATE outbox SET sent_at = now() WHERE id = ANY($1)", sent)
         PUBLISHED.inc(len(sent))
         for result in results:
             if result is not None:

@@ -17,6 +17,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
+from parvis_watch.refill import add_since
 from parvis_watch.standing import TooNewError
 
 #: Where containers find secrets: a file per variable, named like it in lower case (`parvis_database_url`). A variable
@@ -58,6 +59,8 @@ def command_line(name: str, own: Mapping[str, Offered]) -> argparse.ArgumentPars
     several = parser.add_subparsers(dest="command", metavar="command")
     several.add_parser("migrate", help="brings the schema to its newest revision")
     several.add_parser("verify-audit", help="checks every chain of the audit trail")
+    says = "sends events again that the broker has lost"
+    add_since(several.add_parser("replay-events", help=says, description=says))
     for each, command in own.items():
         mine = several.add_parser(each, help=command.says, description=command.says)
         if command.arguments is not None:

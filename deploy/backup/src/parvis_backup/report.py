@@ -48,7 +48,7 @@ def restored(console: Console, done: Report) -> None:
     lines = [
         f"{sum(done.rows.values())} rows in {len(done.rows)} databases, as many in each table as at the mark",
         f"{done.objects} objects ({done.object_bytes / 1e6:.1f} MB)",
-        f"{sum(done.replayed.values())} events are published again once the services run ({replayed})",
+        f"{sum(done.replayed.values())} events are published again once services run ({replayed}); none counts twice",
         f"{done.sessions_ended} sessions ended: everybody signs in once more. Passwords, memberships, factors: as then",
         "invoices closed after that are lost, and their numbers are given again: docs/operations.md, After a restore",
         f"{done.chains} audit chains hold",

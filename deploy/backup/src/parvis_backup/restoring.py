@@ -1,9 +1,10 @@
 """Restores a backup into an empty installation whose engines run and whose services do not.
 
 Everything is proven before anything is written. Databases are filled under other names and take their own in the last
-step; what was made until then is removed when something fails. Then the services reconcile by themselves: events that
-may have been on their way at the mark are unsent again in the outboxes, so relays publish them when services start, and
-inboxes absorb those that were handled. Sessions and tokens end: one of them may have been ended since the mark.
+step; what was made until then is removed when something fails. Then the services reconcile by themselves: events of the
+last 30 days, and older ones that were on their way at the mark, are unsent again in the outboxes, so relays feed the
+new broker when services start, and inboxes absorb what was handled. Sessions and tokens end: one of them may have
+been ended since the mark.
 """
 
 import asyncio
@@ -22,8 +23,9 @@ from parvis_backup.place import DATABASES, Place
 from parvis_backup.problems import BackupError, DamagedError
 from parvis_backup.progress import Quiet, Shows, Step, counted
 from parvis_backup.vault import Manifest, StoredObject, Vault, sha256_of
-from parvis_kit import audit, outbox
+from parvis_kit import audit
 from parvis_kit.migrations import revisions
+from parvis_watch import refill
 
 READERS = 4
 
@@ -243,15 +245,21 @@ async def _fill(place: Place, vault: Vault, proven: Proven, service: str, step: 
         if (found := await databases.counts(connection)) != expected:
             differ = sorted(table for table in found.keys() | expected if found.get(table) != expected.get(table))
             raise BackupError(f"{service} was not restored as it was: rows differ in {', '.join(differ)}.")
-        since = datetime.fromisoformat(proven.manifest.replay_since)
         ended = await end_sessions(connection, service, set(found))
-        replayed = await outbox.replay(connection, since) if "outbox" in found else 0
+        replayed = await refill.replay(connection, published_again_since(proven.manifest)) if "outbox" in found else 0
         await connection.execute("ANALYZE")
         chains = await _chains(connection) if "audit_heads" in found else []
     finally:
         await connection.close()
     broken = [f"{service} {each.organisation_id}: at {each.seq}, {each.problem}" for each in chains if each.problem]
     return _Filled(sum(found.values()), replayed, ended, len(chains) - len(broken), broken)
+
+
+def published_again_since(manifest: Manifest) -> datetime:
+    """As far back as relays would feed a new broker anyway, or as the broker of the backup had not handled: who had
+    never consumed, or waited long to publish, is not to be known from its consumers alone.
+    """
+    return min(datetime.fromisoformat(manifest.replay_since), refill.told(None))
 
 
 async def _chains(connection: asyncpg.Connection) -> list[audit.Chain]:

@@ -14,7 +14,14 @@ from parvis_local.ending import ended
 from parvis_local.layout import DEFAULT_DATA
 from parvis_local.ports import SERVICES
 from parvis_local.suite import Suite, SuiteFailed
-from parvis_local.tools import add_backups_folder, add_dead_letters, add_disks, add_secrets, looked_into
+from parvis_local.tools import (
+    add_backups_folder,
+    add_dead_letters,
+    add_disks,
+    add_replay_events,
+    add_secrets,
+    looked_into,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -93,12 +100,22 @@ def _parser() -> argparse.ArgumentParser:
 
     add_secrets(commands)
     _add_backup(commands, where)
+    _add_events(commands, where)
+    _add_release(commands)
+    return parser
+
+
+def _add_events(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", where: argparse.ArgumentParser
+) -> None:
     letters = commands.add_parser("dead-letters", parents=[where], help="events that a service gave up")
     add_dead_letters(letters)
     letters.set_defaults(act=_dead_letters)
-
-    _add_release(commands)
-    return parser
+    again = commands.add_parser(
+        "replay-events", parents=[where], help="have services send events again that the broker has lost"
+    )
+    add_replay_events(again)
+    again.set_defaults(act=_replay_events)
 
 
 def _add_release(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -297,6 +314,18 @@ def _dead_letters(options: argparse.Namespace) -> int:
     place = dead_letters.Place(databases, told if elsewhere else suite.nats_url)
     chosen = {"service": options.service, "ids": options.ids, "everything": options.everything}
     return dead_letters.run(place, options.do, **chosen)
+
+
+def _replay_events(options: argparse.Namespace) -> int:
+    from parvis_local import replay_events  # noqa: PLC0415
+    from parvis_local.ports import SERVICES  # noqa: PLC0415
+
+    suite = Suite(options.data)
+    if not suite.is_running():
+        print(f"No suite runs on {suite.layout.data}. Start it with ./parvis up.")
+        return 1
+    databases = {name: suite.environment(name)["PARVIS_DATABASE_URL"] for name in SERVICES}
+    return replay_events.run(databases, options.since, service=options.service)
 
 
 def _backup(options: argparse.Namespace) -> int:

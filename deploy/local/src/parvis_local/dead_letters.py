@@ -5,9 +5,11 @@ Both stand in the service's audit trail.
 """
 
 import asyncio
+import json
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Literal
@@ -19,8 +21,9 @@ from google.protobuf.message import DecodeError
 from rich.console import Console
 
 from parvis_kit.broker import Broker
-from parvis_kit.bus import replay_dead_letters
+from parvis_kit.bus import ONLY
 from parvis_kit.caller import Caller
+from parvis_kit.envelope import MESSAGE_ID
 from parvis_kit.unit import Database
 
 Act = Literal["list", "show", "replay", "discard"]
@@ -35,7 +38,16 @@ _FAILING = "SELECT count(*) FROM dead_letters WHERE dead_at IS NULL AND replayed
 _SHOW = """
 SELECT id, subject, payload, headers, organisation_id, error, attempts, failed_at, dead_at, replayed_at
 FROM dead_letters WHERE id = ANY($1::uuid[])"""
-_DISCARD = "DELETE FROM dead_letters WHERE dead_at IS NOT NULL AND id = ANY($1::uuid[]) RETURNING id"
+#: Counts as handled: it would come again when a broker that lost its disk is fed anew.
+_DISCARD = """
+WITH gone AS (DELETE FROM dead_letters WHERE dead_at IS NOT NULL AND id = ANY($1::uuid[]) RETURNING id, consumer),
+never AS (INSERT INTO inbox (message_id, consumer) SELECT id, consumer FROM gone ON CONFLICT DO NOTHING)
+SELECT id FROM gone"""
+_DEAD = """
+SELECT id, subject, payload, headers FROM dead_letters
+WHERE consumer = $1 AND dead_at IS NOT NULL AND ($2::uuid[] IS NULL OR id = ANY($2)) ORDER BY id"""
+_REVIVE = """
+UPDATE dead_letters SET attempts = 0, dead_at = NULL, replayed_at = now() WHERE id = $1 AND consumer = $2"""
 _FIRST = 160
 #: Events that a list shows of each service, and that are settled in one go.
 _SHOWN = 1000
@@ -100,7 +112,7 @@ async def _list(databases: Mapping[str, str], ids: Sequence[UUID]) -> int:
     console = Console(file=sys.stdout, highlight=False, markup=False, soft_wrap=True)
     found = failing = 0
     for service, url in databases.items():
-        async with _connected(url) as connection:
+        async with connected(url) as connection:
             dead = [row["id"] for row in await connection.fetch(_IDS, list(ids) or None)]
             for letter in await connection.fetch(_LIST, dead[:_SHOWN]):
                 event, moment = letter["subject"].removeprefix("parvis."), f"{letter['dead_at']:%Y-%m-%d %H:%M} UTC"
@@ -123,7 +135,7 @@ async def _show(databases: Mapping[str, str], ids: Sequence[UUID]) -> int:
     console = Console(file=sys.stdout, highlight=False)
     found = 0
     for service, url in databases.items():
-        async with _connected(url) as connection:
+        async with connected(url) as connection:
             for letter in await connection.fetch(_SHOW, list(ids)):
                 found += 1
                 told = {"service": service, **letter, "content": _content(letter), "error": letter["error"]}
@@ -168,7 +180,7 @@ async def _broker_of(place: Place, service: str) -> Broker:
 async def _settle(place: Place, databases: Mapping[str, str], act: Act, ids: Sequence[UUID]) -> int:
     done = 0
     for service, url in databases.items():
-        async with _connected(url) as connection:
+        async with connected(url) as connection:
             letters = [row["id"] for row in await connection.fetch(_IDS, list(ids) or None)]
         settled = 0
         for begin in range(0, len(letters), _SHOWN):
@@ -195,8 +207,31 @@ async def _replay(place: Place, service: str, url: str, letters: Sequence[UUID])
     return await _record(service, url, "replay", letters)
 
 
+async def replay_dead_letters(url: str, broker: Broker, consumer: str, only: Sequence[object] | None = None) -> int:
+    """Delivers the dead letters of `consumer` to it again (`only` these), with all attempts anew. Returns how many.
+
+    `url` is the service's database. The letters go through the stream; other consumers leave them alone. The broker
+    is closed at the end.
+    """
+    connection = await asyncpg.connect(url)
+    try:
+        letters = await connection.fetch(_DEAD, consumer, only)
+        for letter in letters:
+            stamp = f"{letter['id']}.{consumer}.{datetime.now(UTC).timestamp()}"
+            headers = {**json.loads(letter["headers"]), MESSAGE_ID: stamp, ONLY: consumer}
+            # Marked first: the other way round, a quick success would be followed by a mark on nothing. Together: what
+            # could not be published stays a dead letter.
+            async with connection.transaction():
+                await connection.execute(_REVIVE, letter["id"], consumer)
+                await broker.publish(letter["subject"], letter["payload"], headers)
+    finally:
+        await connection.close()
+        await broker.close()
+    return len(letters)
+
+
 async def _no_longer_dead(url: str, letters: Sequence[UUID]) -> list[UUID]:
-    async with _connected(url) as connection:
+    async with connected(url) as connection:
         dead = {row["id"] for row in await connection.fetch(_IDS, list(letters))}
     return [each for each in letters if each not in dead]
 
@@ -226,7 +261,7 @@ _BATCHES: Mapping[str, Callable[[Place, str, str, Sequence[UUID]], Awaitable[int
 }
 
 
-class _connected:  # noqa: N801 - reads as a verb
+class connected:  # noqa: N801 - reads as a verb
     """A connection for the length of a block."""
 
     def __init__(self, url: str) -> None:

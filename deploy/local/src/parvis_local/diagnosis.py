@@ -21,6 +21,7 @@ from parvis_backup.vault import said_of
 from parvis_local.ports import SERVICES
 
 #: What the rules of deploy/observability/alerts.yml use too: the doctor and the alerts say the same.
+STREAM_LOST_SECONDS = 3600
 OUTBOX_SECONDS, UNSEALED_SECONDS, SILENCE_SECONDS, DRIFT_SECONDS = 60, 300, 60, 1
 MAIL_SECONDS, QUEUE_LAG, CERTIFICATE_DAYS, ANCHOR_HOURS = 1800, 1000, 14, 26
 FIRST_ANCHOR_SECONDS = 900
@@ -177,6 +178,11 @@ def _waiting(name: str, told: Told) -> Iterator[tuple[str, str]]:
 
 
 def _dates(name: str, told: Told, now: float) -> Iterator[tuple[str, str]]:
+    if (since := now - told.value("parvis_stream_lost_timestamp_seconds")) < STREAM_LOST_SECONDS:
+        yield (
+            f"NATS lost the events of {name}, which sends them again since {_ago(since)}",
+            "Why did its disk go? What is late arrives by itself; its log says how many (broker_lost_events).",
+        )
     for labels, end in told.series.get("parvis_certificate_end_timestamp_seconds", ()):
         whose = f"certificate of {name}" if labels["certificate"] == "own" else f"authority that {name} trusts"
         if end < now + CERTIFICATE_DAYS * DAY:

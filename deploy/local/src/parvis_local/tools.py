@@ -70,6 +70,9 @@ def _parser() -> argparse.ArgumentParser:
     letters = commands.add_parser("dead-letters", help="events that a service gave up")
     add_dead_letters(letters)
     letters.set_defaults(act=_dead_letters)
+    again = commands.add_parser("replay-events", help="have services send events again that the broker has lost")
+    add_replay_events(again)
+    again.set_defaults(act=_replay_events)
     prepared = commands.add_parser("prepared", help="say whether the secrets are there (one-shot in compose)")
     prepared.set_defaults(act=_prepared)
     add_backups(commands)
@@ -163,6 +166,25 @@ def _dead_letters(options: argparse.Namespace) -> int:
     chosen = {"service": options.service, "ids": options.ids, "everything": options.everything}
     try:
         return dead_letters.run(dead_letters.Place.of_secrets(Path("/run/secrets")), options.do, **chosen)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def add_replay_events(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `replay-events`, which ./parvis has too."""
+    from parvis_watch.refill import add_since  # noqa: PLC0415 - ./parvis secrets needs less
+
+    add_since(parser)
+    parser.add_argument("--service", default="", help="only those of this service")
+
+
+def _replay_events(options: argparse.Namespace) -> int:
+    from parvis_local import dead_letters, replay_events  # noqa: PLC0415
+
+    try:
+        databases = dead_letters.Place.of_secrets(Path("/run/secrets")).databases
+        return replay_events.run(databases, options.since, service=options.service)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 1
