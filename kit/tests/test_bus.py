@@ -19,6 +19,7 @@ from parvis_kit.errors import invalid, unavailable
 from parvis_kit.ids import uuid7
 from parvis_kit.testing import eventually, running
 from parvis_local.dead_letters import replay_dead_letters
+from parvis_watch import metrics
 
 
 def consumer_of(broker, database, **options):
@@ -172,6 +173,80 @@ async def test_a_mistake_is_tried_again_then_kept_and_replayed(database, databas
         assert await replay_dead_letters(database_urls.service, Broker(nats_url, name="replay"), bus.name) >= 2
         assert await once_each(database, ids) == {1}
         await eventually(lambda: no_letter(database, bus, ids))
+
+
+async def test_a_process_that_does_not_work_the_queue_says_how_far_behind_it_is(database, broker, relay, nats_url):
+    """`--role api`: the worker may be elsewhere, or nowhere."""
+    bus = consumer_of(broker, database)
+    bus.on(AccountActivated, count_effect)
+    async with running(bus.consume):
+        ids = await emit(database, 2)
+        assert await once_each(database, ids) == {1}
+    beside = Broker(nats_url, name="beside")
+    other = Bus(beside, database, consumer=bus.name)
+    other.on(AccountActivated, count_effect)
+    await other.probe()
+    assert metrics.QUEUE_LAG.collect()[0].samples[0].value == 0
+    assert metrics.QUEUE_AGE.collect()[0].samples[0].value == 0
+
+    waiting = await emit(database, 3)
+    await eventually(lambda: behind(other, 3))
+    await asyncio.sleep(0.5)
+    await other.probe()
+    assert 0.5 <= metrics.QUEUE_AGE.collect()[0].samples[0].value < 60
+    assert await effects(database, waiting) == {}
+    await beside.close()
+
+
+async def behind(bus, count):
+    await bus.probe()
+    return metrics.QUEUE_LAG.collect()[0].samples[0].value == count
+
+
+async def test_an_event_that_waits_for_its_next_attempt_is_not_behind(database, broker, relay):
+    bus = consumer_of(broker, database)
+
+    async def later(unit, event, envelope):
+        raise Retry(30)
+
+    bus.on(AccountActivated, later)
+    async with running(bus.consume):
+        await emit(database, 2)
+        await eventually(lambda: opened(bus, 2))
+        await asyncio.sleep(0.5)
+        await bus.probe()
+        assert metrics.QUEUE_AGE.collect()[0].samples[0].value == 0
+
+
+async def opened(bus, count):
+    await bus.probe()
+    return metrics.QUEUE_OPEN.collect()[0].samples[0].value >= count
+
+
+async def test_a_failure_is_forgotten_although_a_new_stream_counts_from_one(database, broker, relay, nats_url):
+    bus = consumer_of(broker, database, back_off=[600])
+    broken = [True]
+
+    async def mistaken(unit, event, envelope):
+        await count_effect(unit, event, envelope)
+        if broken[0]:
+            raise ZeroDivisionError
+
+    bus.on(AccountActivated, mistaken)
+    async with running(bus.consume):
+        ids = await emit(database, 1)
+        await eventually(lambda: failed(database, bus, ids))
+        broken[0] = False
+        await rows(database, "DELETE FROM outbox WHERE NOT id = ANY($1)", ids)  # of other tests
+        client = await nats.connect(nats_url)
+        await client.jsm().delete_stream("PARVIS")
+        await client.close()
+        assert await once_each(database, ids) == {1}
+        await eventually(lambda: no_letter(database, bus, ids))
+
+
+async def failed(database, bus, ids):
+    return {each["id"] for each in await letters(database, bus)} >= set(ids)
 
 
 class WithoutStream(Broker):

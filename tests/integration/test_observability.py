@@ -79,12 +79,14 @@ def test_the_doctor_and_the_alerts_have_one_opinion():
     thresholds = {
         "OutboxStuck": diagnosis.OUTBOX_SECONDS,
         "QueueBehind": diagnosis.QUEUE_LAG,
+        "QueueLate": diagnosis.QUEUE_SECONDS,
         "ClockDrift": diagnosis.DRIFT_SECONDS,
         "AuditUnsealed": diagnosis.UNSEALED_SECONDS,
         "RevocationsSilent": diagnosis.SILENCE_SECONDS,
         "MailsWait": diagnosis.MAIL_SECONDS,
     }
     assert [alert for alert, limit in thresholds.items() if not found[alert].endswith(f"> {limit}")] == []
+    assert f"time() - {diagnosis.STREAM_LOST_SECONDS}" in found["StreamLost"]
     assert f"< {diagnosis.CERTIFICATE_DAYS} * 86400" in found["CertificateEnds"]
     assert f"> {diagnosis.ANCHOR_HOURS} * 3600" in found["AnchorLate"]
     assert f"< {diagnosis.DISK_FREE}" in found["DiskNearlyFull"]
@@ -120,7 +122,16 @@ def test_prometheus_and_alertmanager_understand_their_files(promtool, tmp_path_f
 def test_every_service_that_is_looked_for_is_expected():
     jobs = yaml.safe_load((FOLDER / "prometheus.yml").read_text())["scrape_configs"]
     names = {job["job_name"]: [name for places in job["dns_sd_configs"] for name in places["names"]] for job in jobs}
-    assert names == {name: [name] for name in names}
+    apart = [each for each in SERVICES if f"{each}-worker" in (ROOT / "deploy" / "compose" / f"{each}.yml").read_text()]
+    assert names == {name: [name, f"{name}-worker"] if name in apart else [name] for name in names}
+    [whose] = {
+        each["regex"]
+        for job in jobs
+        for each in job["relabel_configs"]
+        if each.get("source_labels") and "regex" in each
+    }
+    found = {name: re.fullmatch(whose, name)[1] for each in apart for name in names[each]}
+    assert found == {name: name.removesuffix("-worker") for name in found}
     *looked_for, last = names
     assert last == "disks"  # which has an alert of its own
     assert [rule["labels"]["service"] for rule in GROUPS["expected"]] == looked_for

@@ -17,6 +17,7 @@ from parvis_kit.broker import STREAM, Broker, Feed, Puller
 from parvis_kit.envelope import subject_of
 from parvis_local.broker_users import configuration, permissions
 from parvis_local.credentials import DATABASES
+from parvis_watch.queue import oldest
 
 HOST = "127.0.0.1"
 OWN = subject_of(SessionEnded)
@@ -91,6 +92,8 @@ async def test_a_service_publishes_and_hears_what_it_needs(identity):
         await first.wait()
         await second.wait()
     assert (await identity.stream())["state"]["bytes"] > 0
+    assert (await identity.made())[1] > timedelta(0)
+    assert await oldest(await identity.client(), STREAM, identity.name, [OWN], 0) > 0
     assert (await puller.stands()).num_pending == 0
     for task in running:
         task.cancel()

@@ -4,6 +4,7 @@ import asyncio
 import http.server
 import json
 import re
+import socket
 import ssl
 import threading
 from dataclasses import asdict, replace
@@ -16,7 +17,7 @@ import yaml
 from parvis_backup.outcome import Outcome
 from parvis_local import diagnosis, tools
 from parvis_local.authority import identity_of, make_identities
-from parvis_local.diagnosis import Told, backups, examine, targets
+from parvis_local.diagnosis import Told, all_of, backups, examine, targets
 from parvis_local.layout import ROOT
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp()
@@ -58,6 +59,8 @@ def test_a_process_that_is_well_is_one_line():
         ("parvis_schema_difference 1", "ahead of its code", "newer release"),
         ("parvis_outbox_oldest_seconds 400", "wait to leave, the oldest for 7 minutes", "worker"),
         ("parvis_queue_lag 5000", "5000 events behind", "workers"),
+        ("parvis_queue_oldest_seconds 7200", "an event has waited for 2 hours for notify", "worker"),
+        (f"parvis_stream_lost_timestamp_seconds {NOW - 600}", "NATS lost the events of notify", "broker_lost_events"),
         ("parvis_dead_letters 1", "gave up 1 event", "dead-letters list --service notify"),
         ("parvis_audit_unsealed_seconds 900", "not been sealed for 15 minutes", "worker"),
         ("parvis_audit_chains_broken 2", "2 chains of the audit trail", "verify-audit"),
@@ -258,3 +261,22 @@ def test_compose_mounts_that_volume_where_the_doctor_runs():
     main = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["backup"]
     assert main["volumes"] == [f"backup:{tools.BACKUPS}"]
     assert main["user"] == tool["user"]
+
+
+def works(**processes):
+    told = {name.replace("_", "-"): Told.parse(f"{WELL}parvis_works {value}\n") for name, value in processes.items()}
+    return [fact.text for fact in all_of(told) if not fact.fine and "background work" in fact.text]
+
+
+def test_who_does_the_background_work_is_missed_where_nobody_does_it():
+    assert works(billing=0, notify=1, web=0) == ["nobody does the background work of billing"]
+    assert works(billing=0, billing_worker=1, notify=1) == []
+
+
+def test_workers_are_asked_where_their_names_are_known(monkeypatch):
+    def known(name, _):
+        if name != "billing-worker":
+            raise socket.gaierror(name)
+
+    monkeypatch.setattr(socket, "getaddrinfo", known)
+    assert [name for name in targets("") if name.endswith("-worker")] == ["billing-worker"]

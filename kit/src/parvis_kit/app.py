@@ -44,7 +44,7 @@ from parvis_kit.server import Confirm, GrpcServer
 from parvis_kit.settings import ServiceSettings
 from parvis_kit.tokens import FetchKeys, TokenVerifier
 from parvis_kit.unit import Database
-from parvis_watch import refill, start
+from parvis_watch import metrics, refill, start
 from parvis_watch.http import HttpServer, Watched
 from parvis_watch.jobs import for_ever
 from parvis_watch.logs import configure_logs, evidence
@@ -136,6 +136,7 @@ class Service(Generic[Settings]):
         tasks = [asyncio.create_task(for_ever(self.bus.listen))]
         if role != "worker" and self.settings.grpc_listen:
             await self.grpc.start()
+        metrics.WORKS.set(role != "api")
         if role != "api":
             url, name = self.database.url, self.settings.service
             relay = Relay(url, self.broker, source=name, heartbeat=self.heartbeat)

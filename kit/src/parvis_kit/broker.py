@@ -22,6 +22,7 @@ from nats.js.errors import APIError, NotFoundError
 
 from parvis_watch.jobs import heed_the_end
 from parvis_watch.papers import Address
+from parvis_watch.queue import waited
 
 if TYPE_CHECKING:
     from nats.aio.subscription import Subscription
@@ -274,6 +275,10 @@ class Puller(_Listening):
         manager = (await self._broker.client()).jsm(timeout=2)
         found: api.ConsumerInfo = await manager.consumer_info(STREAM, self._durable)
         return found
+
+    async def waits(self, found: api.ConsumerInfo) -> float:
+        """How long the oldest event has waited that the consumer has not been given, in seconds."""
+        return await waited(await self._broker.client(), found, self._broker.name, self._subjects)
 
     async def _tick(self, client: Client) -> None:
         if client is not self._client:

@@ -14,6 +14,7 @@ import asyncio
 import inspect
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
@@ -21,13 +22,14 @@ from typing import TYPE_CHECKING, TypeVar
 import nats.errors
 import structlog
 from google.protobuf.message import Message
+from nats.js.errors import NotFoundError
 from sqlalchemy import exc as sql_errors
 
 from parvis_kit.broker import Broker, Feed, Puller
 from parvis_kit.caller import Acting, Caller, acting_as
 from parvis_kit.envelope import MESSAGE_ID, Envelope, open_envelope, subject_of
 from parvis_kit.errors import Kind, ServiceError
-from parvis_watch.metrics import EVENT_SECONDS, EVENTS, EVENTS_AGAIN, QUEUE_LAG, QUEUE_OPEN, STREAM_BYTES
+from parvis_watch.metrics import EVENT_SECONDS, EVENTS, EVENTS_AGAIN, QUEUE_AGE, QUEUE_LAG, QUEUE_OPEN, STREAM_BYTES
 from parvis_watch.traces import edge
 from parvis_watch.words import said
 
@@ -181,10 +183,9 @@ class Bus:
 
     async def consume(self) -> None:
         """Handles events, until cancelled: then takes no more, and gives back what does not end within `GRACE`."""
-        self._puller = Puller(self.broker, self.name, list(self._handlers), self._receive, self.room, self._ack_wait)
         working = [asyncio.create_task(self._stay_alive())]
         if self._handlers:
-            working.append(asyncio.create_task(self._puller.run()))
+            working.append(asyncio.create_task(self._consumer().run()))
         try:
             await asyncio.gather(*working)
         finally:
@@ -206,11 +207,15 @@ class Bus:
         return bool(await unit.fetch(_ENTER, envelope.id, self.name))
 
     async def probe(self) -> None:
-        """Says how far the consumer is behind the stream. Raises while the broker cannot be reached."""
-        if self._puller is not None and self._handlers:
-            found = await self._puller.stands()
-            QUEUE_LAG.set(found.num_pending or 0)
-            QUEUE_OPEN.set(found.num_ack_pending or 0)
+        """Says how far the service's consumer is behind the stream, whoever of its processes works it. Raises while the
+        broker cannot be reached.
+        """
+        if self._handlers:
+            with suppress(NotFoundError):  # no worker has come as far yet: `parvis_works` says where none runs
+                found = await self._consumer().stands()
+                QUEUE_LAG.set(found.num_pending or 0)
+                QUEUE_OPEN.set(found.num_ack_pending or 0)
+                QUEUE_AGE.set(await self._consumer().waits(found))
         STREAM_BYTES.set((await self.broker.stream())["state"]["bytes"])
 
     def _register(self, event_class: type[_Event], run: _Run) -> None:
@@ -223,6 +228,13 @@ class Bus:
         """How many handlers more may run."""
         return self.concurrency - len(self._in_flight)
 
+    def _consumer(self) -> Puller:
+        if self._puller is None:
+            self._puller = Puller(
+                self.broker, self.name, list(self._handlers), self._receive, self.room, self._ack_wait
+            )
+        return self._puller
+
     def _receive(self, message: "Msg") -> None:
         task = asyncio.create_task(self._handle(message))
         self._in_flight[task] = message
@@ -232,8 +244,7 @@ class Bus:
         del self._in_flight[task]
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("message_not_settled", error=error)  # it comes again
-        if self._puller is not None:
-            self._puller.wake()
+        self._consumer().wake()
 
     async def _handle(self, message: "Msg") -> None:
         try:

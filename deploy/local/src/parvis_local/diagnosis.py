@@ -3,10 +3,12 @@ process is asked for /metrics, and what it tells is judged here, without further
 """
 
 import asyncio
+import socket
 import ssl
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +25,7 @@ from parvis_local.ports import SERVICES
 #: What the rules of deploy/observability/alerts.yml use too: the doctor and the alerts say the same.
 STREAM_LOST_SECONDS = 3600
 OUTBOX_SECONDS, UNSEALED_SECONDS, SILENCE_SECONDS, DRIFT_SECONDS = 60, 300, 60, 1
+QUEUE_SECONDS = 900
 MAIL_SECONDS, QUEUE_LAG, CERTIFICATE_DAYS, ANCHOR_HOURS = 1800, 1000, 14, 26
 FIRST_ANCHOR_SECONDS = 900
 DISK_FREE = 0.05  # of a disk: below that there is no time left
@@ -70,7 +73,8 @@ async def ask(targets: Mapping[str, str]) -> dict[str, Told | str]:
     believed = _believed()
 
     async def one(http: httpx.AsyncClient, name: str, address: str) -> Told | str:
-        named = {"sni_hostname": name} if believed and name in PROCESSES else {}
+        whose = name.removesuffix("-worker")
+        named = {"sni_hostname": whose} if believed and whose in PROCESSES else {}
         try:
             answer = await http.get(f"{address}/metrics", extensions=named)
             answer.raise_for_status()
@@ -151,6 +155,8 @@ def _waiting(name: str, told: Told) -> Iterator[tuple[str, str]]:
         )
     if (lag := told.value("parvis_queue_lag")) > QUEUE_LAG:
         yield f"{name} is {lag:.0f} events behind", "It catches up; if it does not, give it more workers."
+    if (age := told.value("parvis_queue_oldest_seconds")) > QUEUE_SECONDS:
+        yield f"an event has waited for {_ago(age)} for {name} to take it", "Does its worker run? Its log says why not."
     if dead := told.value("parvis_dead_letters"):
         yield (
             f"{name} gave up {dead:.0f} {'event' if dead == 1 else 'events'}",
@@ -249,11 +255,21 @@ def backups(folder: Path, now: float) -> Finding:
 def targets(told: str) -> dict[str, str]:
     """`identity=https://10.0.0.3:8080,web=…`; by default the names that compose gives."""
     if not told:
-        return {name: f"https://{name}:8080" for name in PROCESSES}
+        return {name: f"https://{name}:8080" for name in (*PROCESSES, *_apart())}
     pairs = (each.partition("=") for each in told.split(",") if each)
     found = {name.strip(): address.strip().rstrip("/") for name, _, address in pairs}
     if wrong := [name for name, address in found.items() if not address.startswith(("http://", "https://"))]:
         raise ValueError(f"No address for {', '.join(wrong)}: write NAME=https://HOST:PORT, commas between.")
+    return found
+
+
+def _apart() -> list[str]:
+    """Containers that do a service's background work, where they run apart: a name that nobody has is nobody missed."""
+    found = []
+    for name in (f"{service}-worker" for service in SERVICES):
+        with suppress(OSError):
+            socket.getaddrinfo(name, 8080)
+            found.append(name)
     return found
 
 
@@ -289,6 +305,15 @@ def all_of(answers: Mapping[str, Told | str]) -> list[Finding]:
     """The findings of all processes."""
     now = time.time()
     found = [finding for name, told in answers.items() for finding in examine(name, told, now)]
+    works: dict[str, float] = {}
+    for name, told in answers.items():
+        service = name.removesuffix("-worker")
+        if isinstance(told, Told) and "parvis_works" in told.series and service in SERVICES:  # the pages have none
+            works[service] = max(works.get(service, 0), told.value("parvis_works"))
+    for service in (each for each, does in works.items() if not does):
+        text = f"nobody does the background work of {service}"
+        advice = f"Where does its worker run (--role worker, {service}-worker in compose)? With --targets, name it too."
+        found.append(Finding(fine=False, text=text, advice=advice))
     releases = {told.labels("parvis_build_info").get("version") for told in answers.values() if isinstance(told, Told)}
     if len(releases) > 1:
         names = ", ".join(sorted(map(str, releases)))
