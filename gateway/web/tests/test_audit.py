@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parvis.notify.v1 import notify_pb2
 from parvis.tenancy.v1 import journal_pb2
 from parvis.trail.v1 import trail_pb2
 from parvis_kit.errors import not_found, unavailable
@@ -147,6 +148,78 @@ async def test_filters_are_asked_of_every_service(suite: Suite, told):
 async def test_an_address_that_somebody_wrote_leads_to_the_page(suite: Suite, told):
     told(tenancy=Trail(entry()))
     assert (await suite.get(f"{PATH}?since=x&until=0001-01-01&kind=nothing")).status_code == 200
+
+
+MAILS = [str(uuid7()) for _ in range(3)]
+
+
+def mails(request):
+    """What notify has of them: the second was erased, the third is gone."""
+    told = {MAILS[0]: ("Marc Roux", "m@roux.example", "Votre bilan est disponible"), MAILS[1]: ("", "", "")}
+    found = {each: told[each] for each in request.ids if each in told}
+    return notify_pb2.ListMessagesResponse(
+        messages=[
+            notify_pb2.Message(id=id_, recipient_name=name, recipient_mail=mail, subject=subject)
+            for id_, (name, mail, subject) in found.items()
+        ]
+    )
+
+
+@pytest.fixture
+def sent(suite: Suite, told):
+    """Acts of three mails, one of which notify still knows, and their trail."""
+    suite.services.answers["ListMessages"] = mails
+    acts = [
+        entry("notify", minute, "message.sent", account_id="", target_kind="message", target_id=id_)
+        for minute, id_ in enumerate(MAILS)
+    ]
+    told(notify=Trail(*acts))
+    return acts
+
+
+async def test_a_mail_is_told_by_whom_it_went_to_and_its_subject_in_one_call(suite: Suite, sent):
+    text = text_of(await suite.get(PATH))
+    assert text.count("The portal sent a mail") == 3
+    assert text.count("Marc Roux · Votre bilan est disponible") == 1
+    assert suite.services.calls.count("ListMessages") == 1
+    assert sorted(suite.services.last("ListMessages").ids) == sorted(MAILS)
+    asked = suite.services.last("BatchGetNames") if "BatchGetNames" in suite.services.calls else None
+    assert asked is None or "message" not in {each.kind for each in asked.things}
+
+
+async def test_the_page_and_the_table_of_a_mail_say_it_and_an_erased_one_says_nothing(suite: Suite, sent):
+    known, erased, _ = sent
+    assert "What it is about Marc Roux · Votre bilan" in text_of(await suite.get(f"{PATH}/notify/{known.id}"))
+    assert "What it is about –" in text_of(await suite.get(f"{PATH}/notify/{erased.id}"))
+    assert "Marc Roux · Votre bilan est disponible" in (await suite.get(f"{PATH}/export.csv")).text
+
+
+async def test_whoever_may_not_read_mails_is_told_none(suite: Suite, sent):
+    suite.services.answers["GetFrame"] = make_frame(rights=["audit.view"])
+    for path in (PATH, f"{PATH}/notify/{sent[0].id}", f"{PATH}/export.csv"):
+        answer = await suite.get(path)
+        assert answer.status_code == 200
+        assert "sent a mail" in text_of(answer)
+        assert "Marc Roux" not in answer.text
+    assert "ListMessages" not in suite.services.calls
+
+
+async def test_the_trail_is_shown_while_notify_cannot_say_whom_mails_went_to(suite: Suite, sent):
+    suite.services.answers["ListMessages"] = unavailable("service_unavailable")
+    assert text_of(await suite.get(PATH)).count("The portal sent a mail") == 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ("account", "exported their own data"),
+        ("organisation", "exported everything that is kept about the organisation"),
+        ("", "exported what is kept about them or the organisation"),
+    ],
+)
+async def test_of_an_export_it_is_told_whose_data_it_held(suite: Suite, told, kind, says):
+    told(tenancy=Trail(entry(act="records.exported", target_kind=kind, target_id=str(uuid7()))))
+    assert f"Claire Martin {says}" in text_of(await suite.get(PATH))
 
 
 async def test_a_search_that_stopped_on_its_way_says_where(suite: Suite, told):

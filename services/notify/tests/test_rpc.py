@@ -118,6 +118,20 @@ async def test_history_is_searched_by_name_address_and_subject(call, suite, firm
     assert list(by_state.messages) == []
 
 
+async def test_messages_are_found_by_what_an_audit_trail_names(call, suite, firm):
+    events = [invited() for _ in range(3)]
+    for event in events:
+        await suite.tell(firm.id, event)
+    rows = [await suite.message_to(firm.id, event.mail) for event in events]
+    named = [str(rows[0]["id"]), str(rows[2]["id"]), str(uuid7())]
+    found = await call(messages.ListMessages, firm.id, pb.ListMessagesRequest(ids=named))
+    assert [each.id for each in found.messages] == [named[1], named[0]]
+    assert not (await call(messages.ListMessages, uuid7(), pb.ListMessagesRequest(ids=named))).messages
+    for wrong in (["x"], [str(uuid7())] * 201):
+        with pytest.raises(ServiceError, match="malformed_request"):
+            await call(messages.ListMessages, firm.id, pb.ListMessagesRequest(ids=wrong))
+
+
 async def test_message_shows_its_attempts_and_hides_its_one_time_link(call, suite, firm):
     event = invited()
     await suite.tell(firm.id, event)

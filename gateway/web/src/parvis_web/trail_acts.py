@@ -313,3 +313,8 @@ ACTS: Mapping[str, Mapping[str, str]] = {
 }
 #: Act → what it says.
 SAYS: Mapping[str, str] = {act: says for acts in ACTS.values() for act, says in acts.items()}
+#: What acts say that are of one name and two things: act, kind of its target → words.
+SAYS_OF: Mapping[tuple[str, str], str] = {
+    ("records.exported", "account"): N_("exported their own data"),
+    ("records.exported", "organisation"): N_("exported everything that is kept about the organisation"),
+}

@@ -44,11 +44,11 @@ async def table(
             _("Recorded by"), _("Place in the chain"), _("Act"), _("Account"), _("Target"), _("Identifier"),
         ]
     )  # fmt: skip
-    page = first
+    page, reads_mails = first, visit.may(trails.READS_MAILS)
     yield b"\xef\xbb\xbf"
     while True:
         with acting_as(await as_reader(visit)):
-            names = await trails.names_of(visit.clients, page.entries)
+            names = await trails.names_of(visit.clients, page.entries, reads_mails=reads_mails)
         for entry in page.entries:
             at = entry.at.ToDatetime(UTC)
             told = {key: trails.value_of(key, value, names) for key, value in sorted(entry.details.items())}

@@ -6,16 +6,18 @@ shown; a search that stopped on its way in one service hides what others found b
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from uuid import UUID
 
+from parvis.notify.v1 import notify_pb2
 from parvis.tenancy.v1 import journal_pb2
 from parvis.trail.v1 import trail_pb2
-from parvis_kit.paging import cursor
+from parvis_kit.paging import LARGEST, cursor
 from parvis_kit.text import search_key
 from parvis_ui.translations import Words
-from parvis_web.calls import at_once, or_down
+from parvis_web.calls import at_once, if_allowed, or_down
 from parvis_web.clients import Clients
 from parvis_web.sentences import N_
-from parvis_web.trail_acts import SAYS
+from parvis_web.trail_acts import SAYS, SAYS_OF
 
 SERVICES = {
     "identity": N_("Sign-in and accounts"),
@@ -39,6 +41,10 @@ _NAMED = {
 #: What an act is about where its target has no name: the first of these that it says.
 _ABOUT = ("name", "number", "domain", "folder", "identifier", "code", "slug")
 _MOST_NAMES = 500
+#: Kind of target that notify names, not tenancy.
+_MAIL = "message"
+#: The right that shows mails.
+READS_MAILS = "notifications.read"
 #: Acts that people do before they are signed in, or that end what they did.
 _OWN = (
     "sign_in.", "session.", "password.", "factor.", "recovery_code", "browser.", "passkey.", "address.", "consent.",
@@ -100,19 +106,50 @@ def _order(entry: trail_pb2.Entry) -> tuple[str, str]:
     return place(entry.page_token)
 
 
-async def names_of(clients: Clients, entries: Iterable[trail_pb2.Entry], more: Iterable[tuple[str, str]] = ()) -> Names:
-    """What all that acts name is called today; nothing while tenancy is down."""
+async def names_of(
+    clients: Clients,
+    entries: Iterable[trail_pb2.Entry],
+    more: Iterable[tuple[str, str]] = (),
+    *,
+    reads_mails: bool,
+) -> Names:
+    """What all that acts name is called today; nothing while tenancy is down. Mails have names for whom `reads_mails`
+    says may read them.
+    """
     wanted = {pair for pair in more if pair[1]}
     for entry in entries:
         wanted |= {("account", entry.account_id), ("account", entry.actor_id), (entry.target_kind, entry.target_id)}
         wanted |= {(kind, entry.details[key]) for key, kind in _NAMED.items() if key in entry.details}
     wanted = {(kind, id_) for kind, id_ in wanted if kind and id_}
-    things = [journal_pb2.NamedThing(kind=kind, id=id_) for kind, id_ in sorted(wanted)]
+    mails = [id_ for kind, id_ in sorted(wanted) if kind == _MAIL and _is_id(id_)] if reads_mails else []
+    things = [journal_pb2.NamedThing(kind=kind, id=id_) for kind, id_ in sorted(wanted) if kind != _MAIL]
     parts = [things[at : at + _MOST_NAMES] for at in range(0, len(things), _MOST_NAMES)]
-    answers = await at_once(
-        *(or_down(clients.journal.BatchGetNames(journal_pb2.BatchGetNamesRequest(things=part))) for part in parts)
+    called, *answers = await at_once(
+        _mails(clients, mails),
+        *(or_down(clients.journal.BatchGetNames(journal_pb2.BatchGetNamesRequest(things=part))) for part in parts),
     )
-    return {(each.kind, each.id): each.name for answer in answers if answer for each in answer.things}
+    names: dict[tuple[str, str], str] = called
+    return names | {(each.kind, each.id): each.name for answer in answers if answer for each in answer.things}
+
+
+def _is_id(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+async def _mails(clients: Clients, ids: Sequence[str]) -> dict[tuple[str, str], str]:
+    """Whom mails went to, and their subjects, as notify has them: nothing of those that were erased, nor while it is
+    down. The trail itself holds neither.
+    """
+    parts = [ids[at : at + LARGEST] for at in range(0, len(ids), LARGEST)]
+    asked = [notify_pb2.ListMessagesRequest(ids=part, page_size=LARGEST) for part in parts]
+    answers = await at_once(*(if_allowed(clients.messages.ListMessages(request)) for request in asked))
+    found = [mail for answer in answers if answer for mail in answer.messages]
+    told = {mail.id: (mail.recipient_name or mail.recipient_mail, mail.subject) for mail in found}
+    return {(_MAIL, id_): " · ".join(filter(None, words)) for id_, words in told.items() if any(words)}
 
 
 async def words_of(clients: Clients, words: Words, query: str) -> list[trail_pb2.EntryWord]:
@@ -146,8 +183,8 @@ def who(words: Words, entry: trail_pb2.Entry, names: Names) -> str:
 
 def sentence(words: Words, entry: trail_pb2.Entry, names: Names) -> str:
     """Who did what; an act without words is shown as it is called."""
-    says = words(SAYS[entry.act]) if entry.act in SAYS else entry.act
-    return f"{who(words, entry, names)} {says}"
+    says = SAYS_OF.get((entry.act, entry.target_kind)) or SAYS.get(entry.act)
+    return f"{who(words, entry, names)} {words(says) if says else entry.act}"
 
 
 def about(entry: trail_pb2.Entry, names: Names) -> str:

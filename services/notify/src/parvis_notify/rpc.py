@@ -58,6 +58,8 @@ class MessageRpc:
 
     async def ListMessages(self, unit: "UnitOfWork", request: pb.ListMessagesRequest) -> pb.ListMessagesResponse:
         size, after = paging.size(request.page_size), paging.cursor(request.page_token)
+        if len(request.ids) > paging.LARGEST:
+            raise invalid("malformed_request", [Violation("ids", "too_many")])
         found = await store.history(
             unit,
             before=after.id if after else None,
@@ -65,6 +67,7 @@ class MessageRpc:
             state=_STATES_BACK.get(request.state),
             contact_id=parse_optional(request.contact_id, "contact_id"),
             document_id=parse_optional(request.document_id, "document_id"),
+            ids=[parse(each, "ids") for each in request.ids] or None,
             limit=size + 1,
         )
         total = after.total if after else found[0]["total"] if found else 0

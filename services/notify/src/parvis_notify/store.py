@@ -157,7 +157,7 @@ SELECT id, kind, state, recipient_name, recipient_mail, subject, created_at, set
 FROM messages
 WHERE organisation_id = $2 AND ($1::uuid IS NULL OR id < $1) AND ($3 = '' OR state = $3)
   AND ($4::uuid IS NULL OR contact_id = $4) AND ($5::uuid IS NULL OR document_id = $5)
-  AND ($6 = '%%' OR search_key LIKE $6)
+  AND ($6 = '%%' OR search_key LIKE $6) AND ($8::uuid[] IS NULL OR id = ANY($8))
 ORDER BY id DESC LIMIT $7"""
 
 
@@ -169,11 +169,15 @@ async def history(
     state: State | None,
     contact_id: UUID | None,
     document_id: UUID | None,
+    ids: Sequence[UUID] | None,
     limit: int,
 ) -> "list[asyncpg.Record]":
-    """Messages that match, newest first, those before `before`. `total` counts them all, on the first page only."""
+    """Messages that match, of `ids` only where there are any, newest first, those before `before`. `total` counts
+    them all, on the first page only.
+    """
+    pattern = like_pattern(query)
     return await unit.fetch(
-        _HISTORY, before, unit.organisation_id, state or "", contact_id, document_id, like_pattern(query), limit
+        _HISTORY, before, unit.organisation_id, state or "", contact_id, document_id, pattern, limit, ids
     )
 
 

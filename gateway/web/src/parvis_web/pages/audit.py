@@ -123,7 +123,8 @@ async def journal(visit: OrganisationVisit) -> Response:
             raise
         # Somebody changed the address by hand: the page begins anew.
         return visit.redirect(f"{visit.base}/settings/audit")
-    names = await trails.names_of(visit.clients, found.entries, [("account", wanted.person), wanted.target])
+    named = [("account", wanted.person), wanted.target]
+    names = await trails.names_of(visit.clients, found.entries, named, reads_mails=visit.may(trails.READS_MAILS))
     choices = {each.id: each.name for each in people.people} if people else {}
     if wanted.person:
         choices.setdefault(wanted.person, names.get(("account", wanted.person), _("Somebody outside the organisation")))
@@ -212,7 +213,8 @@ async def entry(visit: OrganisationVisit) -> Response:
     act = record.entry
     covered = journal_pb2.GetCoverRequest(service=act.service, seq=act.seq)
     names, cover = await at_once(
-        trails.names_of(visit.clients, [act]), or_down(visit.clients.journal.GetCover(covered))
+        trails.names_of(visit.clients, [act], reads_mails=visit.may(trails.READS_MAILS)),
+        or_down(visit.clients.journal.GetCover(covered)),
     )
     anchor = cover.anchor if cover and act.seq and cover.HasField("anchor") else None
     context = {
