@@ -145,9 +145,34 @@ async def test_filters_are_asked_of_every_service(suite: Suite, told):
         assert {"contact.created", "contact.changed"} <= set(wanted.words[1].acts)
 
 
-async def test_an_address_that_somebody_wrote_leads_to_the_page(suite: Suite, told):
+@pytest.mark.parametrize("query", ["kind=nothing", "about=contact", "about=contact:"])
+async def test_an_address_that_somebody_wrote_leads_to_the_page(suite: Suite, told, query):
     told(tenancy=Trail(entry()))
-    assert (await suite.get(f"{PATH}?since=x&until=0001-01-01&kind=nothing")).status_code == 200
+    answer = await suite.get(f"{PATH}?{query}")
+    assert (answer.status_code, answer.headers["location"]) == (303, PATH)
+
+
+@pytest.mark.parametrize("query", ["since=9999-12-31", "until=hier", "since=0001-01-01&q=claire"])
+async def test_a_day_that_cannot_be_read_is_said_at_its_field_and_nothing_is_listed(suite: Suite, told, query):
+    stubs = told(tenancy=Trail(entry()))
+    answer = await suite.get(f"{PATH}?{query}")
+    assert answer.status_code == 422
+    assert "cannot be read as a day" in text_of(answer)
+    assert 'aria-invalid="true"' in answer.text
+    assert "created a record" not in text_of(answer)
+    assert "No act fits" not in text_of(answer)
+    assert not any(stub.requests for stub in stubs.values())
+
+
+@pytest.mark.parametrize("query", ["since=9999-12-31", "until=hier", "kind=nothing", "about=contact"])
+@pytest.mark.parametrize("file", ["export", "export.csv"])
+async def test_nothing_is_exported_as_if_it_were_filtered(suite: Suite, told, file, query):
+    stubs = told(tenancy=Trail(entry()))
+    answer = await suite.get(f"{PATH}/{file}?{query}")
+    assert answer.status_code == 422
+    assert f"in a way that cannot be read: {query}" in text_of(answer)
+    assert "RecordExport" not in suite.services.calls
+    assert not any(stub.requests for stub in stubs.values())
 
 
 MAILS = [str(uuid7()) for _ in range(3)]

@@ -102,6 +102,11 @@ async def joined(
     )
 
 
+async def nothing() -> Joined:
+    """A page without acts: what was asked for cannot be read."""
+    return Joined(())
+
+
 def _order(entry: trail_pb2.Entry) -> tuple[str, str]:
     return place(entry.page_token)
 

@@ -13,6 +13,7 @@ from parvis.trail.v1 import trail_pb2
 from parvis_kit.errors import Kind, ServiceError, not_found
 from parvis_kit.text import search_key
 from parvis_ui import formats
+from parvis_ui.forms import Errors
 from parvis_ui.lists import Chip, Event, changed
 from parvis_ui.translations import Words
 from parvis_web import trail_files, trails
@@ -25,6 +26,7 @@ from parvis_web.trail_acts import ACTS, GROUPS
 from parvis_web.visit import OrganisationVisit
 
 RIGHT = "audit.view"
+_DAYS = ("since", "until")
 PAGE = 50
 pages = Area("audit", entry="settings.audit")
 
@@ -57,7 +59,7 @@ _PLACES = {
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the address asks for; what cannot be read there is left out."""
+    """What the address asks for."""
 
     query: str
     kind: str
@@ -65,28 +67,33 @@ class Asked:
     target: tuple[str, str]
     since: date | None
     until: date | None
+    #: Filters that stand there and cannot be read, with their text: nothing is shown or exported as if they did not.
+    unreadable: Mapping[str, str]
 
     @property
     def anything(self) -> bool:
         """Whether less than everything is asked for."""
-        return bool(self.query or self.kind or self.person or self.target[1] or self.since or self.until)
+        return bool(self.query or self.kind or self.target[1] or self.more)
 
     @property
     def more(self) -> bool:
         """Whether one of the conditions that are folded away is in use."""
-        return bool(self.person or self.since or self.until)
+        return bool(self.person or self.since or self.until or self.unreadable)
 
 
 def asked(query: Mapping[str, str]) -> Asked:
     """Reads the filters of an address."""
     kind, target = query.get("kind", ""), query.get("about", "").partition(":")
+    days = {name: _day(query.get(name, "")) for name in _DAYS}
+    read = {**days, "kind": kind if kind in ACTS else None, "about": target[2] or None}
     return Asked(
         query=query.get("q", "").strip()[:200],
         kind=kind if kind in ACTS else "",
         person=query.get("person", ""),
         target=(target[0], target[2]),
-        since=_day(query.get("since", "")),
-        until=_day(query.get("until", "")),
+        since=days["since"],
+        until=days["until"],
+        unreadable={name: query[name] for name, value in read.items() if query.get(name) and value is None},
     )
 
 
@@ -111,11 +118,15 @@ async def filter_of(visit: OrganisationVisit, wanted: Asked) -> trail_pb2.EntryF
 async def journal(visit: OrganisationVisit) -> Response:
     """The newest acts of all services, by day."""
     _, wanted = visit.words, asked(visit.query)
+    if wanted.unreadable.keys() - _DAYS:
+        return visit.redirect(f"{visit.base}/settings/audit")  # it is no form's: the page begins anew
     sent = await filter_of(visit, wanted)
     found, people = None, None
     try:
         _frame, found, people = await visit.together(
-            trails.joined(visit.clients, sent, size=PAGE, token=visit.query.get("after", "")),
+            trails.nothing()
+            if wanted.unreadable
+            else trails.joined(visit.clients, sent, size=PAGE, token=visit.query.get("after", "")),
             or_down(visit.clients.journal.FindPeople(journal_pb2.FindPeopleRequest())),
         )
     except ServiceError as error:
@@ -148,7 +159,14 @@ async def journal(visit: OrganisationVisit) -> Response:
             for key, label in (("", _("All")), *((group, _(name)) for group, name in GROUPS.items()))
         ],
     }
-    return visit.render("audit/journal.html", context)
+    context["typed"] = {name: wanted.unreadable.get(name) or getattr(wanted, name) for name in _DAYS}
+    context["errors"] = Errors(
+        {
+            name: _("“%(text)s” cannot be read as a day of the trail. Choose one in the calendar.", text=text)
+            for name, text in wanted.unreadable.items()
+        }
+    )
+    return visit.render("audit/journal.html", context, status=422 if wanted.unreadable else 200)
 
 
 @pages.get("/o/{slug}/settings/audit/export", staff(RIGHT))
@@ -156,6 +174,8 @@ async def export(visit: OrganisationVisit) -> Response:
     """Which files there are, and what each is for."""
     await visit.together()
     wanted, query = asked(visit.query), visit.request.url.query
+    if wanted.unreadable:
+        return _no_export(visit, wanted)
     here = f"{visit.base}/settings/audit/export"
     context = {
         "tabs": settings_tabs(visit),
@@ -172,8 +192,11 @@ async def export(visit: OrganisationVisit) -> Response:
 @pages.get("/o/{slug}/settings/audit/export.csv", staff(RIGHT), file=True)
 async def table(visit: OrganisationVisit) -> Response:
     """The acts that the filters let through, for a spreadsheet."""
-    wanted = await filter_of(visit, asked(visit.query))
+    read = asked(visit.query)
     await visit.together()
+    if read.unreadable:
+        return _no_export(visit, read)
+    wanted = await filter_of(visit, read)
     first = await trail_files.first_page(visit, wanted)
     await visit.clients.journal.RecordExport(journal_pb2.RecordExportRequest(format="csv"))
     language = visit.portal.pages.language(visit.request)
@@ -187,6 +210,18 @@ async def proof(visit: OrganisationVisit) -> Response:
     await trail_files.first_page(visit, trail_pb2.EntryFilter())  # every service is there, or nothing is begun
     await visit.clients.journal.RecordExport(journal_pb2.RecordExportRequest(format="proof"))
     return _file(visit, trail_files.proof(visit), "jsonl", "application/jsonl")
+
+
+def _no_export(visit: OrganisationVisit, wanted: Asked) -> Response:
+    """Refuses a file that would hold more than whoever asked for it believes."""
+    _ = visit.words
+    what = ", ".join(f"{name}={text}" for name, text in wanted.unreadable.items())
+    return visit.error(
+        422,
+        _("Nothing was exported"),
+        _("The address asks for less than everything, in a way that cannot be read: %(what)s.", what=what),
+        actions=((_("Audit trail"), f"{visit.base}/settings/audit"),),
+    )
 
 
 def _file(visit: OrganisationVisit, content: AsyncIterator[bytes], ending: str, media_type: str) -> Response:
