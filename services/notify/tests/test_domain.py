@@ -3,7 +3,7 @@
 from string import printable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parvis_kit.ids import uuid7
@@ -110,6 +110,7 @@ def test_french_punctuation_does_not_break():
     )
 
 
+@settings(deadline=None)  # a busy machine
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_no_value_adds_a_line_a_link_or_a_paragraph(name, client):
     values = templates.values_for(Kind.DOCUMENT_FILED, {"document": name, "client": client})
@@ -119,6 +120,7 @@ def test_no_value_adds_a_line_a_link_or_a_paragraph(name, client):
     assert text.count("\n\n") <= 1
 
 
+@settings(deadline=None)  # a busy machine
 @given(st.text(alphabet=printable, max_size=40))
 def test_every_problem_of_a_saved_template_is_one_line_of_params(body):
     for problem in templates.template_problems(Kind.DOCUMENT_FILED, "x", body):
@@ -133,6 +135,7 @@ def test_id_of_a_message_follows_from_event_and_recipient():
     assert first.int >> 80 == event.int >> 80
 
 
+@settings(deadline=None)  # a busy machine
 @given(st.from_regex(r"#[0-9a-f]{6}", fullmatch=True))
 def test_any_accent_can_be_read_on_both_grounds(accent):
     light, dark = colours.accent_shades(accent)

@@ -6,7 +6,7 @@ from email.policy import default
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parvis_notify import texts
@@ -82,6 +82,7 @@ def test_language_is_said_to_screen_readers():
     assert 'lang="fr"' in render(words(), ADDRESS).html
 
 
+@settings(deadline=None)  # a busy machine
 @given(st.text(max_size=80))
 def test_no_value_becomes_markup(value):
     said = f"<b>{templates.plain(value)}</b> <script>x</script>"
@@ -90,6 +91,7 @@ def test_no_value_becomes_markup(value):
     assert {"b", "script"}.isdisjoint(tags)
 
 
+@settings(deadline=None)  # a busy machine
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_no_name_adds_a_header_or_a_recipient(name, subject):
     sent = message(
