@@ -1,5 +1,7 @@
 """Tokens of the internal audience: what is accepted, what is not."""
 
+import base64
+import hmac
 import json
 import time
 from uuid import uuid4
@@ -104,6 +106,35 @@ async def test_a_token_signed_by_another_key_is_refused(issuer, verifier):
     forger = ECKey.generate_key("P-256", {"kid": "first", "use": "sig", "alg": "ES256"})
     with pytest.raises(ServiceError, match="token_invalid"):
         await verifier.verify(issuer.token(key=forger), service="web")
+
+
+def part(told: dict[str, str]) -> bytes:
+    return base64.urlsafe_b64encode(json.dumps(told).encode()).rstrip(b"=")
+
+
+@pytest.mark.parametrize("algorithm", ["none", "HS256"])
+async def test_another_algorithm_than_ours_is_refused(issuer, verifier, algorithm):
+    """Whatever a token says of itself: no signature, or our public key taken for a shared secret."""
+    claims = issuer.token().split(".")[1].encode()
+    signed = part({"alg": algorithm, "typ": "at+jwt", "kid": "first"}) + b"." + claims
+    mac = hmac.digest(issuer.key.as_pem(private=False), signed, "sha256") if algorithm == "HS256" else b""
+    token = b".".join([signed, base64.urlsafe_b64encode(mac).rstrip(b"=")]).decode()
+    with pytest.raises(ServiceError, match="token_invalid"):
+        await verifier.verify(token, service="web")
+
+
+async def test_a_key_of_another_kind_is_no_key_of_ours(issuer, verifier):
+    """Signed in a way that is sound, and that nobody agreed to."""
+    key = ECKey.generate_key("P-384", {"kid": "first", "use": "sig", "alg": "ES384"})
+    token = jwt.encode(
+        {"alg": "ES384", "typ": "at+jwt", "kid": "first"},
+        json.loads(base64.urlsafe_b64decode(issuer.token().split(".")[1] + "==")),
+        key,
+        algorithms=["ES384"],
+    )
+    issuer.key = key
+    with pytest.raises(ServiceError, match="token_invalid"):
+        await verifier.verify(token, service="web")
 
 
 @pytest.mark.parametrize("token", ["", "abc", "a.b.c", "é.é.é", "." * 10])

@@ -1,6 +1,8 @@
 """Logs say where something failed, not what it held."""
 
 import json
+import logging
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
@@ -42,6 +44,39 @@ def test_a_line_names_the_trace_of_the_request_at_hand(capsys):
     line = json.loads(capsys.readouterr().out)
     structlog.reset_defaults()
     assert line["trace_id"] == trace.split("-")[1]
+
+
+def test_a_line_says_when_in_utc(capsys):
+    configure_logs("sample", "info")
+    structlog.get_logger("fresh").info("done")
+    logging.getLogger("library").warning("done")
+    lines = [json.loads(each) for each in capsys.readouterr().out.splitlines()]
+    structlog.reset_defaults()
+    moments = [datetime.fromisoformat(each["timestamp"]) for each in lines]
+    assert [each.utcoffset() for each in moments] == [timedelta()] * 2
+    assert all(abs(datetime.now(UTC) - each) < timedelta(minutes=1) for each in moments)
+
+
+def test_lines_go_to_standard_output_and_nowhere_else(capsys):
+    configure_logs("sample", "info")
+    structlog.get_logger("fresh").info("one")
+    logging.getLogger("library").warning("two")
+    written = capsys.readouterr()
+    structlog.reset_defaults()
+    assert [json.loads(each)["event"] for each in written.out.splitlines()] == ["one", "two"]
+    assert written.err == ""
+    assert [type(each) for each in logging.getLogger().handlers] == [logging.StreamHandler]
+
+
+@pytest.mark.parametrize("what", ["done\n{}", "done\r\nforged", "done\x1b[2J", "done\u2028"])
+def test_a_value_makes_no_line_of_its_own(capsys, what):
+    configure_logs("sample", "info")
+    structlog.get_logger("fresh").info("done", path=what)
+    logging.getLogger("library").warning(what)
+    written = capsys.readouterr().out
+    structlog.reset_defaults()
+    assert written.isascii()
+    assert [json.loads(each).get("path", what) for each in written.removesuffix("\n").split("\n")] == [what, what]
 
 
 @pytest.mark.parametrize("level", ["info", "error", "critical"])

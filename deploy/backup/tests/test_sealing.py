@@ -88,6 +88,11 @@ def test_the_passphrase_gives_the_key_and_no_other_does():
         unlock(lock, "correct horse batteries")
 
 
+def test_a_guess_of_the_passphrase_takes_64_mib():
+    lock, _ = new_lock("correct horse battery")
+    assert lock["scrypt"]["n"] * lock["scrypt"]["r"] * 128 >= 64 << 20
+
+
 def test_a_short_passphrase_is_refused():
     with pytest.raises(BackupError, match="16 are needed"):
         new_lock("fifteen letters")

@@ -62,6 +62,19 @@ def test_a_service_takes_what_it_requires_and_no_tests():
     assert not {"pytest", "ruff", "playwright", "hypothesis", "argon2-cffi"} & names
 
 
+def test_nothing_of_a_working_copy_but_what_is_listed_gets_into_an_image():
+    rules = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
+    let_in = {line.removeprefix("!") for line in rules if line.startswith("!")}
+    packages = {folder.relative_to(ROOT).parts[0] for folder in subset.workspace().values()}
+    assert rules[0] == "*"
+    assert let_in == packages | {"requirements.lock", "pyproject.toml", "LICENSE", "protos", "deploy"}
+    # What COPY names is no working copy as a whole: neither its .git nor the files of whoever builds.
+    copied = [
+        each for line in re.findall(r"^COPY (?!--from)(.+)$", DOCKERFILE, re.MULTILINE) for each in line.split()[:-1]
+    ]
+    assert not [each for each in copied if each in {".", "./", "*"} or ".git" in each]
+
+
 def test_the_dockerfile_copies_every_package_of_the_repository():
     for folder in subset.workspace().values():
         path = folder.relative_to(ROOT).as_posix()

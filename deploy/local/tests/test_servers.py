@@ -201,6 +201,7 @@ def test_answers_of_the_portal_carry_the_security_headers(backends):
     headers = httpx.get(backends).headers
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["x-frame-options"] == "DENY"
+    assert headers["referrer-policy"] == "same-origin"
     assert "server" not in headers
 
 

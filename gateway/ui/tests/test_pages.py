@@ -39,9 +39,15 @@ def test_the_policy_allows_nothing_unsafe(guide):
     policy = guide.headers["content-security-policy"]
     assert "unsafe" not in policy
     assert "data:" not in policy
+    assert "default-src 'none';" in policy
+    assert "base-uri 'none';" in policy
     assert "script-src 'self';" in policy
     assert "connect-src 'self' http://127.0.0.1:8601;" in policy
     assert "frame-ancestors 'none'" in policy
+
+
+def test_a_page_is_kept_in_no_shared_cache(guide):
+    assert guide.headers["cache-control"] == "private, no-cache"
 
 
 def test_a_login_page_names_where_its_form_may_end():

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from structlog.testing import capture_logs
 
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.errors import conflict, forbidden, invalid, not_found, unauthenticated, unavailable
@@ -184,10 +185,14 @@ async def test_errors_of_services_become_pages(suite: Suite, error, status):
 
 async def test_a_mistake_of_ours_has_a_reference_and_no_detail(suite: Suite):
     suite.services.answers["ListMyProducts"] = lambda _: 1 / 0
-    answer = await suite.get("/o/durand/applications")
+    with capture_logs() as lines:
+        answer = await suite.get("/o/durand/applications")
     assert answer.status_code == 500
     assert "Reference" in text_of(answer)
     assert "ZeroDivision" not in answer.text
+    [line] = [line for line in lines if line["event"] == "page_failed"]
+    assert (line["log_level"], line["path"]) == ("error", "/o/durand/applications")
+    assert line["reference"] in answer.text
 
 
 async def test_a_post_to_a_service_that_is_down_keeps_what_was_typed(suite: Suite):

@@ -84,6 +84,8 @@ async def test_every_page_renders_and_costs_five_calls_at_most(suite: Suite, pat
     assert answer.status_code == 200, text_of(answer)
     assert len(suite.services.calls) <= 5
     assert "Content-Security-Policy" in answer.headers
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert 'action="/auth/sign-out"' in answer.text
 
 
 async def test_the_provider_sees_which_customer_closes_and_when(suite: Suite):

@@ -165,6 +165,28 @@ async def test_a_callback_without_its_attempt_begins_again(suite: Suite):
     assert "test-session" not in answer.headers.get("set-cookie", "")
 
 
+async def test_a_browser_that_signed_in_holds_a_cookie_and_no_token(suite: Suite, party, identity, monkeypatch):
+    suite.sign_out()
+    monkeypatch.setattr(suite.portal.relying_party, "finish", party.finish)
+    started: dict[str, object] = {}
+
+    async def start(**told: object) -> str:
+        started.update(told)
+        return "the-cookie"
+
+    monkeypatch.setattr(suite.portal.sessions, "start", start)
+    begun = await suite.get("/auth/start?next=/o/durand/")
+    asked = {name: values[0] for name, values in parse_qs(urlsplit(begun.headers["location"]).query).items()}
+    identity.vouch(asked["nonce"])
+    answer = await suite.get(f"/auth/callback?code=c&state={asked['state']}")
+    [cookie] = [each for each in answer.headers.get_list("set-cookie") if each.startswith("test-session=")]
+    assert (answer.status_code, answer.headers["location"]) == (303, "/o/durand/")
+    assert cookie.startswith("test-session=the-cookie;")
+    assert "HttpOnly" in cookie
+    assert "SameSite=lax" in cookie
+    assert str(started["id_token"]) not in f"{answer.headers} {answer.text}"
+
+
 async def test_a_sign_in_that_was_given_up_says_so(suite: Suite):
     suite.sign_out()
     begun = await suite.get("/auth/start?next=/o/durand/")

@@ -1,7 +1,9 @@
 """Laws of names and of plans of parts; what a file is."""
 
+import inspect
 import unicodedata
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 from hypothesis import given
@@ -20,6 +22,7 @@ from parvis_documents.domain import (
     compare_parts,
     extension,
     file_name,
+    object_key,
     part_plan,
     part_size_for,
 )
@@ -150,3 +153,9 @@ def test_of_a_part_that_was_sent_twice_the_newest_counts_and_a_tie_counts_as_not
 
     assert newest_parts(listed) == [StoredPart(1, 10, "a"), StoredPart(2, 20, "new")]
     assert newest_parts([*listed, Part(2, "other", later, 20)]) == [StoredPart(1, 10, "a")]
+
+
+def test_an_object_is_called_by_nothing_that_somebody_typed():
+    organisation, name = uuid4(), uuid4()
+    assert object_key(organisation, name) == f"organisations/{organisation}/{name}"
+    assert set(inspect.signature(object_key).parameters) == {"organisation_id", "name"}

@@ -26,6 +26,8 @@ NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
         ("Portail2026", ["no_special"]),
         ("", ["too_short", "no_digit", "no_capital", "no_special"]),
         ("Anne.Roche-2026!", ["contains_identifier"]),
+        ("A1$" + "x" * 61, []),  # 64
+        ("A1$" + "x" * 125, []),  # 128
         ("A1$" + "x" * 126, ["too_long"]),
     ],
 )

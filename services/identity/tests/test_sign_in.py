@@ -1,4 +1,5 @@
 import asyncio
+import re
 
 import pytest
 from identity_stage import PASSWORD, PUBLIC_URL, comparable, form_in, make_stage, read
@@ -29,6 +30,50 @@ async def test_the_session_cookie_is_kept_from_scripts_and_other_sites(stage):
     assert cookie.startswith("parvis-test-identity=")
     assert "HttpOnly" in cookie
     assert "SameSite=lax" in cookie
+
+
+async def test_each_sign_in_has_a_secret_of_its_own_and_the_one_before_is_worthless(stage):
+    person, browser, elsewhere = await stage.person(), stage.browser(), stage.browser()
+    name = stage.site.cookies.session
+
+    await browser.sign_in(person.mail)
+    first = browser.http.cookies[name]
+    await browser.submit("/login?next=%2Fpassword", identifier=person.mail, password=PASSWORD)
+    second = browser.http.cookies[name]
+    elsewhere.http.cookies.set(name, first)
+    await (other := stage.browser()).sign_in(person.mail)
+
+    assert len({first, second, other.http.cookies[name]}) == 3
+    assert min(len(first), len(second)) >= 43  # 256 bits, in characters of 6
+    assert (await elsewhere.get("/password")).headers["location"].startswith("/login")
+    assert (await browser.get("/password")).status_code == 200
+
+
+async def test_every_character_of_a_password_counts_as_it_was_typed(stage):
+    long = "Portail-2026! " + "abcdefgh" * 12 + "  Fin"
+    person = await stage.person(password=long)
+
+    wrong = [long[:-1], long + " ", long.strip() + "x", long.replace("  Fin", " Fin"), long.lower(), long[:72]]
+    answers = []
+    for each in wrong:
+        answers.append((await stage.browser().sign_in(person.mail, each)).status_code)
+        await stage.run("DELETE FROM sign_in_attempts")
+
+    assert answers == [422] * len(wrong)
+    assert (await stage.browser().sign_in(person.mail, long)).status_code == 303
+
+
+async def test_what_is_typed_as_a_password_is_masked(stage):
+    person, browser = await stage.person(), stage.browser()
+
+    pages = [(await browser.get("/login")).text]
+    await browser.sign_in(person.mail)
+    pages.append((await browser.get("/password")).text)
+
+    for page in pages:
+        fields = [each for each in re.findall(r"<input[^>]*>", page) if re.search(r'name="(password|current)"', each)]
+        assert fields
+        assert all('type="password"' in each for each in fields)
 
 
 async def test_every_refusal_is_the_same_page_for_one_hash(stage):

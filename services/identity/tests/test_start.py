@@ -1,6 +1,8 @@
 """What a start needs of the database: it waits while that is away, and for nothing else."""
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from sqlalchemy.exc import ProgrammingError
@@ -40,3 +42,12 @@ async def test_a_start_does_not_wait_for_what_is_wrong(stage):
         await housekeeping.prepare(wrong, stage.ring, stage.settings)
 
     assert wrong.times == 1
+
+
+def test_no_migration_makes_an_account_or_a_password():
+    """Whoever is there first was let in by the token of the first start."""
+    folder = Path(__file__).parents[1] / "migrations"
+    said = {path.name: path.read_text() for path in folder.glob("*.py")}
+    assert "0001_first.py" in said
+    made = re.compile(r"INSERT\s+INTO\s+(accounts|credentials)\b|bulk_insert", re.IGNORECASE)
+    assert [name for name, text in said.items() if made.search(text)] == []

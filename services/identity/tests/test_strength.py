@@ -35,6 +35,10 @@ def test_the_steps(password):
     assert strength_of(password, ["anne.roche"]) is CASES[password]
 
 
+def test_what_is_avoided_is_taken_as_it_stands_and_not_as_an_expression():
+    assert strength_of("Kz7$mqPwT4", [".*", "[a-z]", "(", "Kz7$", "\\"]) == strength_of("mqPwT4")
+
+
 @given(st.text(max_size=30), st.characters())
 def test_a_longer_password_is_never_weaker(password, more):
     assert strength_of(password + more) >= strength_of(password)
