@@ -72,7 +72,7 @@ def prometheus_files(folder, suite, alertmanager, *, missing, disks):
     settings["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"] = [alertmanager]
     places = targets(suite) | {"disks": disks}
     for job in settings["scrape_configs"]:
-        [[name]] = (each["names"] for each in job.pop("dns_sd_configs"))
+        [[name, *_]] = (each["names"] for each in job.pop("dns_sd_configs"))  # nobody's workers run apart here
         told = {
             each["target_label"]: each["replacement"] for each in job.pop("relabel_configs") if "replacement" in each
         }
