@@ -124,10 +124,13 @@ class Relay:
                 return 0
             publishing = asyncio.gather(*(self._publish(dict(each)) for each in rows), return_exceptions=True)
             waiting: set[asyncio.Future[Any]] = {publishing, lost}
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            if not publishing.done():
-                publishing.add_done_callback(lambda ended: ended.exception())  # nobody asks for it any more
-                publishing.cancel()
+            try:
+                await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            finally:  # also where the relay itself is ended: what it began would be published after it
+                if over := not publishing.done():
+                    publishing.add_done_callback(lambda ended: ended.exception())  # nobody asks for it any more
+                    publishing.cancel()
+            if over:
                 raise ConnectionError("NATS went away before it acknowledged.")
             results = publishing.result()
             sent = [each["id"] for each, result in zip(rows, results, strict=True) if result is None]
