@@ -24,9 +24,9 @@ from parvis_web.pages import AREAS
 MOST_CALLS = 5
 MOST_STATEMENTS = 12
 #: What everything about signing in, and every service's trail, comes together on, seen by few and seldom: identity asks
-#: tenancy each time who may.
+#: tenancy each time who may, and the trail of notify what mails it names.
 DEARER = {
-    "/o/{slug}/settings/audit": (9, 16),
+    "/o/{slug}/settings/audit": (10, 16),
     "/o/{slug}/settings/people/invite": (7, 16),
     "/o/{slug}/settings/sign-in": (10, 24),
     "/o/{slug}/settings/sign-in/mapping": (5, 14),

@@ -89,8 +89,7 @@ class Relay:
         self._source = source
         self._heartbeat = heartbeat
         self._wake = asyncio.Event()
-        self._beaten = 0.0
-        self._pruned = 0.0
+        self._beaten = self._pruned = 0.0
         self._refill = Refill(broker.made)
 
     async def run(self) -> None:
@@ -124,13 +123,12 @@ class Relay:
                 return 0
             publishing = asyncio.gather(*(self._publish(dict(each)) for each in rows), return_exceptions=True)
             waiting: set[asyncio.Future[Any]] = {publishing, lost}
+            publishing.add_done_callback(lambda ended: ended.exception())  # nobody may ask for it
             try:
                 await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             finally:  # also where the relay itself is ended: what it began would be published after it
-                if over := not publishing.done():
-                    publishing.add_done_callback(lambda ended: ended.exception())  # nobody asks for it any more
-                    publishing.cancel()
-            if over:
+                given_up = publishing.cancel()
+            if given_up:
                 raise ConnectionError("NATS went away before it acknowledged.")
             results = publishing.result()
             sent = [each["id"] for each, result in zip(rows, results, strict=True) if result is None]
