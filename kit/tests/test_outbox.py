@@ -13,7 +13,7 @@ from stage import ME, emit, rows
 
 from parvis.identity.v1.events_pb2 import AccountActivated, RevocationHeartbeat
 from parvis_kit import outbox
-from parvis_kit.broker import Broker
+from parvis_kit.broker import RETENTION, Broker
 from parvis_kit.ids import uuid7
 from parvis_kit.outbox import Relay
 from parvis_kit.testing import eventually, running
@@ -343,6 +343,11 @@ async def test_what_is_past_its_time_is_deleted(database, database_urls, broker)
 
 async def gone(database, message_id):
     return not await rows(database, "SELECT 1 FROM outbox WHERE id = $1", message_id)
+
+
+def test_inboxes_know_whatever_the_stream_may_still_bring():
+    """A row is sent again up to its last day, and a consumer that is new reads all that the stream keeps."""
+    assert outbox.INBOX_KEPT > outbox.KEPT + RETENTION
 
 
 def test_an_event_carries_no_file():

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from parvis_kit.broker import Broker
     from parvis_watch.papers import Address
 
-INBOX_KEPT = timedelta(days=40)  # longer than any row that could come again
+INBOX_KEPT = timedelta(days=70)  # longer than what is sent again on its last day stays in the stream
 LARGEST = 512 * 1024  # bytes; half of what NATS takes: an event says what happened, it carries no file
 
 _BATCH = 256

@@ -221,7 +221,7 @@ KIT: Final = (
         name="inbox",
         holds="Which events were handled: a second delivery does nothing.",
         about=_NOBODY,
-        keep=aged(40, "handled_at"),
+        keep=aged(70, "handled_at"),
         technical="message_id consumer handled_at",
         **_OWN,
     ),

@@ -28,12 +28,13 @@ AGAIN = "parvis-again"
 
 _EVERY = 5.0  # s between two questions whether the stream is the same one
 _BATCH = 5000
-#: Only rows whose effects inboxes still remember for sure: they know a message by the time in its id.
+#: A page of all rows, and not of those that are found: nothing is found as a rule, in millions of rows. Only rows whose
+#: effects inboxes still remember for sure: they know a message by the time in its id.
 _AGAIN = """
-WITH lost AS (
-    SELECT id FROM outbox WHERE id > $1 AND sent_at < $2 ORDER BY id LIMIT $3 FOR UPDATE
+WITH page AS (SELECT id FROM outbox WHERE id > $1 ORDER BY id LIMIT $3), lost AS (
+    UPDATE outbox SET sent_at = NULL FROM page WHERE outbox.id = page.id AND outbox.sent_at < $2 RETURNING outbox.id
 )
-UPDATE outbox SET sent_at = NULL FROM lost WHERE outbox.id = lost.id RETURNING outbox.id"""
+SELECT (SELECT id FROM page ORDER BY id DESC LIMIT 1) AS last, (SELECT count(*) FROM lost) AS count"""
 #: What failed once and waited in the stream for its next attempt. Its event comes again with its outbox's other rows;
 #: where these are gone, and it is tried again on command alone, an operator has to see it.
 _WAITED = """
@@ -78,8 +79,8 @@ class Refill:
 async def _unsend(connection: asyncpg.Connection, made: datetime) -> int:
     last = oldest = _first_id_at(datetime.now(UTC) - KEPT)
     count = 0
-    while found := [row["id"] for row in await connection.fetch(_AGAIN, last, made, _BATCH)]:
-        last, count = max(found), count + len(found)
+    while (found := await connection.fetchrow(_AGAIN, last, made, _BATCH)) and found["last"]:
+        last, count = found["last"], count + found["count"]
     await connection.execute(_WAITED, oldest, made)
     return count
 
