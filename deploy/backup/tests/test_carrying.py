@@ -163,12 +163,52 @@ async def test_a_password_is_proven_although_the_server_would_bind_it_to_tls(pap
     assert b"a-password" not in proof
 
 
-@pytest.mark.parametrize(
-    ("mode", "query"), [("", ""), ("prefer", ""), ("verify-full", "?sslmode=disable"), ("", "?sslmode=prefer")]
-)
-def test_who_asks_for_no_tls_is_left_alone(monkeypatch, mode, query):
+@pytest.mark.parametrize("mode", ["", "allow", "prefer"])
+async def test_who_does_not_insist_still_takes_the_tls_of_any_authority(
+    postgres_server, papers, content, monkeypatch, mode
+):
     monkeypatch.setenv("PGSSLMODE", mode)
-    url = f"postgresql://postgres@one:5432/carried{query}"
+    monkeypatch.setenv("PGSSLROOTCERT", "/nowhere")
+    async with listening(papers / "theirs", in_front_of(postgres_server.url)) as port:
+        place = f"postgresql://postgres@127.0.0.1:{port}"
+        dump = await dumped(f"{place}/carried", content)
+        await asyncio.to_thread(databases.load, f"{place}/carried_back?sslmode={mode or 'prefer'}", [dump], None)
+    connection = await connected(postgres_server, "carried_back")
+    try:
+        assert await connection.fetchval("SELECT count(DISTINCT md5) FROM sample") == 20000
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize("mode", ["", "allow", "prefer"])
+async def test_who_does_not_insist_speaks_plainly_to_a_server_without_tls(postgres_server, content, monkeypatch, mode):
+    monkeypatch.setenv("PGSSLMODE", mode)
+    plain = f"{postgres_server.url.removesuffix('postgres')}carried"
+    with carried(plain) as reached:
+        assert reached != plain
+        assert (await dumped(plain, content)).startswith(b"PGDMP")
+
+
+@pytest.mark.parametrize("mode", ["prefer", "require"])
+async def test_a_server_that_the_query_names_is_reached_over_tls_too(postgres_server, papers, content, mode):
+    async with listening(papers / "theirs", in_front_of(postgres_server.url)) as port:
+        place = f"postgresql://postgres@/carried?host={HOST},{HOST}&port=1,{port}&sslmode={mode}"
+        assert (await dumped(place, content)).startswith(b"PGDMP")
+
+
+@pytest.mark.parametrize(
+    ("mode", "place"),
+    [
+        ("disable", "one:5432/carried"),
+        ("verify-full", "one:5432/carried?sslmode=disable"),
+        ("prefer", "/carried?host=/run/postgresql"),
+        ("", "%2Frun%2Fpostgresql:5432/carried"),
+        ("", "/carried"),
+    ],
+)
+def test_who_wants_no_tls_or_is_on_the_machine_is_left_alone(monkeypatch, mode, place):
+    monkeypatch.setenv("PGSSLMODE", mode)
+    url = f"postgresql://postgres@{place}"
     with carried(url) as reached:
         assert reached == url
 

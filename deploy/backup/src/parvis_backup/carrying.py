@@ -9,13 +9,15 @@ import struct
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, contextmanager
+from itertools import cycle
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
 
-#: Modes of libpq in which nobody speaks plainly; asyncpg knows them too.
-_MODES = ("require", "verify-ca", "verify-full")
+#: Modes of libpq that take TLS of any certificate where the server offers it, and speak plainly where it does not.
+#: Who says nothing means `prefer`, to asyncpg too.
+_EITHER = ("", "allow", "prefer")
 #: What is asked of a server first ("SSL Session Encryption"); it says S, or N.
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 _BOUND = b"SCRAM-SHA-256-PLUS\0"
@@ -27,40 +29,49 @@ Carrier = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, 
 
 @contextmanager
 def carried(url: str) -> Iterator[str]:
-    """The address for such a program: the same, where neither it nor PGSSLMODE asks for TLS."""
+    """The address for such a program: the same, where it or PGSSLMODE wants no TLS or it names no server."""
     parts = urlsplit(url)
     told = dict(parse_qsl(parts.query, keep_blank_values=True))
     mode = told.pop("sslmode", "") or os.environ.get("PGSSLMODE", "")
     authority = told.pop("sslrootcert", "") or os.environ.get("PGSSLROOTCERT", "")
-    if mode not in _MODES:
+    place = _place(parts, told)
+    # A socket of this machine, or none named, which is one too, needs no TLS.
+    if mode == "disable" or unquote(place).startswith("/") or (mode in _EITHER and not place):
         yield url
         return
-    context = _context(mode, authority)
-    with TemporaryDirectory(prefix="parvis-") as folder, _listening(Path(folder), _servers(parts), context) as sockets:
+    carriers = [_carrier(each, _context(mode, authority), either=mode in _EITHER) for each in _servers(place)]
+    with TemporaryDirectory(prefix="parvis-") as folder, _listening(Path(folder), carriers) as sockets:
         user = parts.netloc.rpartition("@")[0]
         # Several servers stay several: the program chooses among them (target_session_attrs).
-        place = ",".join(f"{quote(str(each.parent), safe='')}:5432" for each in sockets)
-        yield parts._replace(netloc=f"{user}@{place}", query=urlencode(told)).geturl()
+        theirs = ",".join(f"{quote(str(each.parent), safe='')}:5432" for each in sockets)
+        yield parts._replace(netloc=f"{user}@{theirs}", query=urlencode(told)).geturl()
 
 
-def _servers(parts: SplitResult) -> list[tuple[str, int]]:
-    """Each host and port of an address, which may name several."""
-    named = (urlsplit(f"//{each}") for each in parts.netloc.rpartition("@")[2].split(","))
+def _place(parts: SplitResult, told: dict[str, str]) -> str:
+    """Hosts with their ports, wherever an address says them; '' where it says none."""
+    hosts, ports = told.pop("host", ""), told.pop("port", "") or "5432"
+    named = (f"[{each}]" if ":" in each else each for each in hosts.split(","))
+    asked = (f"{host}:{port}" for host, port in zip(named, cycle(ports.split(",")), strict=False))
+    return parts.netloc.rpartition("@")[2] or (hosts and ",".join(asked))
+
+
+def _servers(place: str) -> list[tuple[str, int]]:
+    named = (urlsplit(f"//{each}") for each in place.split(","))
     return [(each.hostname or "localhost", each.port or 5432) for each in named]
 
 
 def _context(mode: str, authority: str) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=authority or None)
+    context = ssl.create_default_context(cafile=None if mode in _EITHER else authority or None)
     context.check_hostname = mode == "verify-full"
-    if mode == "require" and not authority:
+    if mode in _EITHER or (mode == "require" and not authority):
         context.verify_mode = ssl.CERT_NONE
     return context
 
 
 @contextmanager
-def _listening(folder: Path, servers: list[tuple[str, int]], context: ssl.SSLContext) -> Iterator[list[Path]]:
-    """A socket for each server, under the name that libpq looks for in a folder, served by a thread."""
-    sockets = [folder / str(number) / ".s.PGSQL.5432" for number in range(len(servers))]
+def _listening(folder: Path, carriers: list[Carrier]) -> Iterator[list[Path]]:
+    """A socket for each carrier, under the name that libpq looks for in a folder, served by a thread."""
+    sockets = [folder / str(number) / ".s.PGSQL.5432" for number in range(len(carriers))]
     for each in sockets:
         each.parent.mkdir()
     ready, over = threading.Event(), asyncio.Event()
@@ -69,8 +80,8 @@ def _listening(folder: Path, servers: list[tuple[str, int]], context: ssl.SSLCon
     async def serve() -> None:
         loops.append(asyncio.get_running_loop())
         async with AsyncExitStack() as stack:
-            for path, server in zip(sockets, servers, strict=True):
-                await stack.enter_async_context(await asyncio.start_unix_server(_carrier(server, context), path))
+            for path, carrier in zip(sockets, carriers, strict=True):
+                await stack.enter_async_context(await asyncio.start_unix_server(carrier, path))
             ready.set()
             await over.wait()
 
@@ -85,10 +96,10 @@ def _listening(folder: Path, servers: list[tuple[str, int]], context: ssl.SSLCon
         thread.join(_PATIENCE)
 
 
-def _carrier(server: tuple[str, int], context: ssl.SSLContext) -> Carrier:
+def _carrier(server: tuple[str, int], context: ssl.SSLContext, *, either: bool) -> Carrier:
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            theirs, to_them = await _reached(server, context)
+            theirs, to_them = await _reached(server, context, either=either)
         except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
             await reader.read(_PIECE)  # what the program begins with
             writer.write(_refusal(f"{server[0]}: {error or type(error).__name__}"))
@@ -100,15 +111,17 @@ def _carrier(server: tuple[str, int], context: ssl.SSLContext) -> Carrier:
 
 
 async def _reached(
-    server: tuple[str, int], context: ssl.SSLContext
+    server: tuple[str, int], context: ssl.SSLContext, *, either: bool
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     async with asyncio.timeout(_PATIENCE):
         reader, writer = await asyncio.open_connection(*server)
         writer.write(_SSL_REQUEST)
-        if await reader.readexactly(1) != b"S":
+        answer = await reader.readexactly(1)
+        if answer == b"S":
+            await writer.start_tls(context, server_hostname=server[0])
+        elif answer != b"N" or not either:
             writer.close()
             raise OSError("the server speaks no TLS")
-        await writer.start_tls(context, server_hostname=server[0])
     return reader, writer
 
 
