@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import socket
 import ssl
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -45,6 +46,10 @@ def vault(tmp_path, monkeypatch):
             "pg_dump: No such file or directory.",
         ),
         (ConnectionResetError(errno.ECONNRESET, "reset"), "A connection broke (ConnectionResetError)"),
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "broke (Name or service not known)"),
+        (OSError(errno.EHOSTUNREACH, "No route to host"), "A connection broke (No route to host)"),
+        (OSError("Multiple exceptions: [Errno 111] Connect call failed"), "A connection broke (OSError)"),
+        (OSError(errno.EROFS, "Read-only file system"), "backups: Read-only file system. Look at that disk"),
         (ssl.SSLError(1, "[SSL] certificate has expired"), "A connection broke (SSLError)"),
         (TimeoutError(), "A connection broke (TimeoutError)"),
     ],

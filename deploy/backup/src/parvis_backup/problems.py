@@ -1,6 +1,7 @@
 """What goes wrong, in one sentence for a person: what happened, what it means, what to do next."""
 
 import errno
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +9,13 @@ from pathlib import Path
 
 import asyncpg
 
+#: What disks say of a file that is open already, and nobody who is connected to.
+_OF_DISKS = frozenset(
+    {errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EINVAL}
+    | {errno.ENXIO, errno.ENODEV, errno.ESTALE, errno.ENOLCK, errno.ENOTSUP}
+)
+#: These bear numbers of their own, some of which are a disk's.
+_OF_NETWORKS = (ConnectionError, TimeoutError, ssl.SSLError, socket.gaierror)
 #: Status of a command that did all that could be done, and named what is missing or damaged.
 INCOMPLETE = 3
 
@@ -47,7 +55,9 @@ def _of_system(error: OSError, folder: Path) -> str:
             f"There is no room on the disk of {folder} ({error.strerror}): make room there, or keep fewer backups. "
             "The next try goes on from what was copied."
         )
-    if error.filename is None and isinstance(error, ConnectionError | TimeoutError | ssl.SSLError):
-        return f"A connection broke ({type(error).__name__}): do PostgreSQL, NATS and the store run? Try again."
+    if error.filename is None and (isinstance(error, _OF_NETWORKS) or error.errno not in _OF_DISKS):
+        known = isinstance(error, ConnectionError | TimeoutError | ssl.SSLError)
+        said = type(error).__name__ if known else error.strerror or type(error).__name__
+        return f"A connection broke ({said}): do PostgreSQL, NATS and the store run? Try again."
     place = error.filename or folder
     return f"{place}: {error.strerror or type(error).__name__}. Look at that disk, and whether this account may use it."
