@@ -114,7 +114,7 @@ def test_the_list_of_what_is_inside_names_packages_as_scanners_know_them(tmp_pat
 
 
 @contextmanager
-def answering(said, context=None):
+def answering(said, context=None, host="127.0.0.1"):
     """The port of one that answers /health/ready as it is told, over TLS where there is a context."""
 
     class Answers(http.server.BaseHTTPRequestHandler):
@@ -126,7 +126,7 @@ def answering(said, context=None):
         def log_message(self, *_):
             pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    server = http.server.ThreadingHTTPServer((host, 0), Answers)
     if context:
         server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -181,4 +181,6 @@ def test_health_is_asked_over_tls_where_the_service_speaks_it(service, tmp_path)
         strange = health(port, **told | {"PARVIS_TLS_CA": str(tmp_path / "another" / "ca.pem")})
         assert (strange.returncode, "certificate verify failed" in strange.stdout) == (1, True)
         assert health(port).returncode == 1
+    with answering({"status": 200}, context, "127.0.0.2") as port:  # an address that no certificate bears
+        assert health(port, **told, PARVIS_HTTP_LISTEN=f"127.0.0.2:{port}").returncode == 0
     assert health(service[0], **told).returncode == 1
