@@ -213,6 +213,19 @@ def test_who_wants_no_tls_or_is_on_the_machine_is_left_alone(monkeypatch, mode, 
         assert reached == url
 
 
+@pytest.mark.usefixtures("asked")
+async def test_a_server_that_says_nothing_is_told_by_the_kind_of_its_silence(monkeypatch):
+    async def never(*_, **__):
+        raise TimeoutError
+
+    monkeypatch.setattr(asyncio, "open_connection", never)
+    with pytest.raises(BackupError, match=r"127\.0\.0\.1: TimeoutError"):
+        await dumped("postgresql://postgres@127.0.0.1:1/carried", "a-snapshot")
+    monkeypatch.setattr(asyncpg, "connect", never)
+    with pytest.raises(BackupError, match="refuses: TimeoutError"):
+        await databases.connect("postgresql://postgres@127.0.0.1:1/carried")
+
+
 def test_an_address_counts_before_what_everybody_is_told(monkeypatch, papers):
     monkeypatch.setenv("PGSSLMODE", "verify-full")
     monkeypatch.setenv("PGSSLROOTCERT", "/nowhere")

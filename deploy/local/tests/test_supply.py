@@ -5,6 +5,7 @@ import json
 import threading
 from datetime import date
 
+import httpx
 import pytest
 
 from parvis_local import checks, supply
@@ -120,6 +121,15 @@ def test_what_was_accepted_is_accepted_until_its_day(advisories, monkeypatch):
     assert "look again" in next(supply.vulnerable(FINE, date(2027, 2, 1)))
     known.clear()
     assert list(supply.vulnerable(FINE)) == ["supply.toml: GHSA-1 concerns nothing any more"]
+
+
+def test_an_error_without_words_is_told_by_its_kind(monkeypatch):
+    def silent(*_, **__):
+        raise httpx.ReadTimeout("")
+
+    monkeypatch.setattr(supply.httpx, "post", silent)
+    with pytest.raises(supply.NotAsked, match="cannot be asked: ReadTimeout"):
+        list(supply.vulnerable(FINE))
 
 
 def test_a_gate_that_could_not_ask_says_so_loudly_and_fails_where_it_is_required(advisories, monkeypatch, capsys):

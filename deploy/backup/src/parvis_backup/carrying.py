@@ -102,7 +102,7 @@ def _carrier(server: tuple[str, int], context: ssl.SSLContext, *, either: bool) 
             theirs, to_them = await _reached(server, context, either=either)
         except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
             await reader.read(_PIECE)  # what the program begins with
-            writer.write(_refusal(f"{server[0]}: {error or type(error).__name__}"))
+            writer.write(_refusal(f"{server[0]}: {str(error) or type(error).__name__}"))
             writer.close()
             return
         await asyncio.gather(_pass_on(reader, to_them), _pass_on(theirs, writer, _without_binding))

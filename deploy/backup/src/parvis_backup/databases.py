@@ -75,7 +75,7 @@ async def connect(url: str) -> asyncpg.Connection:
     except asyncpg.InvalidCatalogNameError as error:
         raise BackupError(f"PostgreSQL has no such database: {error}. Is this the right server?") from error
     except (asyncpg.PostgresError, OSError, TimeoutError) as error:
-        raise BackupError(f"PostgreSQL cannot be reached or refuses: {error or type(error).__name__}") from error
+        raise BackupError(f"PostgreSQL cannot be reached or refuses: {str(error) or type(error).__name__}") from error
 
 
 async def _each(connections: dict[str, asyncpg.Connection], statement: str) -> None:

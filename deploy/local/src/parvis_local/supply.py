@@ -152,7 +152,7 @@ def _known(pins: Sequence[str]) -> Iterator[tuple[str, str]]:
             if len(results) != len(some):
                 raise NotAsked(f"{PLACE} answered about {len(results)} of {len(some)} packages")
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, LookupError, TypeError, AttributeError) as error:
-            raise NotAsked(f"{PLACE} cannot be asked: {error or type(error).__name__}") from error
+            raise NotAsked(f"{PLACE} cannot be asked: {str(error) or type(error).__name__}") from error
         for pin, result in zip(some, results, strict=True):
             yield from ((pin, each) for each in result)
 
