@@ -2,16 +2,23 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from types import SimpleNamespace
+from typing import Any, cast
+from uuid import UUID, uuid4
 
 import pytest
 
 from parvis.identity.v1 import identity_pb2
+from parvis.identity.v1.events_pb2 import AccountDisabled
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.caller import Caller
+from parvis_kit.envelope import Envelope
 from parvis_kit.errors import Kind, ServiceError, unauthenticated
+from parvis_kit.ids import uuid7
+from parvis_kit.postgres import first_id_at
 from parvis_web import sessions as module
 from parvis_web.clients import Clients
+from parvis_web.main import listen
 from parvis_web.sessions import Sessions
 from parvis_web.testing import FakeServices
 
@@ -40,6 +47,25 @@ def stale() -> list[bool]:
 @pytest.fixture
 def sessions(database, services, stale) -> Sessions:
     return Sessions(database, Clients(services.channel), hours=1, stale=lambda: stale[0])
+
+
+class Hears:
+    """What the process hears of others, brought to it by hand."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self.sessions = sessions
+        self._handlers: dict[type, Any] = {}
+        bus = SimpleNamespace(broadcast=self._handlers.__setitem__)
+        listen(cast("Any", SimpleNamespace(bus=bus)), sessions)
+
+    async def disabled(self, account_id: UUID, at: datetime) -> None:
+        envelope = Envelope(uuid7(), "", "identity", at, None, 0, 1, {})
+        await self._handlers[AccountDisabled](AccountDisabled(account_id=str(account_id)), envelope)
+
+
+@pytest.fixture
+def hears(sessions) -> Hears:
+    return Hears(sessions)
 
 
 async def start(sessions: Sessions, **ids) -> str:
@@ -93,11 +119,29 @@ async def test_a_session_that_identity_ended_is_gone_here_and_in_the_database(se
     assert session_id not in {row["session_id"] for row in await rows(database)}
 
 
-async def test_an_account_that_was_disabled_has_no_session_left(sessions):
-    account_id = uuid4()
-    cookies = [await start(sessions, account_id=account_id) for _ in range(2)]
-    await sessions.account_disabled(account_id)
+async def test_an_account_that_was_disabled_has_no_session_left(hears):
+    sessions, account_id = hears.sessions, uuid4()
+    cookies = [await start(sessions, account_id=account_id, session_id=uuid7()) for _ in range(2)]
+    await sessions.find(cookies[0])
+    await hears.disabled(account_id, datetime.now(UTC))
     assert [await sessions.find(cookie) for cookie in cookies] == [None, None]
+
+
+async def test_an_old_end_that_is_heard_again_leaves_who_signed_in_after_it(hears, stale):
+    """A broker that was fed again says it again, long after the account was opened again."""
+    sessions, account_id, at = hears.sessions, uuid4(), datetime.now(UTC) - timedelta(days=2)
+    began = {"before": -timedelta(hours=1), "at once": timedelta(milliseconds=500), "after": timedelta(seconds=2)}
+    cookies = {
+        name: await start(sessions, account_id=account_id, session_id=first_id_at(at + later))
+        for name, later in began.items()
+    }
+    for cookie in cookies.values():
+        assert await sessions.find(cookie)
+    for _ in range(2):
+        await hears.disabled(account_id, at)
+    assert [name for name, cookie in cookies.items() if await sessions.find(cookie)] == ["after"]
+    stale[0] = True  # the database is asked
+    assert [name for name, cookie in cookies.items() if await sessions.find(cookie)] == ["after"]
 
 
 async def test_a_session_is_over_when_its_time_is(database, services):

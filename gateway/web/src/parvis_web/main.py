@@ -58,8 +58,8 @@ def listen(service: Service[WebSettings], sessions: Sessions) -> None:
     async def session_ended(event: identity_events.SessionEnded, _envelope: Envelope) -> None:
         await sessions.session_ended(parse(event.session_id))
 
-    async def account_disabled(event: identity_events.AccountDisabled, _envelope: Envelope) -> None:
-        await sessions.account_disabled(parse(event.account_id))
+    async def account_disabled(event: identity_events.AccountDisabled, envelope: Envelope) -> None:
+        await sessions.account_disabled(parse(event.account_id), envelope.time)
 
     def membership_cut(event: tenancy_events.MembershipCut, _envelope: Envelope) -> None:
         sessions.membership_changed(parse(event.account_id))

@@ -28,6 +28,7 @@ from parvis.identity.v1 import identity_pb2
 from parvis.tenancy.v1 import tenancy_pb2
 from parvis_kit.caller import Acting, Caller, acting, acting_as, acting_for
 from parvis_kit.errors import Kind, ServiceError, not_found, precondition, unauthenticated
+from parvis_kit.postgres import first_id_at
 from parvis_kit.unit import Database
 from parvis_web.clients import Clients
 
@@ -41,6 +42,8 @@ OFFERED, ENTERED = 8, 50
 TOKEN_MARGIN = 30.0
 #: Sessions kept in memory, at most.
 REMEMBERED = 10_000
+#: An event's time is its transaction's beginning: a session of this much later may still have begun before it.
+_MARGIN = timedelta(seconds=1)
 _NONCE = 12
 _COOKIE_BYTES = 32
 
@@ -190,11 +193,14 @@ class Sessions:
         async with self._database.begin(self._caller) as unit:
             await unit.fetch("DELETE FROM web_sessions WHERE session_id = $1", session_id)
 
-    async def account_disabled(self, account_id: UUID) -> None:
-        """Identity closed an account."""
-        self._forget(lambda session: session.account_id == account_id)
+    async def account_disabled(self, account_id: UUID, at: datetime) -> None:
+        """Identity closed an account `at` a moment, which may be heard again long after: it may have been opened since.
+        The sessions that began until then end: their ids say when, and are the order in which identity made them.
+        """
+        later = first_id_at(at + _MARGIN)
+        self._forget(lambda session: session.account_id == account_id and session.session_id < later)
         async with self._database.begin(self._caller) as unit:
-            await unit.fetch("DELETE FROM web_sessions WHERE account_id = $1", account_id)
+            await unit.fetch("DELETE FROM web_sessions WHERE account_id = $1 AND session_id < $2", account_id, later)
 
     def membership_changed(self, account_id: UUID) -> None:
         """An access of the account was cut or opened: tokens and the list of organisations are asked for anew."""
