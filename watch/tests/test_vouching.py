@@ -2,6 +2,7 @@
 
 import datetime as dt
 import ipaddress
+import re
 import socketserver
 import ssl
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +19,7 @@ from parvis_watch import vouching
 from parvis_watch.vouching import Believed, Pools, authority_of
 
 OWN = Path("/run/secrets/tls_ca")
+GATEWAY = Path(__file__).parents[2] / "gateway/traefik/dynamic/store.yml"
 
 
 class Store:
@@ -202,15 +204,31 @@ def test_plain_addresses_are_left_as_they_are(pools):
     assert pools.connection_from_url("http://store:8333").scheme == "http"
 
 
+def traefik_believes(url, told):
+    """What the gateway decides, by the expression of its file; Go reads it as Python does."""
+    [own] = re.findall(r'not \$authority\) \(regexMatch "([^"\\]+)" \$url', GATEWAY.read_text())
+    return Path(told) if told else OWN if re.search(own, url) else None
+
+
+def test_the_gateway_goes_by_the_first_of_several_stores():
+    assert traefik_believes("https://store:8333,https://store-2:8333", "") == OWN
+    assert traefik_believes("https://minio.firm.example,https://store:8333", "") is None
+
+
 @pytest.mark.parametrize(
     ("url", "told", "found"),
     [
         ("https://store:8333", "", OWN),
         ("https://store", "", OWN),
+        ("https://store:8333/", "", OWN),
+        ("https://store/", "", OWN),
         ("https://s3.eu-west-3.amazonaws.com", "", None),
         ("https://minio.firm.example:9000", "", None),
         ("https://10.0.0.7:9000", "", None),
+        ("https://minio.firm.example:9000/", "", None),
         ("https://[2001:db8::1]:9000", "", None),
+        ("https://[fd00::1]:8333", "", None),
+        ("https://[fd00::1]/", "", None),
         ("https://minio.firm.example:9000", "/run/secrets/store_ca", Path("/run/secrets/store_ca")),
         ("https://store:8333", "/run/secrets/store_ca", Path("/run/secrets/store_ca")),
         ("", "", None),
@@ -218,3 +236,4 @@ def test_plain_addresses_are_left_as_they_are(pools):
 )
 def test_whose_word_counts_for_a_store(url, told, found):
     assert authority_of(url, told, OWN) == found
+    assert traefik_believes(url, told) == found
