@@ -7,6 +7,7 @@ import re
 import socket
 import ssl
 import threading
+from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 import yaml
 
 from parvis_backup.outcome import Outcome
-from parvis_local import diagnosis, tools
+from parvis_local import command, diagnosis, tools
 from parvis_local.authority import identity_of, make_identities
 from parvis_local.diagnosis import Told, all_of, backups, examine, targets
 from parvis_local.layout import ROOT
@@ -184,10 +185,13 @@ def test_targets_are_composes_own_names_unless_others_are_said():
         targets("web")
 
 
-def test_a_process_is_asked_over_tls_by_its_name(tmp_path, monkeypatch):
+def test_a_process_is_asked_over_tls_by_its_name(tmp_path, monkeypatch, capsys):
     """Whatever address leads to it; what another process or authority shows is no answer."""
     make_identities(("identity", "web"), tmp_path)
-    monkeypatch.setattr(diagnosis, "AUTHORITY", tmp_path / "ca.pem")
+    mounted, another = tmp_path / "ca.pem", tmp_path / "another"
+    another.mkdir()
+    make_identities(("web",), another)
+    monkeypatch.setattr(diagnosis, "AUTHORITY", mounted)
     own, context = identity_of("web", tmp_path), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(own.certificate, own.key)
 
@@ -208,10 +212,17 @@ def test_a_process_is_asked_over_tls_by_its_name(tmp_path, monkeypatch):
         said = asyncio.run(diagnosis.ask({"web": address, "identity": address}))
         assert said["web"].value("parvis_database_up") == 1
         assert "certificate verify failed" in said["identity"]
-        (tmp_path / "another").mkdir()
-        make_identities(("web",), tmp_path / "another")
-        monkeypatch.setattr(diagnosis, "AUTHORITY", tmp_path / "another" / "ca.pem")
+        monkeypatch.setattr(diagnosis, "AUTHORITY", another / "ca.pem")
         assert "certificate verify failed" in asyncio.run(diagnosis.ask({"web": address}))["web"]
+        monkeypatch.setattr(diagnosis, "AUTHORITY", tmp_path / "none")  # a machine without containers
+        for ca, known in ((mounted, True), (another / "ca.pem", False), (None, False)):
+            for act in (tools.main, command.main):
+                told = ["--ca", str(ca)] if ca else []
+                with suppress(SystemExit):
+                    act(["doctor", "--targets", f"web={address}", "--backups", "own", *told])
+                said = capsys.readouterr().out
+                assert ("certificate verify failed" in said) is not known
+                assert ("web has no connection to NATS" in said) is known
     finally:
         server.shutdown()
         server.server_close()
@@ -234,7 +245,7 @@ def test_in_containers_the_doctor_looks_into_the_volume_of_the_backups(tmp_path,
     volume, asked = Mounted(tmp_path / "volume"), []
     monkeypatch.setattr(Mounted, "is_one", mounted)
     monkeypatch.setattr(tools, "BACKUPS", volume)
-    monkeypatch.setattr(diagnosis, "report", lambda _, folder: asked.append(folder) or 0)
+    monkeypatch.setattr(diagnosis, "report", lambda _, folder, __: asked.append(folder) or 0)
     assert tools.main(line.split()) == 0
     assert [folder and folder.name for folder in asked] == [looked_at]
 
@@ -243,7 +254,7 @@ def test_in_containers_the_doctor_looks_into_the_volume_of_the_backups(tmp_path,
 def test_a_variable_says_whose_the_backups_are(tmp_path, monkeypatch, told, looked_at):
     asked = []
     monkeypatch.setattr(tools, "BACKUPS", Mounted(tmp_path / "volume"))
-    monkeypatch.setattr(diagnosis, "report", lambda _, folder: asked.append(folder) or 0)
+    monkeypatch.setattr(diagnosis, "report", lambda _, folder, __: asked.append(folder) or 0)
     monkeypatch.setenv("PARVIS_BACKUPS", told)
     assert tools.main(["doctor"]) == 0
     assert [folder and folder.name for folder in asked] == [looked_at]

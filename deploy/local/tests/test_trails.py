@@ -84,6 +84,7 @@ def test_the_keys_of_the_anchors_are_said(played, tmp_path, capsys):
             ["parvis_identity", "erase-account", "orsel", "--confirm", "orsel"],
         ),
         ("run tenancy -- verify-anchors --all", ["parvis_tenancy", "verify-anchors", "--all"]),
+        ("run tenancy -- --help", ["parvis_tenancy", "--help"]),
         ("run tenancy", ["parvis_tenancy", "--help"]),  # without a command it would be the service itself
     ],
 )
@@ -93,6 +94,16 @@ def test_a_command_of_a_service_is_run_as_the_suite_runs_it(played, tmp_path, mo
     options = command.parse(typed.split())
     assert options.act(options) == 2
     assert played[0] == [ran]
+
+
+@pytest.mark.parametrize("passed_on", [["--role", "worker"], ["--role=api"], ["-x", "erasures"], [""]])
+def test_a_service_is_not_started_a_second_time_by_hand(played, tmp_path, monkeypatch, passed_on):
+    """Without a command's name it would be: what begins with a dash names none."""
+    monkeypatch.setattr(command, "Suite", lambda _: Played(tmp_path))
+    options = command.parse(["run", "identity", "--", *passed_on])
+    with pytest.raises(ValueError, match="is no command"):
+        options.act(options)
+    assert played[0] == []
 
 
 @pytest.mark.parametrize(

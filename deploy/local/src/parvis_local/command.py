@@ -20,6 +20,7 @@ from parvis_local.tools import (
     add_disks,
     add_replay_events,
     add_secrets,
+    add_targets,
     looked_into,
 )
 
@@ -92,9 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser(
         "doctor", parents=[where], help="say what is wrong, here or with what runs, and what to do"
     )
-    doctor.add_argument(
-        "--targets", default="", help="an installation elsewhere: NAME=http://HOST:PORT, commas between"
-    )
+    add_targets(doctor, "commas between: an installation elsewhere")
     add_backups_folder(doctor, "folder of its backups")
     doctor.set_defaults(act=_doctor)
 
@@ -263,7 +262,10 @@ def _trail(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     from parvis_local import trails  # noqa: PLC0415
 
-    command = [*filter(None, [options.name]), *options.passed_on] or ["--help"]  # none at all is the service itself
+    command = [*filter(None, [options.name]), *options.passed_on] or ["--help"]
+    # Without a command it is the service itself, a second one in the suite's name.
+    if command[0] not in {"-h", "--help"} and (not command[0] or command[0].startswith("-")):
+        raise ValueError(f"{command[0]!r} is no command: ./parvis run {options.service} lists those of the service.")
     return trails.run(Suite(options.data), options.service, command)
 
 
@@ -289,7 +291,10 @@ def _doctor(options: argparse.Namespace) -> int:
     from parvis_local import diagnosis, doctor  # noqa: PLC0415
 
     if options.targets:
-        return diagnosis.report(diagnosis.targets(options.targets), looked_into(options.backups, None))
+        folder = looked_into(options.backups, None)
+        return diagnosis.report(diagnosis.targets(options.targets), folder, options.ca)
+    if options.ca:
+        raise ValueError("--ca is for --targets: the suite of this machine speaks plainly, on its loopback.")
     return doctor.examine(Suite(options.data), options.backups)
 
 
@@ -318,7 +323,6 @@ def _dead_letters(options: argparse.Namespace) -> int:
 
 def _replay_events(options: argparse.Namespace) -> int:
     from parvis_local import replay_events  # noqa: PLC0415
-    from parvis_local.ports import SERVICES  # noqa: PLC0415
 
     suite = Suite(options.data)
     if not suite.is_running():

@@ -68,9 +68,9 @@ class Told:
         return found[0][0] if found else {}
 
 
-async def ask(targets: Mapping[str, str]) -> dict[str, Told | str]:
-    """What each process tells; why not, where it does not. `targets`: name → https://host:port."""
-    believed = _believed()
+async def ask(targets: Mapping[str, str], ca: Path | None = None) -> dict[str, Told | str]:
+    """What each process tells; why not, where it does not. `targets`: name → https://host:port; `ca`: see `report`."""
+    believed = _believed(ca)
 
     async def one(http: httpx.AsyncClient, name: str, address: str) -> Told | str:
         whose = name.removesuffix("-worker")
@@ -87,11 +87,16 @@ async def ask(targets: Mapping[str, str]) -> dict[str, Told | str]:
     return dict(zip(targets, answers, strict=True))
 
 
-def _believed() -> ssl.SSLContext | None:
+def _believed(ca: Path | None) -> ssl.SSLContext | None:
     """Processes of an installation show certificates of its own authority, each of its own name, whatever address leads
-    to it. None where no authority is mounted.
+    to it. None where nobody names an authority and none is mounted.
     """
-    return ssl.create_default_context(cafile=AUTHORITY) if AUTHORITY.exists() else None
+    if ca is None:
+        return ssl.create_default_context(cafile=AUTHORITY) if AUTHORITY.exists() else None
+    try:
+        return ssl.create_default_context(cadata=ca.read_text())
+    except (ssl.SSLError, ValueError) as error:  # an empty file is a ValueError
+        raise ValueError(f"{ca} holds no certificate of an authority: name ca.pem of its secrets.") from error
 
 
 def examine(name: str, told: Told | str, now: float) -> list[Finding]:
@@ -273,14 +278,16 @@ def _apart() -> list[str]:
     return found
 
 
-def report(processes: Mapping[str, str], folder: Path | None = None) -> int:
-    """Prints what is found of an installation: its processes by name and address, and the folder of its backups."""
-    return say([*running(processes), *backed_up(folder)])
+def report(processes: Mapping[str, str], folder: Path | None = None, ca: Path | None = None) -> int:
+    """Prints what is found of an installation: its processes by name and address, and the folder of its backups. `ca`
+    is the file of who signs their certificates; without, the one that is mounted, else those that everybody believes.
+    """
+    return say([*running(processes, ca), *backed_up(folder)])
 
 
-def running(processes: Mapping[str, str]) -> list[Finding]:
+def running(processes: Mapping[str, str], ca: Path | None = None) -> list[Finding]:
     """What is found of the processes that run."""
-    return all_of(asyncio.run(ask(processes)))
+    return all_of(asyncio.run(ask(processes, ca)))
 
 
 def backed_up(folder: Path | None) -> list[Finding]:

@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     databases = commands.add_parser("databases", help="make each service's database and roles (one-shot in compose)")
     databases.set_defaults(act=_databases)
     doctor = commands.add_parser("doctor", help="say what is wrong with the services that run, and what to do")
-    doctor.add_argument("--targets", default="", help="NAME=https://HOST:PORT, commas between; without, compose's own")
+    add_targets(doctor, "commas between; without, compose's own")
     add_backups_folder(doctor, f"folder of the backups (without, {BACKUPS} where it is mounted)")
     doctor.set_defaults(act=_doctor)
     disks = commands.add_parser("disks", help="tell Prometheus of the room on the volumes, and of the backups")
@@ -121,10 +121,22 @@ def _doctor(options: argparse.Namespace) -> int:
 
     mounted = BACKUPS if BACKUPS.is_mount() else None
     try:
-        return diagnosis.report(diagnosis.targets(options.targets), looked_into(options.backups, mounted))
+        folder = looked_into(options.backups, mounted)
+        return diagnosis.report(diagnosis.targets(options.targets), folder, options.ca)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 1
+
+
+def add_targets(parser: argparse.ArgumentParser, says: str) -> None:
+    """`--targets` and `--ca` of `doctor`, which ./parvis has too."""
+    parser.add_argument("--targets", default="", help=f"NAME=https://HOST:PORT, {says}")
+    parser.add_argument(
+        "--ca",
+        type=Path,
+        metavar="FILE",
+        help="who signs their certificates: ca.pem of the secrets",
+    )
 
 
 def add_backups_folder(parser: argparse.ArgumentParser, says: str) -> None:
