@@ -305,14 +305,20 @@ def _disks(options: argparse.Namespace) -> int:
     return disks.serve(options, {"data": suite.layout.data}, backups.folder_of(suite))
 
 
+def _databases_of(suite: Suite) -> dict[str, str]:
+    """The databases of its services, by name; none, and a word on why, where it does not run."""
+    if not suite.is_running():
+        print(f"No suite runs on {suite.layout.data}. Start it with ./parvis up.")
+        return {}
+    return {name: suite.environment(name)["PARVIS_DATABASE_URL"] for name in SERVICES}
+
+
 def _dead_letters(options: argparse.Namespace) -> int:
     from parvis_local import dead_letters  # noqa: PLC0415
 
     suite = Suite(options.data)
-    if not suite.is_running():
-        print(f"No suite runs on {suite.layout.data}. Start it with ./parvis up.")
+    if not (databases := _databases_of(suite)):
         return 1
-    databases = {name: suite.environment(name)["PARVIS_DATABASE_URL"] for name in SERVICES}
     told = suite.environment("identity")["PARVIS_NATS_URL"]
     elsewhere = not told.endswith(f":{suite.ports.nats}")
     # The user of a service publishes no events of others; servers of one's own are told to all alike.
@@ -325,10 +331,8 @@ def _replay_events(options: argparse.Namespace) -> int:
     from parvis_local import replay_events  # noqa: PLC0415
 
     suite = Suite(options.data)
-    if not suite.is_running():
-        print(f"No suite runs on {suite.layout.data}. Start it with ./parvis up.")
+    if not (databases := _databases_of(suite)):
         return 1
-    databases = {name: suite.environment(name)["PARVIS_DATABASE_URL"] for name in SERVICES}
     return replay_events.run(databases, options.since, service=options.service)
 
 
