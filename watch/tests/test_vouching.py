@@ -1,5 +1,6 @@
 """Who vouches for the object store, and that nobody else is believed, while files change too."""
 
+import asyncio
 import datetime as dt
 import ipaddress
 import re
@@ -15,8 +16,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from parvis_watch import vouching
-from parvis_watch.vouching import Believed, Pools, authority_of
+from parvis_watch import believed
+from parvis_watch.believed import Believed, Believing
+from parvis_watch.vouching import Pools, authority_of
 
 OWN = Path("/run/secrets/tls_ca")
 GATEWAY = Path(__file__).parents[2] / "gateway/traefik/dynamic/store.yml"
@@ -91,7 +93,7 @@ def certificate(issuer, key, public_key, names=(), *, authority=False):
 
 @pytest.fixture
 def store(tmp_path, monkeypatch):
-    monkeypatch.setattr(vouching, "PAUSE", 0.0)
+    monkeypatch.setattr(believed, "PAUSE", 0.0)
     store = Store(tmp_path)
     store.vouch("localhost", "127.0.0.1")
     thread = Thread(target=store.server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -166,21 +168,44 @@ def test_the_authority_is_replaced_in_three_steps_and_no_call_fails(store, pools
 
 @pytest.mark.parametrize("half", ["", "-----BEGIN CERTIFICATE-----\nMIIB", "no certificate"])
 def test_a_file_that_is_half_written_is_passed_over(store, half):
-    believed = Believed(store.authority)
-    before = believed.now()
+    ours = Believed(store.authority)
+    before = ours.now()
     whole = store.authority.read_text()
     store.authority.write_text(half)
-    assert believed.now() is before
+    assert ours.now() is before
     store.authority.write_text(whole)
-    assert believed.now() is before
+    assert ours.now() is before
     store.vouch("localhost")
-    assert believed.now() is not before
+    assert ours.now() is not before
+
+
+async def shaken(store, context):
+    """Whether the store is believed by who was given this context once."""
+    try:
+        _, writer = await asyncio.open_connection("localhost", store.server.server_port, ssl=context)
+    except ssl.SSLCertVerificationError:
+        return False
+    writer.close()
+    return True
+
+
+async def test_a_context_that_was_given_once_believes_whom_the_file_names_at_each_handshake(store):
+    given = Believing.of(store.authority)
+    assert await shaken(store, given)
+    store.vouch("localhost", write=False)
+    assert not await shaken(store, given)
+    store.vouch("localhost")
+    assert await shaken(store, given)
+    store.authority.write_text("half")
+    assert await shaken(store, given)
+    store.vouch("elsewhere.example")
+    assert not await shaken(store, given)  # the name
 
 
 def test_who_reads_it_first_while_it_is_written_waits_for_the_rest(store, monkeypatch):
     whole = store.authority.read_bytes()
     store.authority.write_bytes(b"")
-    monkeypatch.setattr(vouching.time, "sleep", lambda _: store.authority.write_bytes(whole))
+    monkeypatch.setattr(believed.time, "sleep", lambda _: store.authority.write_bytes(whole))
     assert Believed(store.authority).now().check_hostname
 
 

@@ -19,9 +19,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from parvis_watch import start
+from parvis_watch.believed import PAUSE, Believing
 
-#: Seconds between two looks at the files.
-PAUSE = 1.0
 #: The file of the authority that NATS shows a certificate of; "none", or without it, the address alone decides.
 NATS_CA = "PARVIS_NATS_CA"
 _WRITTEN = 0.1  # s
@@ -112,22 +111,6 @@ class Made(Generic[Thing]):
 def _of_worth(record: logging.LogRecord) -> bool:
     """Not what asyncio says at the end of each TLS connection of the client of NATS, which was made for plain ones."""
     return "eof_received() has no effect" not in str(record.msg)
-
-
-class Believing(ssl.SSLContext):
-    """A client's: believes whom a file names at the moment of each handshake, and nobody whom it named before."""
-
-    _file: Path
-
-    @classmethod
-    def of(cls, file: Path) -> "Believing":
-        made = cls(ssl.PROTOCOL_TLS_CLIENT)
-        made._file = file
-        return made
-
-    def wrap_bio(self, *told: Any, **named: Any) -> ssl.SSLObject:
-        """What asyncio, and whoever is in its place, begins a handshake with."""
-        return ssl.create_default_context(cafile=str(self._file)).wrap_bio(*told, **named)
 
 
 class Address:

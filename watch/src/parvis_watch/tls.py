@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from parvis_watch.believed import context_of
+
 if TYPE_CHECKING:
     from parvis_watch.papers import Papers, Pems
 
@@ -35,7 +37,7 @@ def shown(papers: "Papers") -> ssl.SSLContext:
 
 def believing(papers: "Papers") -> ssl.SSLContext:
     """For a client: believes the installation's own authority and no other, and checks the name."""
-    return ssl.create_default_context(cadata=papers.now()[0].decode())
+    return context_of(papers.now()[0].decode())
 
 
 def _showing(pems: "Pems") -> ssl.SSLContext:

@@ -17,7 +17,8 @@ from minio.error import MinioException
 
 from parvis_backup.place import Store
 from parvis_backup.problems import BackupError
-from parvis_watch.vouching import Believed, Pools
+from parvis_watch.believed import Believed
+from parvis_watch.vouching import Pools
 
 AT_ONCE = 8
 _PIECE = 1 << 20

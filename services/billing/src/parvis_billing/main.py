@@ -30,7 +30,8 @@ from parvis_records.closing import Closer
 from parvis_records.erasure import Listener
 from parvis_records.retention import Retention
 from parvis_trail import COMMANDS, CONTRACT, TrailRpc
-from parvis_watch.vouching import Believed, authority_of
+from parvis_watch.believed import Believed
+from parvis_watch.vouching import authority_of
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -7,7 +7,8 @@ from minio.credentials.credentials import Credentials
 from minio.credentials.providers import Provider
 
 from parvis_documents.settings import StoreSettings
-from parvis_watch.papers import PAUSE, secret_now
+from parvis_watch.believed import PAUSE
+from parvis_watch.papers import secret_now
 
 _log = structlog.get_logger(__name__)
 

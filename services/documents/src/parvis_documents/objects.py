@@ -29,7 +29,8 @@ from parvis_documents.presigning import presign
 from parvis_documents.settings import StoreSettings
 from parvis_kit.errors import ServiceError, unavailable
 from parvis_kit.text import fold
-from parvis_watch.vouching import Believed, Pools, authority_of
+from parvis_watch.believed import Believed
+from parvis_watch.vouching import Pools, authority_of
 
 PART_EXPIRES: Final = timedelta(minutes=15)
 FORM_EXPIRES: Final = timedelta(hours=1)
