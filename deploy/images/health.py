@@ -10,6 +10,8 @@ import ssl
 import sys
 
 SECONDS = 4.0
+#: Where a listener of every address is asked.
+OWN = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - read, not bound
 #: Every certificate of a service bears it, and none the address of a machine.
 NAME = "localhost"
 
@@ -27,9 +29,9 @@ def connect(host: str, port: int) -> http.client.HTTPConnection:
 def main() -> int:
     """0 when ready."""
     host, _, port = os.environ.get("PARVIS_HTTP_LISTEN", "0.0.0.0:8080").rpartition(":")
-    place = ("127.0.0.1" if host in {"", "0.0.0.0"} else host, int(port))  # noqa: S104 - read, not bound
+    host = host.strip("[]")
     try:
-        connection = connect(*place)
+        connection = connect(OWN.get(host, host), int(port))
         connection.request("GET", "/health/ready")
         answer = connection.getresponse()
         sys.stdout.write(answer.read(2000).decode(errors="replace") + "\n")

@@ -4,6 +4,7 @@ import http.server
 import importlib.util
 import json
 import re
+import socket
 import ssl
 import subprocess
 import sys
@@ -114,7 +115,7 @@ def test_the_list_of_what_is_inside_names_packages_as_scanners_know_them(tmp_pat
 
 
 @contextmanager
-def answering(said, context=None, host="127.0.0.1"):
+def answering(said, context=None, host="127.0.0.1", family=socket.AF_INET):
     """The port of one that answers /health/ready as it is told, over TLS where there is a context."""
 
     class Answers(http.server.BaseHTTPRequestHandler):
@@ -126,7 +127,10 @@ def answering(said, context=None, host="127.0.0.1"):
         def log_message(self, *_):
             pass
 
-    server = http.server.ThreadingHTTPServer((host, 0), Answers)
+    class Server(http.server.ThreadingHTTPServer):
+        address_family = family
+
+    server = Server((host, 0), Answers)
     if context:
         server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -143,10 +147,10 @@ def service():
         yield port, said
 
 
-def health(port, **told):
+def health(port, host="", **told):
     return subprocess.run(
         [sys.executable, "-I", "-S", IMAGES / "health.py"],
-        env={"PARVIS_HTTP_LISTEN": f"0.0.0.0:{port}", **told},
+        env={"PARVIS_HTTP_LISTEN": f"{host}:{port}" if host else f"0.0.0.0:{port}", **told},
         capture_output=True,
         text=True,
         check=False,
@@ -159,6 +163,12 @@ def test_health_says_what_a_container_waits_for(service):
     said["status"] = 503
     waiting = health(port)
     assert (waiting.returncode, waiting.stdout) == (1, '{"failing": "NATS cannot be reached"}\n')
+
+
+@pytest.mark.parametrize("host", ["[::]", "::", "[::1]"])
+def test_health_of_a_service_that_listens_on_ipv6(host):
+    with answering({"status": 200}, host="::1", family=socket.AF_INET6) as port:
+        assert health(port, host).returncode == 0
 
 
 def test_health_of_a_service_that_does_not_listen():

@@ -155,7 +155,7 @@ class HttpServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                host=host,
+                host=host.strip("[]"),
                 port=int(port),
                 http="httptools",
                 ws="none",
