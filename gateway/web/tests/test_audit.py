@@ -262,6 +262,16 @@ async def test_an_act_stands_with_its_place_in_the_chain(suite: Suite, told):
     assert "Reason" not in text
 
 
+@pytest.mark.parametrize(("kind", "said"), [("access_granted", "Portal access"), ("sign_in_suspicious", "")])
+async def test_a_kind_of_mail_is_called_as_elsewhere_or_left_out(suite: Suite, told, kind, said):
+    act = entry("notify", act="message.composed", target_kind="message", details={"kind": kind, "reason": "late"})
+    told(notify=Trail(act))
+    text = text_of(await suite.get(f"{PATH}/notify/{act.id}"))
+    assert "late" in text
+    assert kind not in text
+    assert said in text
+
+
 @pytest.mark.parametrize("path", [f"tenancy/{NOT_THERE}", f"nobody/{NOT_THERE}"])
 async def test_an_act_that_is_not_there_is_not_found(suite: Suite, told, path):
     told()

@@ -20,6 +20,7 @@ from parvis_web import trail_files, trails
 from parvis_web.access import Area, staff
 from parvis_web.calls import at_once, or_down
 from parvis_web.navigation import settings_tabs
+from parvis_web.pages import labels
 from parvis_web.sentences import N_
 from parvis_web.templating import moment
 from parvis_web.trail_acts import ACTS, GROUPS
@@ -263,7 +264,9 @@ async def entry(visit: OrganisationVisit) -> Response:
         "about_href": _place_of(visit, act),
         "service": _(trails.SERVICES.get(act.service, act.service)),
         "details": [
-            (_label(_, key), trails.value_of(key, value, names)) for key, value in sorted(act.details.items()) if value
+            (_label(_, key), said)
+            for key, value in sorted(act.details.items())
+            if (said := _said(_, act, key, value, names))
         ],
         "anchor": anchor,
         "anchored_on": json.loads(anchor.statement)["day"] if anchor else "",
@@ -284,6 +287,14 @@ def _event(visit: OrganisationVisit, entry: trail_pb2.Entry, names: trails.Names
 
 def _label(_: Words, key: str) -> str:
     return _(LABELS[key]) if key in LABELS else key.replace("_", " ")
+
+
+def _said(_: Words, act: trail_pb2.Entry, key: str, value: str, names: trails.Names) -> str:
+    """A value of the act's details in words; empty for a kind of mail that no page calls by a name."""
+    if (act.target_kind, key) != ("message", "kind"):
+        return trails.value_of(key, value, names)
+    kind = labels.MAIL_KINDS.get(value.replace("_", "-"))
+    return labels.mail_name(_, kind) if kind else ""
 
 
 def _place_of(visit: OrganisationVisit, entry: trail_pb2.Entry) -> str:
