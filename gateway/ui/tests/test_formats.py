@@ -136,3 +136,8 @@ def test_initials(name, letters):
 def test_a_day_has_its_name():
     assert formats.weekday_date(NOW, "fr", now=NOW) == "Aujourd’hui"
     assert formats.weekday_date(date(2026, 11, 16), "fr", now=NOW).replace(formats.NBSP, " ") == "Lundi 16 novembre"
+
+
+@pytest.mark.parametrize(("digits", "shown"), [("999000102", "999\u00a0000\u00a0102"), ("", "")])
+def test_a_siren_is_shown_in_threes(digits, shown):
+    assert formats.siren(digits) == shown

@@ -195,6 +195,11 @@ def initials(name: str) -> str:
     return "".join(letters[:2]).upper() or "?"
 
 
+def siren(digits: str) -> str:
+    """999000102 → 999 000 102, which no line break divides."""
+    return NBSP.join(digits[at : at + 3] for at in range(0, len(digits), 3))
+
+
 def filters(language: str) -> dict[str, Callable[..., str]]:
     """The Jinja filters of one language, by name."""
 
@@ -216,4 +221,5 @@ def filters(language: str) -> dict[str, Callable[..., str]]:
         "number": bound(number),
         "file_size": bound(file_size),
         "initials": initials,
+        "siren": siren,
     }
