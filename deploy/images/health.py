@@ -16,6 +16,13 @@ OWN = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - rea
 NAME = "localhost"
 
 
+def asked(listen: str) -> tuple[str, int]:
+    """Where a service is asked that listens there: the address, of IPv6 with or without brackets, and the port."""
+    host, _, port = listen.rpartition(":")
+    host = host.strip("[]")
+    return OWN.get(host, host), int(port)
+
+
 def connect(host: str, port: int) -> http.client.HTTPConnection:
     """Over TLS where the service speaks it; its certificate is one of the installation's authority."""
     connection = http.client.HTTPConnection(host, port, timeout=SECONDS)
@@ -28,10 +35,9 @@ def connect(host: str, port: int) -> http.client.HTTPConnection:
 
 def main() -> int:
     """0 when ready."""
-    host, _, port = os.environ.get("PARVIS_HTTP_LISTEN", "0.0.0.0:8080").rpartition(":")
-    host = host.strip("[]")
+    host, port = asked(os.environ.get("PARVIS_HTTP_LISTEN", "0.0.0.0:8080"))
     try:
-        connection = connect(OWN.get(host, host), int(port))
+        connection = connect(host, port)
         connection.request("GET", "/health/ready")
         answer = connection.getresponse()
         sys.stdout.write(answer.read(2000).decode(errors="replace") + "\n")

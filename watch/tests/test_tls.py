@@ -89,12 +89,12 @@ def installation(tmp_path):
 
 
 @asynccontextmanager
-async def listening(installation, *, http_tls=True, host=HOST):
+async def listening(installation, *, http_tls=True):
     """The port of a listener."""
     app = Starlette(routes=[Route("/", lambda _: PlainTextResponse("here"))])
     files = {"tls_ca": "ca.pem", "tls_key": "own.key", "tls_certificate": "own.pem"}
     told = SimpleNamespace(
-        http_listen=f"{host}:0",
+        http_listen=f"{HOST}:0",
         http_tls=http_tls,
         trusted_proxies=HOST,
         **{name: installation.folder / file for name, file in files.items()},
@@ -127,13 +127,10 @@ async def serial(port):
     return x509.load_der_x509_certificate(shown).serial_number
 
 
-async def test_an_address_of_ipv6_is_listened_to_as_it_is_written(installation):
-    async with (
-        listening(installation, host="[::1]") as port,
-        httpx.AsyncClient(verify=believing(installation.papers()), trust_env=False, timeout=10) as http,
-    ):
-        answer = await http.get(f"https://[::1]:{port}/", extensions={"sni_hostname": "identity"})
-    assert answer.text == "here"
+@pytest.mark.parametrize(("listen", "host"), [("[::1]:8080", "::1"), (":::8080", "::"), ("10.0.0.7:8080", "10.0.0.7")])
+async def test_an_address_of_ipv6_is_listened_to_as_it_is_written(listen, host):
+    server = HttpServer(Starlette(), SimpleNamespace(http_listen=listen, http_tls=False, trusted_proxies=HOST), grace=1)
+    assert (server.config.host, server.config.port) == (host, 8080)
 
 
 async def test_a_plain_request_is_not_answered(installation):
