@@ -17,7 +17,9 @@ NAME = "localhost"
 
 
 def asked(listen: str) -> tuple[str, int]:
-    """Where a service is asked that listens there: the address, of IPv6 with or without brackets, and the port."""
+    """Where a service is asked that listens there: the address, of IPv6 with or without brackets, and the port. Raises
+    ValueError.
+    """
     host, _, port = listen.rpartition(":")
     host = host.strip("[]")
     return OWN.get(host, host), int(port)
@@ -35,14 +37,19 @@ def connect(host: str, port: int) -> http.client.HTTPConnection:
 
 def main() -> int:
     """0 when ready."""
-    host, port = asked(os.environ.get("PARVIS_HTTP_LISTEN", "0.0.0.0:8080"))
+    listen = os.environ.get("PARVIS_HTTP_LISTEN", "0.0.0.0:8080")
+    try:
+        host, port = asked(listen)
+    except ValueError:
+        sys.stdout.write(f"PARVIS_HTTP_LISTEN is HOST:PORT, and is {listen!r}\n")
+        return 1
     try:
         connection = connect(host, port)
         connection.request("GET", "/health/ready")
         answer = connection.getresponse()
         sys.stdout.write(answer.read(2000).decode(errors="replace") + "\n")
     except OSError as error:
-        sys.stdout.write(f"nothing answers on port {port}: {error}\n")
+        sys.stdout.write(f"nothing answers at {listen}: {error}\n")
         return 1
     return 0 if answer.status == http.client.OK else 1
 

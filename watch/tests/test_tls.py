@@ -128,9 +128,15 @@ async def serial(port):
 
 
 @pytest.mark.parametrize(("listen", "host"), [("[::1]:8080", "::1"), (":::8080", "::"), ("10.0.0.7:8080", "10.0.0.7")])
-async def test_an_address_of_ipv6_is_listened_to_as_it_is_written(listen, host):
+def test_an_address_of_ipv6_is_read_with_brackets_and_without(listen, host):
     server = HttpServer(Starlette(), SimpleNamespace(http_listen=listen, http_tls=False, trusted_proxies=HOST), grace=1)
     assert (server.config.host, server.config.port) == (host, 8080)
+
+
+@pytest.mark.parametrize("listen", ["[::1]", "", "localhost:http", "localhost:"])
+def test_an_address_without_a_port_is_refused_by_name(listen):
+    with pytest.raises(ValueError, match="PARVIS_HTTP_LISTEN is HOST:PORT"):
+        HttpServer(Starlette(), SimpleNamespace(http_listen=listen, http_tls=False, trusted_proxies=HOST), grace=1)
 
 
 async def test_a_plain_request_is_not_answered(installation):

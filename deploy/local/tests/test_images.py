@@ -179,7 +179,12 @@ def test_health_is_asked_where_the_service_listens(listen, asked):
 def test_health_of_a_service_that_does_not_listen():
     nobody = health(1)
     assert nobody.returncode == 1
-    assert "nothing answers on port 1" in nobody.stdout
+    assert "nothing answers at 0.0.0.0:1:" in nobody.stdout
+
+
+def test_health_says_that_an_address_without_a_port_is_none():
+    said = health("", PARVIS_HTTP_LISTEN="[::1]")
+    assert (said.returncode, said.stdout) == (1, "PARVIS_HTTP_LISTEN is HOST:PORT, and is '[::1]'\n")
 
 
 def test_health_is_asked_over_tls_where_the_service_speaks_it(service, tmp_path):

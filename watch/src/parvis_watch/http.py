@@ -144,6 +144,14 @@ class Listens(Protocol):
     def tls_certificate(self) -> Path: ...
 
 
+def place_of(name: str, listen: str) -> tuple[str, int]:
+    """Address and port of HOST:PORT, of IPv6 in brackets or without. Raises ValueError, which says `name`."""
+    host, _, port = listen.rpartition(":")
+    if not port.isdecimal():
+        raise ValueError(f"{name} is HOST:PORT, and is {listen!r}")
+    return host.strip("[]"), int(port)
+
+
 class HttpServer(uvicorn.Server):
     """Serves `app`, over TLS alone where the settings say so; the address of a visitor is what a trusted proxy says.
 
@@ -151,12 +159,12 @@ class HttpServer(uvicorn.Server):
     """
 
     def __init__(self, app: ASGIApp, settings: Listens, *, grace: float) -> None:
-        host, _, port = settings.http_listen.rpartition(":")
+        host, port = place_of("PARVIS_HTTP_LISTEN", settings.http_listen)
         super().__init__(
             uvicorn.Config(
                 app,
-                host=host.strip("[]"),
-                port=int(port),
+                host=host,
+                port=port,
                 http="httptools",
                 ws="none",
                 lifespan="off",

@@ -25,6 +25,7 @@ from starlette.routing import Route
 
 from parvis_backup import outcome
 from parvis_local.tools import looked_into
+from parvis_watch.http import place_of
 from parvis_watch.papers import Papers
 from parvis_watch.tls import shown
 
@@ -132,10 +133,8 @@ def application(disks: Disks) -> Starlette:
 
 def listener(options: argparse.Namespace, app: Starlette) -> uvicorn.Server:
     """Over TLS alone where PARVIS_HTTP_TLS says so, as the services. Raises ValueError."""
-    host, _, port = options.listen.rpartition(":")
-    if not port.isdecimal():
-        raise ValueError(f"--listen is HOST:PORT, and is {options.listen}")
-    config = uvicorn.Config(app, host=host or "127.0.0.1", port=int(port), log_level="warning", lifespan="off")
+    host, port = place_of("--listen", options.listen)
+    config = uvicorn.Config(app, host=host or "127.0.0.1", port=port, log_level="warning", lifespan="off")
     if os.environ.get("PARVIS_HTTP_TLS", "").lower() in {"1", "true", "t", "yes", "y", "on"}:
         config.load()  # which would leave it plain
         files = (f"PARVIS_TLS_{name}" for name in ("CA", "KEY", "CERTIFICATE"))
