@@ -179,6 +179,26 @@ def test_a_file_that_is_half_written_is_passed_over(store, half):
     assert ours.now() is not before
 
 
+@pytest.mark.parametrize("before", ["# Autorité de l’étude\n", "\ufeff"])
+def test_what_else_stands_in_the_file_does_not_matter(store, before):
+    store.authority.write_text(before + store.authority.read_text())
+    with Pools(Believed(store.authority), retries=False, timeout=10) as pools:
+        assert pools.request("GET", store.url).status == 200
+    store.vouch("elsewhere.example")
+    with (
+        Pools(Believed(store.authority), retries=False, timeout=10) as pools,
+        pytest.raises(urllib3.exceptions.SSLError),
+    ):
+        pools.request("GET", store.url)
+
+
+async def test_a_loop_does_not_wait_for_a_file_that_is_half_written(store, monkeypatch):
+    monkeypatch.setattr(believed.time, "sleep", lambda _: pytest.fail("it waited"))
+    store.authority.write_bytes(b"")
+    with pytest.raises(OSError, match="holds no authority"):
+        await asyncio.open_connection("localhost", store.server.server_port, ssl=Believing.of(store.authority))
+
+
 async def shaken(store, context):
     """Whether the store is believed by who was given this context once."""
     try:

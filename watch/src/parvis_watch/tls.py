@@ -37,7 +37,7 @@ def shown(papers: "Papers") -> ssl.SSLContext:
 
 def believing(papers: "Papers") -> ssl.SSLContext:
     """For a client: believes the installation's own authority and no other, and checks the name."""
-    return context_of(papers.now()[0].decode())
+    return context_of(papers.now()[0])
 
 
 def _showing(pems: "Pems") -> ssl.SSLContext:
