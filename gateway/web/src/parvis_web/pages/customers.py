@@ -14,7 +14,10 @@ pages = Area(
     "customers",
     sentences={
         "slug_taken": N_("Another organisation has this address. Choose another."),
-        "slug_invalid": N_("An address has small letters, digits and hyphens, and is not a word of the portal itself."),
+        "slug_invalid": N_(
+            "An address has 48 characters at most: small letters, digits and single hyphens between them. "
+            "Words of the portal itself are reserved."
+        ),
         "siren_taken": N_("An organisation with this SIREN is already a customer."),
     },
 )
