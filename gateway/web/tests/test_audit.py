@@ -269,6 +269,7 @@ async def test_a_kind_of_mail_is_called_as_elsewhere_or_left_out(suite: Suite, t
     text = text_of(await suite.get(f"{PATH}/notify/{act.id}"))
     assert "late" in text
     assert kind not in text
+    assert ("Kind" in text) is bool(said)
     assert said in text
 
 
